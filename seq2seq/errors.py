@@ -1,0 +1,30 @@
+"""What can go wrong for a user, as one tree.
+
+    Seq2SeqError
+      ConfigError      an unknown key, a value of the wrong type or out of range
+      DataError        a corpus or an input file: where, what was found, what is allowed, what to do
+      ModelError       a model or run folder that is missing, damaged or of another format
+      TrainingError    a run that cannot start, go on or resume
+
+Every message says where, what was found, what is allowed and what to do. The command line prints it and exits with 1.
+"""
+
+
+class Seq2SeqError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class ConfigError(Seq2SeqError):
+    """A configuration that names something unknown or asks for something impossible."""
+
+
+class DataError(Seq2SeqError):
+    """Text that cannot be read as asked."""
+
+
+class ModelError(Seq2SeqError):
+    """A model folder that cannot be used."""
+
+
+class TrainingError(Seq2SeqError):
+    """A training run that cannot start, go on or resume."""

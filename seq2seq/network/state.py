@@ -1,0 +1,19 @@
+"""Recurrent state: a tensor or a nested tuple of tensors, batch first. Nobody asks what is inside."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+State = Tensor | tuple["State", ...]
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
+    """The same nest with `function` applied to every tensor."""
+    if isinstance(state, Tensor):
+        return function(state)
+    return tuple(map_state(function, part) for part in state)
+
+
+def select(state: State, rows: Tensor) -> State:
+    """Rows of every tensor: `select(state, [2, 0])` keeps the third and the first, in that order."""
+    return map_state(lambda tensor: tensor.index_select(0, rows), state)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 State = Tensor | tuple["State", ...]
@@ -17,3 +18,18 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
 def select(state: State, rows: Tensor) -> State:
     """Rows of every tensor: `select(state, [2, 0])` keeps the third and the first, in that order."""
     return map_state(lambda tensor: tensor.index_select(0, rows), state)
+
+
+def tensors(state: State) -> list[Tensor]:
+    """Every tensor of the nest, in order."""
+    if isinstance(state, Tensor):
+        return [state]
+    return [tensor for part in state for tensor in tensors(part)]
+
+
+def merge(keep: Tensor, new: State, old: State) -> State:
+    """`new` where `keep` (broadcast over the last axis) is true, else `old`."""
+    if isinstance(new, Tensor):
+        assert isinstance(old, Tensor)
+        return torch.where(keep, new.to(old.dtype), old)
+    return tuple(merge(keep, *pair) for pair in zip(new, old, strict=True))

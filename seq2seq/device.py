@@ -1,0 +1,37 @@
+"""What the hardware offers: the only place that asks."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from seq2seq.errors import ConfigError
+
+
+def default_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def precision(name: str, device: torch.device | None = None) -> torch.dtype:
+    """The number format of the large products: `auto` is bf16 where the hardware multiplies it fast, else fp32.
+
+    Raises ConfigError for any other name than auto, fp32 and bf16.
+    """
+    if name == "fp32":
+        return torch.float32
+    if name == "bf16":
+        return torch.bfloat16
+    if name != "auto":
+        raise ConfigError(f"precision: found {name!r}, allowed are auto, fp32 and bf16")
+    return torch.bfloat16 if _multiplies_bf16(device or default_device()) else torch.float32
+
+
+def autocast(dtype: torch.dtype, device: torch.device | None = None) -> AbstractContextManager[object]:
+    """Large products in `dtype`, sums and normalisations in fp32; changes nothing for fp32."""
+    return torch.autocast((device or default_device()).type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()

@@ -1,0 +1,60 @@
+"""What every recurrent cell is: one step in time, and the same step over a whole sequence."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from seq2seq.network.state import State, merge
+
+
+class Cell(nn.Module, ABC):
+    """A recurrence `(input, state) -> (output, state)`.
+
+    A cell gives `project`, the input's share of its sums, which needs no past and is one product over all positions,
+    and `advance`, the rest of a step. `forward` equals repeated `step`; a cell with a fused kernel overrides it.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+
+    @abstractmethod
+    def initial_state(self, shape: tuple[int, ...]) -> State:
+        """Zeros: every tensor is `[*shape, size]`."""
+
+    @abstractmethod
+    def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
+        """The input's share of the sums inside the gates."""
+
+    @abstractmethod
+    def advance(
+        self, projected: Float[Tensor, "*shape gates"], state: State
+    ) -> tuple[Float[Tensor, "*shape hidden"], State]:
+        """One step from a projected input."""
+
+    def step(self, x: Float[Tensor, "*shape input"], state: State) -> tuple[Float[Tensor, "*shape hidden"], State]:
+        """One step in time over any leading axes."""
+        return self.advance(self.project(x), state)
+
+    def forward(
+        self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        """All steps. Where `mask` is false the state stands still and the output is zero; None means no padding."""
+        projected = self.project(x)
+        outputs = []
+        for time in range(x.shape[1]):
+            output, following = self.advance(projected[:, time], state)
+            if mask is not None:
+                real = mask[:, time, None]
+                following = merge(real, following, state)
+                output = output.masked_fill(~real, 0)
+            state = following
+            outputs.append(output)
+        return torch.stack(outputs, dim=1), state
+
+    def zeros(self, shape: tuple[int, ...]) -> Tensor:
+        """One tensor of an initial state, on the device of the weights."""
+        return next(self.parameters()).new_zeros(*shape, self.hidden_size)

@@ -1,0 +1,27 @@
+"""What every decoder is: all positions at once in training, one position of every hypothesis in search."""
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seq2seq.network.encoder import Memory
+from seq2seq.network.state import State
+
+
+class Decoder(nn.Module, ABC):
+    """`forward` equals `start` and repeated `step`, to rounding. Inputs are embeddings, outputs features, both of `width`."""
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
+        """Features of every position from the embeddings of the tokens before them."""
+
+    @abstractmethod
+    def start(self, memory: Memory) -> tuple[State, State]:
+        """`(prepared, state)`: what is computed once per sentence (`[batch, ...]`), and the first state (`[batch, 1, ...]`)."""
+
+    @abstractmethod
+    def step(
+        self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
+    ) -> tuple[Float[Tensor, "batch beam width"], State]:
+        """Features of the next position of every hypothesis; every tensor of the state is `[batch, beam, ...]`."""

@@ -1,0 +1,81 @@
+"""Input feeding (Luong et al. 2015, section 3.3): what attention found goes into the next step. A loop over time."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seq2seq.errors import ConfigError
+from seq2seq.network.attention.base import Attention
+from seq2seq.network.bridge import Bridge
+from seq2seq.network.cell.base import Cell
+from seq2seq.network.decoder.base import Decoder
+from seq2seq.network.encoder import Memory
+from seq2seq.network.recurrent import Recurrent
+from seq2seq.network.state import State, map_state
+from seq2seq.network.sublayer import Sublayer
+
+
+class InputFeeding(Decoder):
+    """Per step: x' = W_x x + W_a a; h = layers(x'); a = tanh(W_c [context(h); h]), the attentional vector that is also the output.
+
+    State: `(layer states, a)`. Slower in training than the parallel decoder by the length of the target.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        cell: Callable[[int, int], Cell],
+        attention: Callable[[int, int], Attention],
+        bridge: Callable[[int, Sequence[Cell]], Bridge],
+        sublayer: Callable[[int], Sublayer],
+    ) -> None:
+        super().__init__()
+        if layers < 1:
+            raise ConfigError(f"decoder.layers: expected a positive int, got {layers}")
+        self.input = nn.Linear(width, width)
+        self.fed = nn.Linear(width, width, bias=False)
+        self.layers = nn.ModuleList(Recurrent(width, cell, sublayer) for _ in range(layers))
+        self.closing = sublayer(width).closing()
+        self.attention = attention(width, width)
+        self.combine = nn.Linear(self.attention.context_size + width, width)
+        for layer in (self.input, self.fed, self.combine):
+            nn.init.xavier_uniform_(layer.weight)
+        for layer in (self.input, self.combine):
+            nn.init.zeros_(layer.bias)
+        self.bridge = bridge(width, [layer.cell for layer in self.layers])
+        self.sublayer = sublayer(width)
+
+    def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
+        prepared, state = self.start(memory)
+        projected = self.input(x)
+        outputs = []
+        for time in range(x.shape[1]):
+            output, state = self._advance(projected[:, time : time + 1], state, prepared)
+            outputs.append(output)
+        return self.sublayer.dropout(torch.cat(outputs, dim=1))
+
+    def start(self, memory: Memory) -> tuple[State, State]:
+        states = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
+        attentional = memory.values.new_zeros(len(memory.values), 1, memory.values.shape[-1])
+        return (memory.mask, self.attention.keys(memory.values)), (states, attentional)
+
+    def step(
+        self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
+    ) -> tuple[Float[Tensor, "batch beam width"], State]:
+        return self._advance(self.input(x), state, prepared)
+
+    def _advance(self, projected: Tensor, state: State, prepared: State) -> tuple[Tensor, State]:
+        mask, keys = prepared
+        states, attentional = state
+        x = projected + self.fed(attentional)
+        following = []
+        for layer, layer_state in zip(self.layers, states, strict=True):
+            x, layer_state = layer.step(x, layer_state)
+            following.append(layer_state)
+        hidden = self.closing(x)
+        context, _ = self.attention(hidden, keys, mask)
+        attentional = torch.tanh(self.combine(torch.cat([context, hidden.to(context.dtype)], dim=-1)))
+        return attentional, (tuple(following), attentional)

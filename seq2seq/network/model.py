@@ -1,0 +1,96 @@
+"""The whole network: embeddings, encoder, decoder and output layer, for training (`forward`) and for search (`start`, `step`)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import ConfigError
+from seq2seq.network.decoder.base import Decoder
+from seq2seq.network.dropout import VariationalDropout, WordDropout
+from seq2seq.network.encoder import Encoder
+from seq2seq.network.state import State
+
+
+class Model(nn.Module):
+    """An attentive encoder-decoder.
+
+    `tying`: `none`; `target` shares the target embedding with the output layer; `all` shares the source embedding too
+    (Press & Wolf 2017; needs one vocabulary). Embeddings of `embedding` numbers start with deviation 1/sqrt(embedding) and are
+    multiplied by sqrt(embedding) on the way in, so that tied weights suit both of their uses.
+    """
+
+    def __init__(
+        self,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        embedding: int,
+        width: int,
+        tying: Literal["none", "target", "all"],
+        word_dropout: float,
+        embedding_dropout: float,
+        encoder: Callable[[int], Encoder],
+        decoder: Callable[[int], Decoder],
+    ) -> None:
+        super().__init__()
+        if min(embedding, width) < 1:
+            raise ConfigError(f"model: expected positive embedding and width, got {embedding} and {width}")
+        if tying == "all" and source_vocabulary != target_vocabulary:
+            raise ConfigError(
+                "model.tying: `all` needs a joint tokenizer, found one per side: use model.tying=target or tokenizer.joint=true"
+            )
+        self.source = _Embedding(source_vocabulary, embedding, width, word_dropout, embedding_dropout)
+        self.target = _Embedding(target_vocabulary, embedding, width, word_dropout, embedding_dropout)
+        if tying == "all":
+            self.target.weight = self.source.weight
+        self.encoder = encoder(width)
+        self.decoder = decoder(width)
+        self.narrow = nn.Linear(width, embedding) if width != embedding else nn.Identity()
+        self.output_weight = (
+            self.target.weight
+            if tying != "none"
+            else nn.Parameter(torch.randn(target_vocabulary, embedding) * embedding**-0.5)
+        )
+        self.output_bias = nn.Parameter(torch.zeros(target_vocabulary))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "tokens embedding"]:
+        """Features of the real target tokens only, sentence by sentence: row i belongs to `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
+        memory = self.encoder(self.source(batch.source), batch.source_mask)
+        features = self.decoder(self.target(batch.target[:, :-1]), memory)
+        real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)
+        narrowed: Tensor = self.narrow(features.flatten(0, 1).index_select(0, real))
+        return narrowed
+
+    def logits(self, features: Float[Tensor, "*shape embedding"]) -> Float[Tensor, "*shape vocabulary"]:
+        """Scores before the softmax."""
+        return F.linear(features, self.output_weight, self.output_bias)
+
+    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
+        """`(memory, state)` of search: memory tensors are `[batch, ...]`, state tensors `[batch, 1, ...]`."""
+        return self.decoder.start(self.encoder(self.source(source), mask))
+
+    def step(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
+        """Logits (fp32) of the next token of every hypothesis."""
+        features, state = self.decoder.step(self.target(tokens), state, memory)
+        return self.logits(self.narrow(features)).float(), state
+
+
+class _Embedding(nn.Module):
+    def __init__(self, vocabulary: int, size: int, width: int, word_dropout: float, dropout: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(vocabulary, size) * size**-0.5)
+        self.scale = size**0.5
+        self.word_dropout = WordDropout(word_dropout)
+        self.dropout = VariationalDropout(dropout)
+        self.widen = nn.Linear(size, width) if size != width else nn.Identity()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        embedded = F.embedding(ids, self.weight) * self.scale
+        widened: Tensor = self.widen(self.dropout(self.word_dropout(embedded)))
+        return widened

@@ -1,0 +1,62 @@
+"""What surrounds a block of a deep network: normalisation before it, dropout and a residual sum after it."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from seq2seq.network.dropout import VariationalDropout
+
+
+class Sublayer(nn.Module, ABC):
+    """`leave(x, block(enter(x)))`; `add` is the residual sum that attention and feed-forward blocks always use."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = VariationalDropout(dropout)
+
+    @abstractmethod
+    def enter(self, x: Tensor) -> Tensor:
+        """What the block sees."""
+
+    @abstractmethod
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        """What goes on after the block turned `enter(x)` into `y`."""
+
+    @abstractmethod
+    def closing(self) -> nn.Module:
+        """What ends a stack of such blocks."""
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        """The block as a correction of its input."""
+        return x + self.dropout(y)
+
+
+class PreNorm(Sublayer):
+    """x + dropout(block(norm(x))): deep stacks train from the first update (Xiong et al. 2020; on RNNs Chen et al. 2018)."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__(size, dropout)
+        self.norm = nn.LayerNorm(size)
+
+    def closing(self) -> nn.Module:
+        """The sum of all blocks is normalised once more."""
+        return nn.LayerNorm(self.norm.normalized_shape)
+
+    def enter(self, x: Tensor) -> Tensor:
+        return self.norm(x)
+
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.add(x, y)
+
+
+class Plain(Sublayer):
+    """dropout(block(x)): recurrent layers follow each other directly, as in the first papers."""
+
+    def closing(self) -> nn.Module:
+        return nn.Identity()
+
+    def enter(self, x: Tensor) -> Tensor:
+        return x
+
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.dropout(y)

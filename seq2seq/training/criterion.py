@@ -1,0 +1,144 @@
+"""Label-smoothed cross-entropy that never holds the logits of a whole batch."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2seq.errors import ConfigError
+
+CHUNK = 2**22  # logits that stand in memory at once: 8 MB in bf16, so that a chunk stays in the processor's cache
+
+
+class Loss(NamedTuple):
+    """Sums over the tokens of a batch, in nats; `smoothed` is the one to call `backward` on.
+
+    `correct` counts the tokens whose word had the highest logit; a tie counts as correct.
+    """
+
+    smoothed: Float[Tensor, ""]
+    plain: Float[Tensor, ""]
+    correct: Int[Tensor, ""]
+    tokens: int
+
+
+class Criterion:
+    """Cross-entropy with label smoothing (Szegedy et al. 2016, section 7), summed over tokens.
+
+        p         = softmax(features weight^T + bias)
+        plain     = -log p[gold]
+        smoothed  = (1 - smoothing) plain - smoothing / vocabulary * sum over words of log p
+
+    The same value and gradients as `torch.nn.functional.cross_entropy(..., label_smoothing=smoothing, reduction="sum")`
+    without its copies. Raises ConfigError when `smoothing` is not in [0, 1).
+    """
+
+    def __init__(self, smoothing: float) -> None:
+        if not 0 <= smoothing < 1:
+            raise ConfigError(f"smoothing: expected a number from 0 up to, but not including, 1, got {smoothing}")
+        self.smoothing = smoothing
+
+    def __call__(
+        self,
+        features: Float[Tensor, "tokens width"],
+        weight: Float[Tensor, "vocabulary width"],
+        bias: Float[Tensor, " vocabulary"] | None,
+        gold: Int[Tensor, " tokens"],
+    ) -> Loss:
+        """The loss of `gold` under softmax(features weight^T + bias); the products run in autocast's number format."""
+        device = features.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        gradients = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
+        with torch.autocast(device, enabled=False):
+            smoothed, plain, correct = _ChunkedLoss.apply(
+                features, weight, bias, gold, self.smoothing, dtype, gradients
+            )  # type: ignore[no-untyped-call]
+        return Loss(smoothed, plain, correct, len(gold))
+
+
+class _ChunkedLoss(torch.autograd.Function):
+    """Loss and gradients of one chunk of tokens after the other, both in the forward pass.
+
+    The gradient with respect to the logits is `p - (1 - smoothing) [gold] - smoothing / vocabulary`. Its last term is
+    the same for all words, so it meets features and weight as sums (`uniform`), not as a pass over the logits.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        gold: Tensor,
+        smoothing: float,
+        dtype: torch.dtype,
+        gradients: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        vocabulary = len(weight)
+        matrix, inputs = weight.to(dtype), features.to(dtype)
+        uniform = weight.sum(0, dtype=torch.float32)
+        total = _Gradients(features, weight, bias) if gradients else None
+        sums = features.new_zeros(2, dtype=torch.float32)  # of the log normalisers, of the gold words' logits
+        correct = gold.new_zeros(())
+        for start in range(0, len(gold), rows := max(1, CHUNK // vocabulary)):
+            part, words = inputs[start : start + rows], gold[start : start + rows]
+            logits = part @ matrix.T if bias is None else torch.addmm(bias.to(dtype), part, matrix.T)
+            chunk_sums, chunk_correct, probabilities = _consume(logits, words)
+            sums += chunk_sums
+            correct += chunk_correct
+            if total is not None:
+                # by flat place: on a CPU, scatter_ copies the whole chunk and costs more than the softmax
+                places = words + vocabulary * torch.arange(len(words), device=words.device)
+                probabilities.view(-1).index_add_(0, places, probabilities.new_full((len(words),), smoothing - 1))
+                total.add(start, part, probabilities, matrix)
+        logit_sum = (features.float() @ uniform).sum() + (0.0 if bias is None else len(gold) * bias.float().sum())
+        plain = sums[0] - sums[1]
+        smoothed = (1 - smoothing) * plain + smoothing * (sums[0] - logit_sum / vocabulary)
+        if total is not None:
+            total.subtract_uniform(features, uniform, smoothing / vocabulary)
+            ctx.save_for_backward(*total.tensors())
+        ctx.mark_non_differentiable(plain, correct)
+        return smoothed, plain, correct
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, scale: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        features, weight, *bias = (gradient * scale for gradient in ctx.saved_tensors)  # type: ignore[attr-defined]
+        return features, weight, bias[0] if bias else None, None, None, None, None
+
+
+def _consume(logits: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Turn a chunk's logits into probabilities, in place; also its two sums and how often `words` came first."""
+    best = logits.amax(1)
+    chosen = logits.gather(1, words[:, None])[:, 0]
+    probabilities = torch.softmax(logits, 1, out=logits)
+    # log of the normaliser = highest logit - its log-probability, and that probability is the highest one
+    log_sum = best.float() - probabilities.amax(1).float().log()
+    return torch.stack((log_sum.sum(), chosen.float().sum())), (chosen == best).sum(), probabilities
+
+
+class _Gradients:
+    """The gradients of the summed loss, gathered chunk by chunk in fp32."""
+
+    def __init__(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+        self.features = torch.empty_like(features)
+        self.weight = torch.zeros_like(weight)
+        self.bias = None if bias is None else torch.zeros_like(bias)
+
+    def add(self, start: int, part: Tensor, difference: Tensor, matrix: Tensor) -> None:
+        """`difference` is the loss's gradient with respect to the chunk's logits, but for the uniform term."""
+        self.features[start : start + len(part)] = difference @ matrix
+        self.weight += difference.T @ part
+        if self.bias is not None:
+            self.bias += difference.sum(0, dtype=torch.float32)
+
+    def subtract_uniform(self, features: Tensor, uniform: Tensor, share: float) -> None:
+        """Take the uniform term off: `share` for every word of every token."""
+        self.features -= share * uniform
+        self.weight -= share * features.sum(0, dtype=torch.float32)
+        if self.bias is not None:
+            self.bias -= share * len(features)
+
+    def tensors(self) -> list[Tensor]:
+        """Features, weight and, where there is one, bias."""
+        return [gradient for gradient in (self.features, self.weight, self.bias) if gradient is not None]

@@ -1,0 +1,111 @@
+"""What every search shares: the two functions it is given, the hypotheses it returns, the length it never exceeds."""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seq2seq.errors import ConfigError
+from seq2seq.network.state import State
+from seq2seq.symbols import EOS
+
+IMPOSSIBLE = float("-inf")  # the log-probability of what must not be generated
+
+
+class Hypothesis(NamedTuple):
+    """One translation as ids: `tokens` without the first decoder input and without EOS.
+
+    `score` is the sum of log-probabilities in nats, EOS included; `normalised` is what the search compares; `finished`
+    tells whether EOS came before the longest length.
+    """
+
+    tokens: list[int]
+    score: float
+    normalised: float
+    finished: bool
+
+
+@runtime_checkable
+class Start(Protocol):
+    """Reads the sources: `(memory, state)`, every tensor of `memory` `[batch, ...]`, of `state` `[batch, 1, ...]`."""
+
+    def __call__(
+        self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"]
+    ) -> tuple[State, State]: ...
+
+
+@runtime_checkable
+class Step(Protocol):
+    """Reads one token a hypothesis: fp32 logits of the next, which the search may overwrite, and the state after it.
+
+    Every tensor of `state` is `[batch, beam, ...]`, of `memory` `[batch, ...]`: the hypotheses of a sentence share it.
+    """
+
+    def __call__(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
+
+
+@runtime_checkable
+class Search(Protocol):
+    """Finds translations of a padded batch: for every sentence its hypotheses, best first, at least one.
+
+    `first` is each sentence's first decoder input (the target language's tag); ids in `forbidden` are never generated.
+    Scores are the model's: forbidding an id does not make the others likelier. A hypothesis has at least one token, so
+    that no line vanishes.
+    """
+
+    def __call__(
+        self,
+        start: Start,
+        step: Step,
+        source: Int[Tensor, "batch source"],
+        source_mask: Bool[Tensor, "batch source"],
+        first: Int[Tensor, " batch"],
+        forbidden: Int[Tensor, " forbidden"],
+    ) -> list[list[Hypothesis]]: ...
+
+
+class LongestLength:
+    """The most tokens of a translation, EOS included: `factor` times the tokens of the source row plus `offset`."""
+
+    def __init__(self, factor: float, offset: int) -> None:
+        if factor < 0:
+            raise ConfigError(f"search.length_factor: expected a number of at least 0, got {factor}")
+        if offset < 2:
+            raise ConfigError(f"search.length_offset: expected an int of at least 2 (one token and EOS), got {offset}")
+        self.factor = factor
+        self.offset = offset
+
+    def __call__(self, source_mask: Bool[Tensor, "batch source"]) -> Int[Tensor, " batch"]:
+        """Each sentence's longest length in tokens."""
+        return (source_mask.sum(1) * self.factor + self.offset).long()
+
+
+def until_eos(tokens: list[int]) -> list[int]:
+    """The tokens before the first EOS: `[7, 8, EOS, EOS]` gives `[7, 8]`."""
+    return tokens[: tokens.index(EOS)] if EOS in tokens else tokens
+
+
+def hypotheses(
+    tokens: Int[Tensor, "batch beam length"],
+    scores: Float[Tensor, "batch beam"],
+    normalised: Float[Tensor, "batch beam"],
+    finished: Bool[Tensor, "batch beam"],
+) -> list[list[Hypothesis]]:
+    """Tensors as lists, in the order given, without the impossible ones."""
+    rows = zip(tokens.tolist(), scores.tolist(), normalised.tolist(), finished.tolist(), strict=True)
+    return [
+        [
+            Hypothesis(until_eos(ids), score, value, done)
+            for ids, score, value, done in zip(*row, strict=True)
+            if score > IMPOSSIBLE
+        ]
+        for row in rows
+    ]
+
+
+def kept_rows(keep: Bool[Tensor, " batch"]) -> Int[Tensor, " kept"]:
+    """The numbers of the rows that go on."""
+    return torch.nonzero(keep).flatten()

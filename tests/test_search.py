@@ -1,0 +1,247 @@
+"""Laws of every search, over conf/search/*.yaml and over toy models whose state decides what comes next."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from seq2seq.config import build
+from seq2seq.errors import ConfigError
+from seq2seq.network.state import State, map_state
+from seq2seq.search.base import Hypothesis, Search
+from seq2seq.search.beam import Beam, LengthPenalty
+from seq2seq.search.greedy import Greedy
+from seq2seq.symbols import BOS, EOS, PAD
+
+VOCABULARY = 7
+WIDTH = 6
+TOKENS = [1, 4, 5, 6]  # what may be generated besides EOS
+FORBIDDEN = torch.tensor([PAD, BOS])
+MEMBERS = sorted(Path(__file__).parents[1].glob("conf/search/*.yaml"))
+
+
+class Toy:
+    """A random recurrent translator with sharp logits: a hypothesis with another's state gets very different scores."""
+
+    def __init__(self, seed: int, sharpness: float = 6.0) -> None:
+        draw = torch.Generator().manual_seed(seed)
+        self.sources = torch.randn(50, WIDTH, generator=draw, dtype=torch.float64)
+        self.targets = torch.randn(VOCABULARY, WIDTH, generator=draw, dtype=torch.float64)
+        self.recurrence = torch.randn(WIDTH, WIDTH, generator=draw, dtype=torch.float64)
+        self.output = torch.randn(WIDTH, VOCABULARY, generator=draw, dtype=torch.float64) * sharpness / WIDTH**0.5
+        self.longest_batch: list[int] = []
+
+    def start(self, source: Tensor, source_mask: Tensor) -> tuple[State, State]:
+        values = self.sources[source]
+        summary = (values * source_mask.unsqueeze(-1)).sum(1)
+        return (values, source_mask), (summary.unsqueeze(1), (torch.zeros(len(source), 1, dtype=torch.long),))
+
+    def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        values, mask = memory
+        hidden, (steps,) = state
+        assert tokens.shape == hidden.shape[:2] == steps.shape
+        assert len(values) == len(tokens)
+        assert (steps == steps[0, 0]).all()
+        self.longest_batch.append(len(tokens))
+        scores = (hidden @ values.transpose(1, 2)).masked_fill(~mask.unsqueeze(1), float("-inf"))
+        context = scores.softmax(-1) @ values
+        hidden = torch.tanh(hidden @ self.recurrence + self.targets[tokens] + context)
+        return (hidden @ self.output).float(), (hidden, (steps + 1,))
+
+
+def batch_of(*lengths: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Different sentences of these lengths, padded: ids, mask, first tokens."""
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    ids = torch.arange(mask.numel()).reshape(mask.shape) % 46 + 4
+    first = torch.arange(len(lengths)) % 2 + 5
+    return ids * mask, mask, first
+
+
+def search_all(search: Search, toy: Toy, source: Tensor, mask: Tensor, first: Tensor) -> list[list[Hypothesis]]:
+    return search(toy.start, toy.step, source, mask, first, FORBIDDEN)
+
+
+def score(toy: Toy, source: Tensor, first: Tensor, tokens: list[int]) -> float:
+    """The score of the first tokens of one sentence, one step at a time."""
+    memory, state = toy.start(source, torch.ones_like(source, dtype=torch.bool))
+    total, previous = 0.0, int(first)
+    for token in tokens:
+        logits, state = toy.step(torch.tensor([[previous]]), state, memory)
+        total += float(logits[0, 0].log_softmax(-1)[token])
+        previous = token
+    return total
+
+
+def exhaustive(toy: Toy, source: Tensor, first: Tensor, limit: int, penalty: LengthPenalty) -> list[Hypothesis]:
+    """All hypotheses of one sentence: the finished ones by normalised score, then the open ones."""
+    found = []
+    memory, state = toy.start(source, torch.ones_like(source, dtype=torch.bool))
+    words, scores = [[int(first)]], torch.zeros(1)
+    for length in range(1, limit + 1):
+        divisor = float(penalty(torch.tensor([length])))
+        logits, state = toy.step(torch.tensor([[ids[-1] for ids in words]]), state, memory)
+        totals = scores.unsqueeze(-1) + logits[0].log_softmax(-1)
+        if length > 1:
+            endings = zip(words, totals[:, EOS].tolist(), strict=True)
+            found += [Hypothesis(ids[1:], total, total / divisor, True) for ids, total in endings]
+        words, scores = [[*ids, token] for ids in words for token in TOKENS], totals[:, TOKENS].flatten()
+        state = map_state(lambda tensor: tensor.repeat_interleave(len(TOKENS), 1), state)
+    opened = zip(words, scores.tolist(), strict=True)
+    found += [Hypothesis(ids[1:], total, total / divisor, False) for ids, total in opened]
+    return sorted(found, key=lambda one: (not one.finished, -one.normalised))
+
+
+def assert_same(left: list[Hypothesis], right: list[Hypothesis]) -> None:
+    assert [(one.tokens, one.finished) for one in left] == [(one.tokens, one.finished) for one in right]
+    assert [one.score for one in left] == pytest.approx([one.score for one in right], abs=1e-4)
+    assert [one.normalised for one in left] == pytest.approx([one.normalised for one in right], abs=1e-4)
+
+
+def beam(width: int, best: int = 1, kind: str = "gnmt", alpha: float = 1.0, factor: float = 2.0) -> Beam:
+    return Beam(width, best, kind, alpha, factor, 2)
+
+
+@pytest.fixture(params=MEMBERS, ids=lambda path: path.stem)
+def member(request: pytest.FixtureRequest) -> Search:
+    search = build(yaml.safe_load(request.param.read_text()))
+    assert callable(search)
+    return search  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("kind", "alpha"), [("gnmt", 0.0), ("gnmt", 1.0), ("power", 1.0)])
+def test_a_beam_wide_enough_equals_exhaustive_search(seed: int, kind: str, alpha: float) -> None:
+    toy = Toy(seed)
+    source, mask, first = batch_of(3, 1, 2)
+    search = Beam(2000, 2000, kind, alpha, 1.0, 2)  # longest lengths 5, 3, 4
+    found = search_all(search, toy, source, mask, first)
+    for row, length in enumerate([3, 1, 2]):
+        expected = exhaustive(toy, source[row : row + 1, :length], first[row], length + 2, LengthPenalty(kind, alpha))
+        assert_same(found[row], expected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_narrow_beam_scores_its_hypotheses_rightly(seed: int) -> None:
+    toy = Toy(seed)
+    source, mask, first = batch_of(5, 2, 7)
+    for row, found in enumerate(search_all(beam(3, best=3), toy, source, mask, first)):
+        assert 1 <= len(found) <= 3
+        assert len({tuple(one.tokens) for one in found}) == len(found)
+        assert found == sorted(found, key=lambda one: (not one.finished, -one.normalised))
+        for one in found:
+            tokens = [*one.tokens, EOS] if one.finished else one.tokens
+            assert one.score == pytest.approx(
+                score(toy, source[row : row + 1][:, mask[row]], first[row], tokens), abs=1e-4
+            )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_beam_of_one_equals_greedy(seed: int) -> None:
+    toy = Toy(seed)
+    batch = batch_of(4, 9, 1, 6, 2)
+    greedy = search_all(Greedy(2.0, 2), toy, *batch)
+    for alpha in (0.0, 1.0):
+        found = search_all(beam(1, kind="power", alpha=alpha), toy, *batch)
+        for row in range(5):
+            [one] = greedy[row]
+            assert_same(found[row], [one if alpha else one._replace(normalised=one.score)])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_greedy_takes_the_likeliest_token(seed: int) -> None:
+    toy = Toy(seed)
+    source, mask, first = batch_of(4)
+    [[found]] = search_all(Greedy(1.0, 2), toy, source, mask, first)
+    ids = [*found.tokens, EOS] if found.finished else found.tokens
+    for length, chosen in enumerate(ids):
+        choices = TOKENS if length == 0 else [*TOKENS, EOS]
+        assert chosen == max(choices, key=lambda token: score(toy, source, first[0], [*ids[:length], token]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ending_early_does_not_lose_the_winner(seed: int) -> None:
+    """With every hypothesis open, the one returned when no other can win any more is the best of all."""
+    toy = Toy(seed, sharpness=12.0)
+    source, mask, first = batch_of(3)
+    [[found]] = search_all(Beam(2000, 1, "gnmt", 1.0, 1.0, 2), toy, source, mask, first)
+    assert_same([found], exhaustive(toy, source, first[0], 5, LengthPenalty("gnmt", 1.0))[:1])
+
+
+def test_neighbours_and_padding_change_nothing(member: Search) -> None:
+    toy = Toy(3)
+    source, mask, first = batch_of(4, 9, 1, 6, 2, 12)
+    together = search_all(member, toy, source, mask, first)
+    assert len(together) == 6
+    order = torch.tensor([5, 0, 3, 1, 4, 2])
+    shuffled = search_all(member, toy, source[order], mask[order], first[order])
+    wider = torch.nn.functional.pad(source, (0, 5)), torch.nn.functional.pad(mask, (0, 5)), first
+    padded = search_all(member, toy, *wider)
+    for row in range(6):
+        alone = search_all(
+            member, toy, source[row : row + 1][:, mask[row]], mask[row : row + 1][:, mask[row]], first[row : row + 1]
+        )
+        assert_same(alone[0], together[row])
+        assert_same(padded[row], together[row])
+        assert_same(shuffled[order.tolist().index(row)], together[row])
+
+
+def test_finished_sentences_leave_the_batch(member: Search) -> None:
+    toy = Toy(3)
+    search_all(member, toy, *batch_of(*range(1, 30)))
+    assert toy.longest_batch[0] == 29
+    assert toy.longest_batch == sorted(toy.longest_batch, reverse=True)
+    assert toy.longest_batch[-1] < 5
+
+
+def never_ends(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+    logits = torch.zeros(*tokens.shape, VOCABULARY)
+    logits[..., EOS] = -50.0
+    logits[..., 4] = 3.0
+    return logits, state
+
+
+@pytest.mark.parametrize("search", [Greedy(1.5, 3), beam(1, factor=1.5), beam(4, best=2, factor=1.5)])
+def test_the_longest_length_is_kept(search: Search) -> None:
+    source, mask, first = batch_of(4, 2, 9)
+    found = search(Toy(0).start, never_ends, source, mask, first, FORBIDDEN)
+    offset = 3 if isinstance(search, Greedy) else 2
+    assert [len(row[0].tokens) for row in found] == [6 + offset, 3 + offset, 13 + offset]
+    assert not any(one.finished for row in found for one in row)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_a_line_never_vanishes_and_forbidden_ids_never_appear(width: int) -> None:
+    """EOS and the forbidden ids are by far the likeliest, and yet the translation is one real token."""
+
+    def step(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        return torch.tensor([9.0, 0, 9, 8, 1, 0, 0]).expand(*tokens.shape, VOCABULARY).clone(), state
+
+    for search in (Greedy(1.0, 2), beam(width)):
+        for [found] in search(Toy(0).start, step, *batch_of(4, 2), FORBIDDEN):
+            assert found.tokens == [4]
+            assert found.finished
+
+
+def test_penalties() -> None:
+    lengths = torch.tensor([1, 7])
+    assert LengthPenalty("power", 1.0)(lengths).tolist() == [1, 7]
+    assert LengthPenalty("gnmt", 1.0)(lengths).tolist() == [1, 2]
+    assert LengthPenalty("gnmt", 0.0)(lengths).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("width", (0, 1, "gnmt", 1.0, 1.0, 2)),
+        ("best", (4, 5, "gnmt", 1.0, 1.0, 2)),
+        ("length_penalty", (4, 1, "google", 1.0, 1.0, 2)),
+        ("alpha", (4, 1, "gnmt", -1.0, 1.0, 2)),
+        ("length_factor", (4, 1, "gnmt", 1.0, -1.0, 2)),
+        ("length_offset", (4, 1, "gnmt", 1.0, 1.0, 1)),
+    ],
+)
+def test_illegal_values_are_named(key: str, values: tuple[int, int, str, float, float, int]) -> None:
+    with pytest.raises(ConfigError, match=f"search.{key}"):
+        Beam(*values)

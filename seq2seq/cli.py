@@ -1,0 +1,174 @@
+"""The command line: `seq2seq COMMAND [override ...]`, one Hydra application per command.
+
+The keys of conf/COMMAND.yaml are the arguments of `run` in command/COMMAND.py, which sees plain dicts only. Exit codes:
+0 done; 1 it was understood but failed (the message says why), or `doctor` found a problem; 2 the command line or an
+override is wrong; 130 interrupted. Tracebacks are shown where the environment variable SEQ2SEQ_TRACEBACK is 1.
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2seq import __version__
+from seq2seq.config import call, suggestion
+from seq2seq.errors import Seq2SeqError
+
+COMMANDS = {
+    "doctor": "look at a corpus before anything is spent on it",
+    "prepare": "clean, tokenise and store a corpus (cached)",
+    "train": "train a translator; the same command again resumes",
+    "translate": "translate a file or standard input, line by line",
+    "evaluate": "score a translator, or files: BLEU, chrF, TER with signatures",
+}
+HELP = """usage: seq2seq COMMAND [key=value ...] [-m] [--cfg job] [--config-dir FOLDER]
+
+{commands}
+
+  seq2seq COMMAND --help     what a command can be told: its groups and its keys
+  seq2seq COMMAND --cfg job  the configuration that would be used
+  seq2seq --version
+
+example: seq2seq train corpus=files corpus.path=my_text corpus.directions=[en-de] run=runs/ende
+"""
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+VALUED = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
+NEEDS_CORPUS = ("doctor", "prepare", "train")  # their defaults lists hold `corpus: ???`
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command and returns the exit code; every message goes to standard error."""
+    command, overrides = (arguments[0] if arguments else "--help"), list(arguments[1:])
+    if command in ("--help", "-h", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())), end="")
+        return 0
+    if command == "--version":
+        print(f"seq2seq {__version__}")
+        return 0
+    if command not in COMMANDS:
+        _say(f"seq2seq: unknown command {command}{suggestion(command, COMMANDS)}\nseq2seq --help lists what there is")
+        return USAGE
+    try:
+        return _application(command, overrides)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+
+
+def configuration_folder() -> Path:
+    """Where the YAML files are: inside the installed package, beside it in a checkout."""
+    inside = Path(__file__).parent / "conf"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "conf"
+
+
+def _application(command: str, overrides: list[str]) -> int:
+    """One Hydra run or sweep of a command. A sweep goes on after a failed job and returns the worst exit code."""
+    import hydra
+    from omegaconf import DictConfig
+
+    codes = [0]
+
+    def task(config: DictConfig) -> None:
+        codes.append(_guarded(lambda: _job(command, config)))
+
+    with tempfile.TemporaryDirectory() as folder:  # Hydra notes a sweep in a file, which nobody asked for
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
+        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={folder}", *_arranged(command, overrides)]
+        try:
+            application = hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name=command)
+            codes.append(_guarded(application(task)))
+        except SystemExit as done:  # argparse, --help, and what Hydra refuses
+            codes.append(done.code if isinstance(done.code, int) else 0)
+        finally:
+            sys.argv = saved
+    return max(codes)
+
+
+def _arranged(command: str, arguments: list[str]) -> list[str]:
+    """Overrides before options, as argparse wants them. `--help` needs no corpus, but the defaults list does."""
+    overrides: list[str] = []
+    options: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        (options if argument.startswith("-") or before in VALUED else overrides).append(argument)
+    named = any(override.startswith("corpus=") for override in overrides)
+    if command in NEEDS_CORPUS and not named and {"--help", "-h"} & set(options):
+        overrides.append("corpus=files")
+    return overrides + options
+
+
+def _job(command: str, config: Any) -> int:
+    """One job of a sweep, or the only one."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    node = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(node, dict)
+    settings = HydraConfig.get()
+    if settings.mode == RunMode.MULTIRUN and "run" in node:  # two jobs must not share a run folder
+        node["run"] = str(Path(str(node["run"])) / (_folder_name(settings.overrides.task) or "only"))
+    function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{command}").run
+    return call(function, {str(key): value for key, value in node.items()}) or 0
+
+
+def _folder_name(overrides: Sequence[str]) -> str:
+    """A job's overrides as a folder name: `cell=gru,seed=2`, without where its files go and come from."""
+    kept = [one for one in overrides if not one.startswith(("run=", "cache=", "corpus.path="))]
+    return ",".join(sorted(kept)).replace("/", "_")[:200]
+
+
+def _guarded(action: Callable[[], int | None]) -> int:
+    """The exit code of `action`; an error becomes one clean message."""
+    try:
+        return action() or 0
+    except Exception as error:
+        if os.environ.get("SEQ2SEQ_TRACEBACK") == "1":
+            traceback.print_exc()
+        code, message = _explained(error)
+        _say(message)
+        return code
+
+
+def _explained(error: Exception) -> tuple[int, str]:
+    """Exit code and message of an error."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+
+    if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED, "standard output was closed before everything was written"
+    if isinstance(error, Seq2SeqError | OSError) and not isinstance(error, HydraException):
+        return FAILED, f"error: {error}"
+    if isinstance(error, MissingMandatoryValue):
+        return USAGE, f"error: {error.full_key}: a value is needed: {error.full_key}=..."
+    if isinstance(error, InterpolationResolutionError):
+        text = str(error.msg).splitlines()[0] if error.msg else str(error)
+        return USAGE, f"error: {error.full_key}: {text.rpartition(': ')[2].strip(chr(34))}"
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        text = str(error).split("Config search path:")[0].split("See https://hydra.cc")[0].strip()
+        return USAGE, f"error: {_nearest(error) or text}"
+    kind = type(error).__name__
+    return FAILED, f"error: {kind}: {error} (SEQ2SEQ_TRACEBACK=1 shows where; please report it)"
+
+
+def _nearest(error: Exception) -> str:
+    """What a misspelt key could have meant, from the keys of the place where it was looked for."""
+    cause = error.__cause__
+    parent, key = getattr(cause, "parent_node", None), getattr(cause, "key", None)
+    if not isinstance(parent, Mapping) or key is None:
+        return ""
+    known = [str(one) for one in parent if one != "hydra"]
+    return f"unknown key {getattr(cause, 'full_key', key)}{suggestion(str(key), known)}"
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)

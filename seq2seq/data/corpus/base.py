@@ -1,0 +1,116 @@
+"""What a corpus is: records of parallel text, named splits, and the directions that make pairs of them."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.errors import ConfigError, DataError
+
+
+class Record(NamedTuple):
+    """One text in several languages; `origin` says where it was read: `"train.en:17"`."""
+
+    texts: dict[str, str]
+    origin: str
+
+
+class Pair(NamedTuple):
+    """One text and its translation, in one direction."""
+
+    source_language: str
+    target_language: str
+    source: str
+    target: str
+    origin: str
+
+
+class Corpus(ABC):
+    """Parallel text behind one face, whatever it is read from.
+
+    directions: `["en-de", "de-en"]`, or `"all"` for every ordered pair of `languages`. languages: may stay empty where
+        the directions name them all. train, valid, test: the names of the splits that serve each purpose.
+    A record lacks a language that its reader found no text for (a missing JSON key, say); pairs skip such directions.
+    Raises ConfigError for an impossible direction; reading raises DataError with file, line and what to do.
+    """
+
+    def __init__(
+        self,
+        languages: Sequence[str],
+        directions: Sequence[str] | str,
+        train: Sequence[str],
+        valid: Sequence[str],
+        test: Sequence[str],
+    ) -> None:
+        self.train, self.valid, self.test = list(train), list(valid), list(test)
+        self.directions = parse_directions(directions, languages)
+        named = dict.fromkeys(language for direction in self.directions for language in direction)
+        self.languages = sorted(named)
+        for role, splits in (("train", self.train), ("valid", self.valid), ("test", self.test)):
+            if isinstance(splits, str) or len(set(splits)) != len(splits):
+                raise ConfigError(f"corpus.{role}: expected a list of different split names, got {splits}")
+
+    @abstractmethod
+    def records(self, split: str) -> Iterator[Record]:
+        """The records of a split in their order, with at least the languages of `directions` where the data has them."""
+
+    @abstractmethod
+    def fingerprint(self, split: str) -> str:
+        """A hash of the split's content (of its files' bytes), the same on every machine."""
+
+    def pairs(self, split: str) -> Iterator[Pair]:
+        """Every record once per direction: three records and two directions give six pairs, a record's own together."""
+        directions = self.directions
+        for texts, origin in self.records(split):
+            for source, target in directions:
+                if source in texts and target in texts:
+                    yield Pair(source, target, texts[source], texts[target], origin)
+
+
+def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) -> list[tuple[str, str]]:
+    """`["en-de", "de-en"]` as pairs of languages; `"all"` as all ordered pairs of `languages`. Raises ConfigError."""
+    if directions == "all":
+        if len(set(languages)) < 2:
+            raise ConfigError(f"corpus.languages: directions=all needs at least two languages, got {list(languages)}")
+        return list(permutations(dict.fromkeys(languages), 2))
+    if isinstance(directions, str) or not directions:
+        raise ConfigError(f"corpus.directions: expected [en-de,...] or all, got {directions!r}")
+    parsed = []
+    for direction in directions:
+        source, dash, target = direction.partition("-")
+        if not (source and dash and target) or "-" in target or source == target:
+            raise ConfigError(f"corpus.directions: expected two different languages like en-de, got {direction!r}")
+        for language in (source, target):
+            if languages and language not in languages:
+                raise ConfigError(
+                    f"corpus.directions: unknown language {language!r} in {direction!r}; "
+                    f"corpus.languages has {', '.join(languages)}"
+                )
+        parsed.append((source, target))
+    if len(set(parsed)) != len(parsed):
+        raise ConfigError(f"corpus.directions: a direction stands twice in {list(directions)}")
+    return parsed
+
+
+def nonempty(records: Iterable[Record], where: str) -> Iterator[Record]:
+    """The same records; DataError where there is none."""
+    empty = True
+    for record in records:
+        empty = False
+        yield record
+    if empty:
+        raise DataError(f"{where}: is empty; expected at least one line of text")
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """SHA-256 over the bytes of some files, in their order, as hexadecimal digits. DataError where one is missing."""
+    whole = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+    return whole.hexdigest()

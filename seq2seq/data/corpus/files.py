@@ -1,0 +1,67 @@
+"""Aligned text files: line N of one language is the translation of line N of the others."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
+from seq2seq.data.lines import Lines, find
+from seq2seq.errors import DataError
+
+
+class Files(Corpus):
+    """One file per split and language, `SPLIT.LANGUAGE`, plain or compressed (.gz .xz .zst), in the folder `path`.
+
+    Raises DataError where files of one split differ in their number of lines, are empty, missing or not UTF-8.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        directions: Sequence[str] | str,
+        languages: Sequence[str],
+        train: Sequence[str],
+        valid: Sequence[str],
+        test: Sequence[str],
+    ) -> None:
+        super().__init__(languages, directions, train, valid, test)
+        self.path = Path(path).expanduser()
+
+    def file(self, split: str, language: str) -> Path:
+        """Where a split's text in a language stands. DataError where it does not."""
+        return find(self.path, f"{split}.{language}")
+
+    def records(self, split: str) -> Iterator[Record]:
+        """See Corpus."""
+        paths = [self.file(split, language) for language in self.languages]
+        where = ", ".join(str(path) for path in paths)
+        return nonempty(self._aligned(paths), where)
+
+    def fingerprint(self, split: str) -> str:
+        """See Corpus."""
+        return hash_files(self.file(split, language) for language in self.languages)
+
+    def _aligned(self, paths: list[Path]) -> Iterator[Record]:
+        readers = [iter(Lines(path)) for path in paths]
+        name = paths[0].name
+        number = 0
+        while True:
+            number += 1
+            texts = {language: line for language, reader in zip(self.languages, readers) if (line := next(reader, None)) is not None}
+            if len(texts) < len(readers):
+                break
+            yield Record(texts, f"{name}:{number}")
+        if texts:
+            self._refuse(paths, readers, texts, number)
+
+    def _refuse(self, paths: list[Path], readers: list[Iterator[str]], texts: dict[str, str], number: int) -> None:
+        """DataError that counts every file to its end."""
+        counts = [
+            number - 1 + (language in texts) + sum(1 for _ in reader)
+            for language, reader in zip(self.languages, readers)
+        ]
+        counted = ", ".join(f"{path} has {count}" for path, count in zip(paths, counts))
+        short = next(path for path, language in zip(paths, self.languages) if language not in texts)
+        raise DataError(
+            f"{short}:{number}: the file ends before this line: {counted} lines; line N must be the translation of line N, "
+            "so find where they part and mend or re-align the files"
+        )

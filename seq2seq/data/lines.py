@@ -1,0 +1,102 @@
+"""Reading text line by line, strictly: bytes split on `\\n` only, UTF-8 or an error that names file and line.
+
+Python's own text mode and `str.splitlines` also split on CR, VT, FF, FS, U+0085, U+2028 and U+2029, which shifts every
+later line of an aligned file. Here these stay inside their line.
+"""
+
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from seq2seq.errors import DataError
+
+ENDINGS = ("", ".gz", ".xz", ".zst")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Lines:
+    """The lines of one UTF-8 file, plain or compressed (.gz .xz .zst by its name), without their line ends.
+
+    Iterating again reads the file again. A trailing carriage return (a file from Windows) is removed and counted, a byte
+    order mark at the start of the file is removed; both are known once the file has been read to its end.
+    Raises DataError with file and line on invalid UTF-8, and with the file on damaged compression.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.carriage_returns = 0
+        self.byte_order_mark = False
+
+    def __iter__(self) -> Iterator[str]:
+        returns, number = 0, 0
+        try:
+            with open_bytes(self.path) as file:
+                for number, raw in enumerate(file, start=1):
+                    if number == 1 and raw.startswith(BYTE_ORDER_MARK):
+                        self.byte_order_mark, raw = True, raw[len(BYTE_ORDER_MARK) :]
+                    if raw.endswith(b"\n"):
+                        raw = raw[:-1]
+                    if raw.endswith(b"\r"):
+                        returns, raw = returns + 1, raw[:-1]
+                    yield decode(raw, self.path, number)
+        except _damage() as error:
+            raise DataError(f"{self.path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
+        self.carriage_returns = returns
+
+
+def decode(raw: bytes, path: Path, number: int) -> str:
+    """The bytes of line `number` of `path` as text; DataError where they are not UTF-8."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        found = raw[error.start : error.end].hex(" ")
+        raise DataError(
+            f"{path}:{number}: expected UTF-8, found the bytes {found} at byte {error.start + 1} of the line; "
+            "convert the file (iconv -f latin1 -t utf-8) or mend the line"
+        ) from error
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file's uncompressed bytes. DataError where .zst is read without the `zstandard` package."""
+    if path.suffix == ".gz":
+        return cast(IO[bytes], io.BufferedReader(gzip.GzipFile(path, "rb"), 1 << 20))
+    if path.suffix == ".xz":
+        return cast(IO[bytes], lzma.open(path, "rb"))
+    if path.suffix == ".zst":
+        return _open_zstandard(path)
+    return path.open("rb")
+
+
+def _open_zstandard(path: Path) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise DataError(f"{path}: reading .zst needs a package: pip install 'seq2seq[zstd]'") from error
+    stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+    return cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20))  # the stream alone has no readline
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What a missing or damaged file raises; zstandard's own error only where that package is installed."""
+    try:
+        from zstandard import ZstdError
+    except ImportError:
+        return (EOFError, OSError, lzma.LZMAError, zlib.error)
+    return (EOFError, OSError, lzma.LZMAError, zlib.error, ZstdError)
+
+
+def find(folder: Path, name: str) -> Path:
+    """The file `folder/name`, plain or with one of the known endings. DataError where none or several exist."""
+    found = [path for ending in ENDINGS if (path := folder / f"{name}{ending}").is_file()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(f"{folder}: found {', '.join(path.name for path in found)}; keep only one of them")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; set corpus.path to the folder that holds {name}")
+    some = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
+    raise DataError(f"{folder}: no file {name} (plain, .gz, .xz or .zst); the folder holds {some}")

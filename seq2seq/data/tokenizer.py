@@ -1,0 +1,121 @@
+"""Text to subword ids and back: sentencepiece (Kudo & Richardson 2018), one joint model or one per side.
+
+Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then (with byte fallback) 256 bytes, then the pieces. All
+that is needed to tokenise, the recorded normalisation too, stands inside the model files.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from sentencepiece import SentencePieceProcessor
+
+from seq2seq import symbols
+from seq2seq.errors import DataError, ModelError
+
+Side = Literal["source", "target"]
+JOINT = "tokenizer.model"
+PER_SIDE = {"source": "tokenizer.source.model", "target": "tokenizer.target.model"}
+
+
+class Tokenizer:
+    """Encodes lines of one side and decodes ids of the target side.
+
+    models: the serialised sentencepiece models, `[joint]` or `[source, target]`; their control symbols name the languages.
+    threads: how many threads encode a list of lines. Raises ModelError where a model is not one of ours.
+    """
+
+    def __init__(self, models: Sequence[bytes], threads: int | None = None) -> None:
+        self.models = list(models)
+        self.joint = len(self.models) == 1
+        self.threads = threads or os.cpu_count() or 1
+        processors = [_processor(model) for model in self.models]
+        self._processors: dict[Side, SentencePieceProcessor] = {"source": processors[0], "target": processors[-1]}
+        self.languages = _languages(processors[0])
+        if _languages(processors[-1]) != self.languages:
+            raise ModelError("the tokenizer's source and target models know different languages; train them together")
+        self._tags = {language: symbols.EOS + 1 + number for number, language in enumerate(self.languages)}
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The number of ids on the source and on the target side."""
+        return self._processors["source"].get_piece_size(), self._processors["target"].get_piece_size()
+
+    def tag_id(self, language: str) -> int:
+        """The id of a language's tag, the same on both sides. DataError for a language the tokenizer does not know."""
+        if language not in self._tags:
+            raise DataError(f"unknown language {language!r}; this tokenizer knows {', '.join(self.languages)}")
+        return self._tags[language]
+
+    def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
+        """The pieces of each line, without tag or EOS. DataError for a language the tokenizer does not know."""
+        self.tag_id(language)
+        threads = min(self.threads, 1 + len(lines) // 256)
+        encoded: list[list[int]] = self._processors[side].encode(list(lines), out_type=int, num_threads=threads)
+        return encoded
+
+    def decode(self, ids: Sequence[Sequence[int]], language: str) -> list[str]:
+        """Lines of text from target-side ids; PAD, BOS, EOS and tags are passed over.
+
+        Bytes that do not make a character become U+FFFD, and a line end becomes a space: a line stays one line.
+        """
+        self.tag_id(language)
+        skipped = symbols.IGNORED | set(self._tags.values())
+        processor = self._processors["target"]
+        kept = [[int(piece) for piece in line if int(piece) not in skipped] for line in ids]
+        return [processor.decode(line).replace("\n", " ") if line else "" for line in kept]
+
+    def best(self, line: str, side: Side, count: int) -> list[list[int]]:
+        """The `count` most probable segmentations of a line, best first (unigram models only)."""
+        found: list[list[int]] = self._processors[side].nbest_encode(line, nbest_size=count, out_type=int)
+        return found
+
+    def scores(self, side: Side) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Every piece's log-probability in nats (unigram models)."""
+        processor = self._processors[side]
+        return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)
+
+    def unknown(self, side: Side, text: str) -> bool:
+        """Whether the vocabulary lacks this character (byte fallback then spells its bytes)."""
+        processor = self._processors[side]
+        pieces = processor.encode(text, out_type=str)
+        return any(processor.is_byte(i) or processor.is_unknown(i) for i in map(processor.piece_to_id, pieces))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes `tokenizer.model`, or `tokenizer.source.model` and `tokenizer.target.model`, into a folder that exists."""
+        names = [JOINT] if self.joint else list(PER_SIDE.values())
+        for name, model in zip(names, self.models, strict=True):
+            (Path(folder) / name).write_bytes(model)
+
+    @classmethod
+    def load(cls, folder: str | Path, threads: int | None = None) -> "Tokenizer":
+        """The tokenizer that `save` wrote into a folder. ModelError where there is none."""
+        for names in ([JOINT], list(PER_SIDE.values())):
+            paths = [Path(folder) / name for name in names]
+            if all(path.is_file() for path in paths):
+                return cls([path.read_bytes() for path in paths], threads)
+        raise ModelError(f"{folder}: no {JOINT} and no {' with '.join(PER_SIDE.values())}; give a folder that holds one")
+
+
+def _processor(model: bytes) -> SentencePieceProcessor:
+    try:
+        processor = SentencePieceProcessor(model_proto=model)
+    except RuntimeError as error:
+        raise ModelError(f"the tokenizer's model is damaged: {error}") from error
+    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if found != (symbols.PAD, symbols.UNK, symbols.BOS, symbols.EOS):
+        raise ModelError(f"the tokenizer's PAD, UNK, BOS and EOS are {found}, expected 0, 1, 2, 3; train it with seq2seq")
+    return processor
+
+
+def _languages(processor: SentencePieceProcessor) -> list[str]:
+    """The languages whose tags follow EOS, in their order."""
+    before, after = symbols.tag("|").split("|")
+    languages = []
+    for piece in range(symbols.EOS + 1, processor.get_piece_size()):
+        if not processor.is_control(piece):
+            break
+        languages.append(processor.id_to_piece(piece).removeprefix(before).removesuffix(after))
+    return languages

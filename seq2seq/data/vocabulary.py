@@ -1,0 +1,163 @@
+"""Training the tokenizer: which text it sees, with which settings."""
+
+import heapq
+import io
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sentencepiece import SentencePieceTrainer
+
+from seq2seq import symbols
+from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.errors import ConfigError, DataError
+
+LONGEST_LINE = 4192  # bytes; sentencepiece passes over longer lines without a word, so we count them
+ALGORITHMS = ("unigram", "bpe")
+NORMALISATIONS = ("identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
+THREADS = 16  # of sentencepiece's training; fixed, since the sums it makes depend on it
+
+
+class Vocabulary:
+    """The settings of a tokenizer that is yet to be trained.
+
+    algorithm: `unigram` (Kudo 2018) or `bpe` (Sennrich 2016). vocabulary: ids a model. joint: one model for both sides.
+    byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's rule; `identity` changes no character.
+    collapse_spaces: runs of spaces become one and the outer ones go. coverage: share of the characters that get a piece.
+    sample: megabytes (UTF-8) of training text a model sees at most, the same for every language. Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        vocabulary: int,
+        joint: bool,
+        byte_fallback: bool,
+        normalisation: str,
+        collapse_spaces: bool,
+        coverage: float,
+        sample: float,
+        seed: int,
+    ) -> None:
+        if algorithm not in ALGORITHMS:
+            raise ConfigError(f"tokenizer.algorithm: expected one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
+        if normalisation not in NORMALISATIONS:
+            raise ConfigError(f"tokenizer.normalisation: expected one of {', '.join(NORMALISATIONS)}, got {normalisation!r}")
+        if vocabulary < 8:
+            raise ConfigError(f"tokenizer.vocabulary: expected at least 8, got {vocabulary}")
+        if not 0.9 <= coverage <= 1:
+            raise ConfigError(f"tokenizer.coverage: expected 0.9 to 1, got {coverage}")
+        if not 0 < sample <= 1000:
+            raise ConfigError(f"tokenizer.sample: expected megabytes above 0 and up to 1000, got {sample}")
+        self.algorithm, self.vocabulary, self.joint, self.byte_fallback = algorithm, vocabulary, joint, byte_fallback
+        self.normalisation, self.collapse_spaces, self.coverage = normalisation, collapse_spaces, coverage
+        self.sample, self.seed = sample, seed
+
+
+class Trained(NamedTuple):
+    """A new tokenizer, the number of lines it was trained on, and the number of lines too long to learn from."""
+
+    tokenizer: Tokenizer
+    lines: int
+    overlong: int
+
+
+def train_tokenizer(corpus: Corpus, settings: Vocabulary) -> Trained:
+    """Trains on a sample of the training splits; the same text and settings give the same bytes.
+
+    Raises ConfigError where the text cannot fill the vocabulary, DataError where there is no text.
+    """
+    sources = sorted({source for source, _ in corpus.directions})
+    targets = sorted({target for _, target in corpus.directions})
+    sides = [corpus.languages] if settings.joint else [sources, targets]
+    sample = Sample(corpus.languages, int(settings.sample * 1e6), settings.seed)
+    for split in corpus.train:
+        for record in corpus.records(split):
+            sample.add(record.texts)
+    models = [_train(sample.lines(languages), corpus.languages, settings) for languages in sides]
+    seen = sum(len(sample.lines(languages)) for languages in sides)
+    return Trained(Tokenizer(models), seen, sample.overlong)
+
+
+class Sample:
+    """A uniform sample of lines per language that holds at most `limit` bytes, whatever is added.
+
+    Every line draws a random number; where the bytes do not suffice, the lines with the largest numbers go.
+    """
+
+    def __init__(self, languages: Sequence[str], limit: int, seed: int) -> None:
+        self.overlong = 0
+        self._limit = limit // len(languages)
+        self._bytes = dict.fromkeys(languages, 0)
+        self._heaps: dict[str, list[tuple[float, int, str]]] = {language: [] for language in languages}
+        self._threshold = dict.fromkeys(languages, 0.0)  # lines with a lower (negated) number are of no use any more
+        self._random = _numbers(seed)
+        self._count = 0
+
+    def add(self, texts: dict[str, str]) -> None:
+        """Considers one record's lines."""
+        self._count += 1
+        number = -next(self._random)
+        for language, heap in self._heaps.items():
+            if not (text := texts.get(language)):
+                continue
+            if len(text) * 4 > LONGEST_LINE and len(text.encode()) > LONGEST_LINE:
+                self.overlong += 1
+            elif self._threshold[language] == 0.0 or number > self._threshold[language]:
+                self._push(language, heap, (number, self._count, text))
+
+    def lines(self, languages: Sequence[str]) -> list[str]:
+        """The sampled lines of some languages, language by language in the order of the corpus."""
+        return [
+            text for language in languages for _, _, text in sorted(self._heaps[language], key=lambda entry: entry[1])
+        ]
+
+    def _push(self, language: str, heap: list[tuple[float, int, str]], entry: tuple[float, int, str]) -> None:
+        heapq.heappush(heap, entry)
+        self._bytes[language] += len(entry[2].encode())
+        while self._bytes[language] > self._limit and len(heap) > 1:
+            self._threshold[language], _, text = heapq.heappop(heap)
+            self._bytes[language] -= len(text.encode())
+
+
+def _numbers(seed: int) -> Iterator[float]:
+    generator = np.random.Generator(np.random.PCG64(seed))
+    while True:
+        yield from generator.random(4096).tolist()
+
+
+def _train(lines: list[str], languages: Sequence[str], settings: Vocabulary) -> bytes:
+    if not lines:
+        raise DataError("corpus.train: no text to train a tokenizer on; check the splits and languages")
+    model = io.BytesIO()
+    try:
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=model,
+            model_type=settings.algorithm,
+            vocab_size=settings.vocabulary,
+            byte_fallback=settings.byte_fallback,
+            normalization_rule_name=settings.normalisation,
+            remove_extra_whitespaces=settings.collapse_spaces,
+            character_coverage=settings.coverage,
+            control_symbols=[symbols.tag(language) for language in languages],
+            pad_id=symbols.PAD,
+            unk_id=symbols.UNK,
+            bos_id=symbols.BOS,
+            eos_id=symbols.EOS,
+            num_threads=THREADS,
+            max_sentence_length=LONGEST_LINE,
+            minloglevel=2,  # its progress lines would drown ours
+        )
+    except RuntimeError as error:
+        raise ConfigError(
+            f"tokenizer.vocabulary: {settings.vocabulary} does not suit this text ({_reason(error)}); "
+            "set another tokenizer.vocabulary (more text allows a larger one)"
+        ) from error
+    return model.getvalue()
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last sentence of sentencepiece's message, without its source line."""
+    return str(error).rsplit("] ", 1)[-1].strip() or str(error)

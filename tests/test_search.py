@@ -160,13 +160,27 @@ def test_greedy_takes_the_likeliest_token(seed: int) -> None:
         assert chosen == max(choices, key=lambda token: score(toy, source, first[0], [*ids[:length], token]))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(20))
 def test_ending_early_does_not_lose_the_winner(seed: int) -> None:
     """With every hypothesis open, the one returned when no other can win any more is the best of all."""
     toy = Toy(seed, sharpness=12.0)
     source, mask, first = batch_of(3)
-    [[found]] = search_all(Beam(2000, 1, "gnmt", 1.0, 1.0, 2), toy, source, mask, first)
-    assert_same([found], exhaustive(toy, source, first[0], 5, LengthPenalty("gnmt", 1.0))[:1])
+    [[found]] = search_all(Beam(2000, 1, "power", 1.0, 1.0, 2), toy, source, mask, first)
+    assert_same([found], exhaustive(toy, source, first[0], 5, LengthPenalty("power", 1.0))[:1])
+
+
+def test_a_search_ends_when_no_open_hypothesis_can_win() -> None:
+    """Token 4 and then EOS are all but certain: two steps, though the beam is far from full and the limit is 48."""
+    lengths = []
+
+    def step(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        lengths.append(tokens.shape[1])
+        likely = torch.tensor([0.0, 0, 0, 30 if len(lengths) > 1 else 0, 15, 0, 0])
+        return likely.expand(*tokens.shape, VOCABULARY).clone(), state
+
+    for [found] in beam(5, factor=10.0)(Toy(0).start, step, *batch_of(4, 2), FORBIDDEN):
+        assert found.tokens == [4]
+    assert len(lengths) == 2
 
 
 def test_neighbours_and_padding_change_nothing(member: Search) -> None:

@@ -31,7 +31,7 @@ class Start(Protocol):
     """Reads the sources: `(memory, state)`, every tensor of `memory` `[batch, ...]`, of `state` `[batch, 1, ...]`."""
 
     def __call__(
-        self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"]
+        self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"], /
     ) -> tuple[State, State]: ...
 
 
@@ -43,7 +43,7 @@ class Step(Protocol):
     """
 
     def __call__(
-        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State, /
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
 
 

@@ -1,0 +1,110 @@
+"""Who may import whom (ARCHITECTURE.md, Layers), read from the source of every module."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GROUND = (
+    "seq2seq.symbols",
+    "seq2seq.errors",
+    "seq2seq.config",
+    "seq2seq.checking",
+    "seq2seq.device",
+    "seq2seq.__init__",
+)
+MAY_IMPORT = {  # layer: what it may import of seq2seq besides itself and the ground floor
+    "ground": (),
+    "data": (),
+    "network": ("seq2seq.data.batch",),
+    "training": ("seq2seq.data", "seq2seq.network"),
+    "search": ("seq2seq.network.state",),
+    "translation": ("seq2seq.data", "seq2seq.network", "seq2seq.search"),
+    "evaluation": ("seq2seq.data", "seq2seq.network", "seq2seq.search", "seq2seq.translation"),
+    "command": ("seq2seq",),
+    "cli": ("seq2seq.command",),
+}
+ONLY_IN = {  # a package that one place alone may know
+    "hydra": ("seq2seq.cli",),
+    "omegaconf": ("seq2seq.cli",),
+    "sacrebleu": ("seq2seq.evaluation.metric",),
+}
+EXTRAS = ("zstandard", "matplotlib", "tensorboard", "torch.utils.tensorboard", "num2words", "babel")
+FAMILIES = ("network.cell", "network.attention", "network.decoder", "search", "data.corpus", "data.cleaning")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "seq2seq").rglob("*.py"))}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module, or name in a module, that is imported anywhere in `tree`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"line {node.lineno}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def layer_of(module: str) -> str:
+    if module in GROUND:
+        return "ground"
+    return "cli" if module in ("seq2seq.cli", "seq2seq.__main__") else module.split(".")[1]
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {layer_of(module) for module in MODULES} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows_point_to_earlier_wings(module: str) -> None:
+    layer = layer_of(module)
+    allowed = [*MAY_IMPORT[layer], *GROUND, "seq2seq.__version__", f"seq2seq.{layer}"]
+    if module == "seq2seq.__init__":
+        allowed += ["seq2seq.translation"]  # the public API
+    wrong = [name for name in imported(MODULES[module]) if within(name, "seq2seq")]
+    assert [name for name in wrong if not any(within(name, one) for one in allowed)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_one_place_knows_each_outer_library(module: str) -> None:
+    for library, places in ONLY_IN.items():
+        if module not in places:
+            assert not any(within(name, library) for name in imported(MODULES[module])), library
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_extras_are_imported_where_they_are_used(module: str) -> None:
+    top = ast.Module([node for node in MODULES[module].body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    assert not [name for name in imported(top) for extra in EXTRAS if within(name, extra)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_members_of_a_family_do_not_know_each_other(family: str) -> None:
+    targets = [
+        line.split()[1].rpartition(".")[0]
+        for path in (ROOT / "conf" / family.split(".")[-1]).glob("*.yaml")
+        for line in path.read_text("utf-8").splitlines()
+        if line.startswith("_target_:")
+    ]
+    assert targets, f"no YAML of {family}"
+    for member in set(targets):
+        others = set(targets) - {member}
+        known = {other for name in imported(MODULES[member]) for other in others if within(name, other)}
+        assert not known, f"{member} imports {known}"
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    for module in ("seq2seq.__init__", "seq2seq.__main__", "seq2seq.cli", "seq2seq.config", "seq2seq.checking"):
+        top = ast.Module([node for node in MODULES[module].body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        assert not [name for name in imported(top) if name.split(".")[0] in ("torch", "hydra", "datasets", "sacrebleu")]

@@ -1,0 +1,154 @@
+"""Lines in and out of files and standard streams: whatever the bytes, N lines in are N lines out.
+
+Only `\\n` ends a line. A byte order mark at the start and a carriage return at the end of a line are dropped; bytes
+that are no UTF-8 become U+FFFD and are counted. Everything else (NUL, U+2028, VT, FF, ...) stays inside its line.
+"""
+
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, cast
+
+from seq2seq.data.lines import BYTE_ORDER_MARK, open_bytes
+from seq2seq.errors import DataError
+
+FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
+BLOCK = 1 << 20  # bytes asked for at once
+
+
+def growing(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Chunks of lines, each twice as large as the one before, up to the largest."""
+    rest, size = iter(lines), FIRST_CHUNK
+    while chunk := list(islice(rest, size)):
+        yield chunk
+        size = min(2 * size, LARGEST_CHUNK)
+
+
+class InputLines:
+    """The lines of a byte stream. `invalid` counts, while it is read, the lines whose bytes are no UTF-8."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.stream = cast(io.BufferedIOBase, stream)
+        self.name = name
+        self.invalid = 0
+
+    def chunks(self) -> Iterator[list[str]]:
+        """Growing chunks of what is there: a line that somebody types is not kept waiting for the next."""
+        pending: list[bytes] = []
+        size = FIRST_CHUNK
+        for block in self._blocks():
+            pending += block
+            while pending:
+                yield [self._text(raw) for raw in pending[:size]]
+                del pending[:size]
+                size = min(2 * size, LARGEST_CHUNK)
+
+    def _blocks(self) -> Iterator[list[bytes]]:
+        """The whole lines of each block of bytes, without their ends; a last line needs no end."""
+        begun: list[bytes] = []
+        mark = BYTE_ORDER_MARK
+        while block := self._read():
+            *ended, rest = block.split(b"\n")
+            if ended:
+                ended[0] = b"".join([*begun, ended[0]]).removeprefix(mark)
+                begun, mark = [], b""
+                yield ended
+            begun.append(rest)
+        if last := b"".join(begun).removeprefix(mark):
+            yield [last]
+
+    def _read(self) -> bytes:
+        try:
+            return self.stream.read1(BLOCK)
+        except (EOFError, OSError, lzma.LZMAError, zlib.error, _zstandard_error()) as error:
+            raise DataError(f"{self.name}: cannot be read: {error}; obtain the file again") from error
+
+    def _text(self, raw: bytes) -> str:
+        raw = raw.removesuffix(b"\r")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            self.invalid += 1
+            return raw.decode("utf-8", errors="replace")
+
+
+@contextmanager
+def reading(path: Path | None) -> Iterator[InputLines]:
+    """The lines of a file, plain or compressed (.gz .xz .zst), or of standard input. DataError where unreadable."""
+    if path is None:
+        yield InputLines(sys.stdin.buffer, "standard input")
+        return
+    try:
+        stream = open_bytes(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; check input=") from error
+    with stream:
+        yield InputLines(stream, str(path))
+
+
+@contextmanager
+def writing(path: Path | None) -> Iterator[Callable[[Iterable[str]], None]]:
+    """A function that writes lines to a file (compressed by its ending) or to standard output.
+
+    A file appears under its name only when everything has been written; an older one stays until then, for good where
+    something fails. Standard output, pipes and devices are flushed after every call.
+    """
+    if path is None:
+        yield _writer(sys.stdout.buffer, flush=True)
+    elif path.exists() and not path.is_file():
+        with _opened(path, "") as stream:
+            yield _writer(stream, flush=True)
+    else:
+        path = path.resolve()  # a link stays a link
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            with _opened(partial, path.suffix) as stream:
+                yield _writer(stream, flush=False)  # would spoil the compression
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _writer(stream: IO[bytes], flush: bool) -> Callable[[Iterable[str]], None]:
+    def write(lines: Iterable[str]) -> None:
+        stream.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
+        if flush:
+            stream.flush()
+
+    return write
+
+
+def _opened(path: Path, ending: str) -> IO[bytes]:
+    """A new file that compresses as `ending` says. DataError where it cannot be made."""
+    try:
+        if ending == ".gz":
+            return cast(IO[bytes], gzip.open(path, "wb"))
+        if ending == ".xz":
+            return cast(IO[bytes], lzma.open(path, "wb"))
+        if ending == ".zst":
+            return _open_zstandard(path)
+        return path.open("wb")
+    except OSError as error:
+        raise DataError(f"{path.parent}: cannot be written to: {error.strerror}; check output=") from error
+
+
+def _zstandard_error() -> type[Exception]:
+    """What the package raises for damaged files, where it is loaded to read one."""
+    package = sys.modules.get("zstandard")
+    error: type[Exception] = package.ZstdError if package else EOFError
+    return error
+
+
+def _open_zstandard(path: Path) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise DataError(f"{path}: writing .zst needs a package: pip install 'seq2seq[zstd]'") from error
+    return cast(IO[bytes], zstandard.open(path, "wb"))

@@ -1,0 +1,191 @@
+"""Lines to lines: a model, its tokenizer and a search as one translator."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from seq2seq import symbols
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.device import autocast
+from seq2seq.errors import ConfigError
+from seq2seq.search.base import Hypothesis, Search, Start, Step
+from seq2seq.translation.lines import growing
+from seq2seq.translation.splitting import split
+
+SHORTEST_LIMIT = 16  # tokens; any one character has fewer
+UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces between sentences
+
+
+class Status(StrEnum):
+    """What became of a line."""
+
+    OK = "ok"
+    BLANK = "blank"  # nothing to translate; the model never saw it
+    SPLIT = "split"  # longer than the model can take: translated in parts
+    EMPTY = "empty"  # the model found nothing to say
+    TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length
+
+
+class Translation(NamedTuple):
+    """One line's translation, its log-probability in nats, its status.
+
+    `best` holds what the search returned, best first (`search.best` many), as texts with scores; for a line that was
+    split only the joined one.
+    """
+
+    text: str
+    score: float
+    status: Status
+    best: tuple[tuple[str, float], ...]
+
+
+class Network(Protocol):
+    """What a translator needs of a model (or of several behind the same two functions)."""
+
+    @property
+    def start(self) -> Start: ...
+
+    @property
+    def step(self) -> Step: ...
+
+
+class Translator:
+    """Translates lines in the directions that the model was trained on.
+
+    model: in evaluation mode, on `device`. longest_source: tokens of a line; longer ones are split. batch_tokens:
+    source tokens of a batch, padding included. dtype: of the large products (`seq2seq.device.precision`).
+    """
+
+    def __init__(
+        self,
+        model: Network,
+        tokenizer: Tokenizer,
+        search: Search,
+        directions: Sequence[tuple[str, str]],
+        longest_source: int,
+        batch_tokens: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        if longest_source < SHORTEST_LIMIT:
+            raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
+        if batch_tokens < 1:
+            raise ConfigError(f"batch_tokens: expected a positive int, got {batch_tokens}")
+        self.model = model
+        self.tokenizer = tokenizer
+        self.search = search
+        self.directions = list(directions)
+        self.longest_source = longest_source
+        self.batch_tokens = batch_tokens
+        self.dtype = dtype
+        self.device = device
+        tags = [tokenizer.tag_id(language) for language in tokenizer.languages]
+        self.forbidden = torch.tensor([symbols.PAD, symbols.UNK, symbols.BOS, *tags], device=device)
+
+    def translate(self, lines: Iterable[str], source: str, target: str) -> Iterator[Translation]:
+        """One translation a line, in order; `source` and `target` are languages.
+
+        The first lines come out before the last ones are read, and memory does not grow with their number.
+        Raises ConfigError at once where the model was not trained on the direction.
+        """
+        self.check(source, target)
+        chunks = self.translate_chunks(growing(lines), source, target)
+        return (translation for chunk in chunks for translation in chunk)
+
+    def translate_chunks(
+        self, chunks: Iterable[Sequence[str]], source: str, target: str
+    ) -> Iterator[list[Translation]]:
+        """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
+        self.check(source, target)
+        return (self._translate_chunk(lines, source, target) for lines in chunks)
+
+    def check(self, source: str, target: str) -> None:
+        """Raises ConfigError with what is allowed, where the model was not trained on this direction."""
+        if (source, target) not in self.directions:
+            known = ", ".join(f"{one}-{other}" for one, other in self.directions)
+            raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
+
+    def _translate_chunk(self, lines: Sequence[str], source: str, target: str) -> list[Translation]:
+        texts = [_clean(line) for line in lines]
+        rows = self._rows(texts, source)
+        parts = [part for row in rows for part in row]
+        found = iter(self._search_all(parts, target))
+        return [self._join([next(found) for _ in row], target) for row in rows]
+
+    def _rows(self, texts: list[str], source: str) -> list[list[list[int]]]:
+        """Each line's parts as ids: none for a blank line, one for most, several for a long one."""
+        rows: list[list[list[int]]] = []
+        for text, ids in zip(texts, self.tokenizer.encode(texts, source, "source"), strict=True):
+            if not ids or not text.strip():
+                rows.append([])
+            elif len(ids) <= self.longest_source:
+                rows.append([ids])
+            else:
+                parts = split(text, lambda units: self._count(units, source), self.longest_source)
+                rows.append([part for part in self.tokenizer.encode(parts, source, "source") if part])
+        return rows
+
+    def _count(self, units: Sequence[str], source: str) -> list[int]:
+        return [len(ids) for ids in self.tokenizer.encode(units, source, "source")]
+
+    def _search_all(self, parts: list[list[int]], target: str) -> list[list[Hypothesis]]:
+        """The hypotheses of every part; similar lengths are searched together, the longest first."""
+        order = sorted(range(len(parts)), key=lambda part: -len(parts[part]))
+        found: list[list[Hypothesis]] = [[] for _ in parts]
+        for batch in self._batches(order, parts):
+            for part, hypotheses in zip(batch, self._search([parts[part] for part in batch], target), strict=True):
+                found[part] = hypotheses
+        return found
+
+    def _batches(self, order: list[int], parts: list[list[int]]) -> Iterator[list[int]]:
+        """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together."""
+        batch: list[int] = []
+        for part in order:
+            if batch and (len(parts[batch[0]]) + 2) * (len(batch) + 1) > self.batch_tokens:
+                yield batch
+                batch = []
+            batch.append(part)
+        if batch:
+            yield batch
+
+    @torch.inference_mode()
+    def _search(self, parts: list[list[int]], target: str) -> list[list[Hypothesis]]:
+        """One batch of parts, longest first."""
+        tag = self.tokenizer.tag_id(target)
+        source, mask = _padded([[tag, *ids, symbols.EOS] for ids in parts], self.device)
+        first = torch.full((len(parts),), tag, device=self.device)
+        with autocast(self.dtype, self.device):
+            return self.search(self.model.start, self.model.step, source, mask, first, self.forbidden)
+
+    def _join(self, parts: list[list[Hypothesis]], target: str) -> Translation:
+        """A line's translation from its parts' hypotheses."""
+        if not parts:
+            return Translation("", 0.0, Status.BLANK, ())
+        chosen = [part[0] for part in parts]
+        status = Status.SPLIT if len(parts) > 1 else Status.OK
+        if not all(one.finished for one in chosen):
+            status = Status.TRUNCATED
+        kept = parts[0] if len(parts) == 1 else chosen
+        texts = [_clean(text) for text in self.tokenizer.decode([one.tokens for one in kept], target)]
+        if len(parts) > 1:
+            text, score = ("" if target in UNSPACED else " ").join(texts), sum(one.score for one in chosen)
+            return Translation(text, score, status, ((text, score),))
+        best = tuple((text, one.score) for text, one in zip(texts, kept, strict=True))
+        text, score = best[0]
+        return Translation(text, score, status if text.strip() else Status.EMPTY, best)
+
+
+def _clean(text: str) -> str:
+    """Text that is one line and can be written as UTF-8: a line end becomes a space, half a surrogate pair U+FFFD."""
+    return text.replace("\n", " ").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Rows as one tensor, longest first or not, with their mask."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([row + [symbols.PAD] * (longest - len(row)) for row in rows])
+    mask = torch.arange(longest) < torch.tensor([len(row) for row in rows]).unsqueeze(1)
+    return ids.to(device), mask.to(device)

@@ -1,0 +1,60 @@
+"""The configuration of a run: written beside it, and compared when the run goes on."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+
+from seq2seq.errors import TrainingError
+
+# keys that may always change: the budget, and what has no influence on the weights
+FREE = (
+    "run",
+    "trainer.updates",
+    "trainer.epochs",
+    "trainer.hours",
+    "trainer.patience",
+    "trainer.checkpoint_minutes",
+    "trainer.allow",
+)
+
+
+def write_configuration(folder: Path, configuration: Mapping[str, object]) -> None:
+    """`folder/config.yaml`, for people to read and for the other commands."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
+    temporary = folder / "config.yaml.writing"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / "config.yaml")
+
+
+def check_unchanged(
+    before: Mapping[str, object], now: Mapping[str, object], allowed: Collection[str], folder: Path
+) -> None:
+    """Refuse to go on under another configuration.
+
+    `allowed` names keys, or whole nodes of them, that may differ. Raises TrainingError with all others that do.
+    """
+    old, new = _flat(before), _flat(now)
+    free = (*FREE, *allowed)
+    changed = [
+        key
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and not any(key == one or key.startswith(f"{one}.") for one in free)
+    ]
+    if changed:
+        lines = "\n".join(f"  {key}: was {old.get(key)!r}, is {new.get(key)!r}" for key in changed)
+        raise TrainingError(
+            f"{folder} holds a run of another configuration:\n{lines}\n"
+            f"Give the old values, choose another run folder, or accept with 'trainer.allow=[{','.join(changed)}]'."
+        )
+
+
+def _flat(node: object, where: str = "") -> dict[str, object]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`; lists are values."""
+    if not isinstance(node, Mapping):
+        return {where: list(node) if isinstance(node, tuple) else node}
+    flat: dict[str, object] = {}
+    for key, value in node.items():
+        flat.update(_flat(value, f"{where}.{key}" if where else str(key)))
+    return flat

@@ -1,0 +1,48 @@
+"""What every learning rate schedule is: a pure function of where the run stands."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from seq2seq.errors import ConfigError
+
+ScheduleState = Mapping[str, float]
+
+
+class Schedule(ABC):
+    """The share of the peak learning rate that an update uses, in [0, 1].
+
+    The share rises in a straight line over the first `warmup` updates and then does as the member says. What a member
+    remembers (only `plateau` does) is a state: passed in, returned, and kept in the checkpoint.
+    Raises ConfigError when `warmup` is negative.
+    """
+
+    needs_budget: ClassVar[bool] = False  # true where the share follows the budget that is used up
+
+    def __init__(self, warmup: int) -> None:
+        if warmup < 0:
+            raise ConfigError(f"schedule.warmup: expected a number of updates, 0 or more, got {warmup}")
+        self.warmup = warmup
+
+    @abstractmethod
+    def share(self, update: int, progress: float, state: ScheduleState) -> float:
+        """For update number `update` (the first is 1), when `progress` in [0, 1] of the budget is used up."""
+
+    def start(self) -> ScheduleState:
+        """The state before the first validation."""
+        return {}
+
+    def observe(self, score: float, state: ScheduleState) -> ScheduleState:
+        """The state after a validation; higher scores are better."""
+        return state
+
+    def warm(self, update: int) -> float:
+        """The straight line of the warm-up: 1 from update `warmup` on."""
+        return min(1.0, update / self.warmup) if self.warmup else 1.0
+
+
+def check_floor(floor: float) -> float:
+    """`floor`, where it is a share. Raises ConfigError otherwise."""
+    if not 0 <= floor <= 1:
+        raise ConfigError(f"schedule.floor: expected a share of the peak from 0 to 1, got {floor}")
+    return floor

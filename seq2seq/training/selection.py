@@ -1,0 +1,93 @@
+"""Which weights are best: validated, kept, averaged and shipped."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from seq2seq.training.average import ExponentialAverage, Weights, lent, mean
+from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.settings import Settings
+from seq2seq.training.state import Best, State
+from seq2seq.training.update import Network
+
+Scores = Mapping[str, float]
+
+
+class Selection:
+    """Judges the weights that would ship: the moving average where there is one, else the model's own.
+
+    The best `trainer.average` of them are kept beside the checkpoints. The folder `model` always holds the best that
+    was seen so far, be it one of them or their mean.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        model: Network,
+        average: ExponentialAverage | None,
+        validate: Callable[[], Scores],
+        export: Callable[[Path, Mapping[str, Tensor], Scores], None],
+        folder: Path,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.settings = settings
+        self.model = model
+        self.average = average
+        self.parameters = dict(model.named_parameters())
+        self.run_validation = validate
+        self.export = export
+        self.folder = folder
+        self.checkpoints = checkpoints
+
+    def validate(self) -> Scores:
+        """Scores of the weights as they would ship now."""
+        return self._scores(self._candidate())
+
+    def consider(self, state: State, score: float, scores: Scores) -> bool:
+        """Take a validation in: keep its weights if they are among the best, ship them if they are the very best.
+
+        Returns whether no earlier validation was as good.
+        """
+        better = not state.best or score > state.best[0].score
+        state.waited = 0 if better else state.waited + 1
+        state.validated = state.update
+        # a stable sort: of equals the earlier stays in front
+        ranked = sorted([*state.best, Best(state.update, score, scores)], key=lambda one: -one.score)
+        state.best = ranked[: max(1, self.settings.average)]
+        if any(one.update == state.update for one in state.best):
+            self.checkpoints.save_best(state.update, self._candidate())
+        if state.shipped is None or score > state.shipped:
+            self._ship(state, score, scores, self._candidate())
+        return better
+
+    def validate_average(self, state: State) -> Scores | None:
+        """Scores of the mean of the best weights; None where there is nothing to average."""
+        if self.settings.average < 2 or len(state.best) < 2:
+            return None
+        return self._scores(self._mean(state))
+
+    def ship_average(self, state: State, scores: Scores) -> None:
+        """Ship the mean if it is better than what was shipped so far."""
+        score = self.settings.judge(scores)
+        if state.shipped is None or score > state.shipped:
+            self._ship(state, score, scores, self._mean(state))
+
+    def _mean(self, state: State) -> Weights:
+        return mean(self.checkpoints.load_best(one.update) for one in state.best)
+
+    def _candidate(self) -> Weights:
+        if self.average is not None:
+            return self.average.weights
+        return {name: one.detach() for name, one in self.parameters.items()}
+
+    def _scores(self, weights: Weights) -> Scores:
+        self.model.train(False)
+        with lent(self.parameters, weights), torch.no_grad():
+            return dict(self.run_validation())
+
+    def _ship(self, state: State, score: float, scores: Scores, weights: Weights) -> None:
+        with lent(self.parameters, weights):
+            self.export(self.folder, self.model.state_dict(), scores)
+        state.shipped = score

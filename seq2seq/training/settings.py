@@ -1,0 +1,69 @@
+"""What a training run does and when it ends: the node `trainer` of the configuration, checked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from seq2seq.errors import ConfigError, TrainingError
+
+BUDGETS = ("updates", "epochs", "hours")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """See the comments of conf/trainer/default.yaml. Raises ConfigError, naming the key, for illegal numbers."""
+
+    updates: int | None
+    epochs: float | None
+    hours: float | None
+    patience: int | None
+    metric: str
+    validate_every: int
+    report_every: int
+    checkpoint_minutes: float
+    accumulation: int
+    smoothing: float
+    clip: float | None
+    ema: float | None
+    average: int
+    precision: Literal["auto", "bf16", "fp32"]
+    threads: int | None
+    seed: int
+    allow: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in (*BUDGETS, "patience", "validate_every", "report_every", "accumulation", "clip", "threads"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"trainer.{name}: expected a positive number, got {value}")
+        for name in ("checkpoint_minutes", "average", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"trainer.{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"trainer.ema: expected a decay between 0 and 1, or null, got {self.ema}")
+        if self.patience is None and not self.has_budget:
+            raise ConfigError(
+                "trainer: such a run would never end: set trainer.updates, trainer.epochs, trainer.hours "
+                "or trainer.patience"
+            )
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether anything but early stopping ends the run."""
+        return any(getattr(self, name) is not None for name in BUDGETS)
+
+    def used(self, updates: int, epochs: float, seconds: float) -> dict[str, float]:
+        """The share of each budget that is used up: `{"updates": 0.25}` after 250 of 1,000 updates."""
+        spent = {"updates": updates, "epochs": epochs, "hours": seconds / 3600}
+        return {name: spent[name] / limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
+
+    def judge(self, scores: Mapping[str, float]) -> float:
+        """The score by which validations are compared, turned so that higher is better.
+
+        Raises TrainingError when validation gives no such score.
+        """
+        if self.metric not in scores:
+            raise TrainingError(f"trainer.metric: found {self.metric}, validation gives {', '.join(sorted(scores))}")
+        score = -scores[self.metric] if self.metric.endswith("loss") else scores[self.metric]
+        return float("-inf") if math.isnan(score) else score

@@ -1,0 +1,109 @@
+"""All that a run knows of itself besides its tensors: what a checkpoint holds, exactly."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
+
+from seq2seq.training.schedule.base import ScheduleState
+
+
+class UpdateSums(NamedTuple):
+    """What one update did: sums over its target tokens in nats, the gradient's norm, and places in its batches."""
+
+    plain: float
+    smoothed: float
+    correct: int
+    norm: float
+    tokens: int
+    real: int  # source and target ids that are not padding
+    places: int  # source and target ids, padding included
+    skipped: bool
+
+
+@dataclass
+class Interval:
+    """Sums since the last record of the log."""
+
+    plain: float = 0.0
+    smoothed: float = 0.0
+    correct: int = 0
+    norm: float = 0.0
+    tokens: int = 0
+    real: int = 0
+    places: int = 0
+    updates: int = 0
+    skipped: int = 0
+    seconds: float = 0.0  # time, which differs from run to run
+
+    def add(self, sums: UpdateSums, seconds: float) -> None:
+        """Take in one update that lasted `seconds`; of a skipped one only that it was, and its places."""
+        self.real += sums.real
+        self.places += sums.places
+        self.seconds += seconds
+        if sums.skipped:
+            self.skipped += 1
+            return
+        self.updates += 1
+        self.plain += sums.plain
+        self.smoothed += sums.smoothed
+        self.correct += sums.correct
+        self.norm += sums.norm
+        self.tokens += sums.tokens
+
+    def summary(self) -> dict[str, float]:
+        """Means over the interval: losses in nats per target token, padding as a share of all places."""
+        tokens, updates = max(1, self.tokens), max(1, self.updates)
+        return {
+            "loss": self.plain / tokens,
+            "smoothed_loss": self.smoothed / tokens,
+            "accuracy": self.correct / tokens,
+            "gradient_norm": self.norm / updates,
+            "padding": 1 - self.real / max(1, self.places),
+            "skipped": self.skipped,
+            "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
+        }
+
+
+class Best(NamedTuple):
+    """A validation that is among the best so far; its weights are kept under its update's number."""
+
+    update: int
+    score: float  # turned so that higher is better
+    scores: Mapping[str, float]
+
+
+@dataclass
+class State:
+    """Where a run stands between two updates. `epoch` and `batch` name the next batch; `update` the last update."""
+
+    epoch: int = 0
+    batch: int = 0
+    update: int = 0
+    seconds: float = 0.0  # of training and validation, over all resumes
+    tokens: int = 0  # target tokens seen
+    skipped: int = 0  # updates skipped in a row
+    validated: int = 0  # update of the last validation
+    waited: int = 0  # validations since the last better score
+    shipped: float | None = None  # score of what the folder `model` holds
+    finished: bool = False  # the end of the run has been dealt with
+    records: int = 0  # lines of log.jsonl
+    best: list[Best] = field(default_factory=list)  # best first
+    schedule: ScheduleState = field(default_factory=dict)
+    interval: Interval = field(default_factory=Interval)
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """Of the best validation; nothing before the first."""
+        return self.best[0].scores if self.best else {}
+
+    def plain(self) -> dict[str, object]:
+        """As JSON can hold it."""
+        return {**asdict(self), "best": [one._asdict() for one in self.best]}
+
+    @classmethod
+    def read(cls, plain: Mapping[str, object]) -> "State":
+        """What `plain` was made from. Raises TypeError or KeyError when it is something else."""
+        values = dict(plain)
+        values["best"] = [Best(**one) for one in values["best"]]  # type: ignore[attr-defined]
+        values["interval"] = Interval(**values["interval"])  # type: ignore[arg-type]
+        return cls(**values)  # type: ignore[arg-type]

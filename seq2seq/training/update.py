@@ -1,0 +1,142 @@
+"""One update: some batches forward and backward, one clipped step of the optimiser, one of the moving average."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from seq2seq.data.batch import Batch
+from seq2seq.device import autocast
+from seq2seq.training.average import ExponentialAverage
+from seq2seq.training.criterion import Criterion
+from seq2seq.training.state import UpdateSums
+
+
+class Network(Protocol):
+    """What training needs of a model: features of the real target tokens, and the output layer over them."""
+
+    training: bool
+
+    @property
+    def output_weight(self) -> Tensor:
+        """`[vocabulary, width]`."""
+        ...
+
+    @property
+    def output_bias(self) -> Tensor:
+        """`[vocabulary]`."""
+        ...
+
+    def __call__(self, batch: Batch, /) -> Tensor:
+        """Features `[tokens, width]`, row by row of `batch.target[:, 1:]`."""
+        ...
+
+    def train(self, mode: bool) -> object:
+        """Dropout on or off."""
+        ...
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Each parameter once, under its first name."""
+        ...
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """All weights under all names."""
+        ...
+
+
+class Updater:
+    """Changes a model by one update at a time.
+
+    The loss is summed over all batches of the update and divided once by their real target tokens, so that it does not
+    matter how they were cut. Dropout draws from (seed, update, batch of the update), so that no random state needs to
+    be saved.
+    """
+
+    def __init__(
+        self,
+        model: Network,
+        optimizer: torch.optim.Optimizer,
+        criterion: Criterion,
+        average: ExponentialAverage | None,
+        clip: float | None,
+        precision: torch.dtype,
+        seed: int,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.criterion = criterion
+        self.average = average
+        self.clip = clip
+        self.precision = precision
+        self.seed = seed
+        self.parameters = dict(model.named_parameters())
+
+    def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
+        """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
+        tokens = sum(int(batch.target_mask[:, 1:].sum()) for batch in batches)
+        self.model.train(True)
+        parts = [self._backward(batch, index, update, tokens) for index, batch in enumerate(batches)]
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.clip or float("inf"))
+        plain, smoothed, correct, length = torch.stack((*torch.stack(parts).sum(0), norm.double())).tolist()
+        skipped = not math.isfinite(length)  # known only here: the one wait for a GPU
+        if not skipped:
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.add(update)
+        self.optimizer.zero_grad()
+        masks = [mask for batch in batches for mask in (batch.source_mask, batch.target_mask)]
+        real, places = sum(int(mask.sum()) for mask in masks), sum(mask.numel() for mask in masks)
+        return UpdateSums(plain, smoothed, int(correct), length, tokens, real, places, skipped)
+
+    def _backward(self, batch: Batch, index: int, update: int, tokens: int) -> Tensor:
+        """Adds the gradients of one batch; its sums of plain loss, smoothed loss and right tokens, in fp64."""
+        device = self.model.output_weight.device
+        torch.manual_seed(_seed(self.seed, update, index))
+        batch = moved(batch, device)
+        with autocast(self.precision, device):
+            features = self.model(batch)
+            gold = batch.target[:, 1:][batch.target_mask[:, 1:]]
+            loss = self.criterion(features, self.model.output_weight, self.model.output_bias, gold)
+        (loss.smoothed / tokens).backward()  # type: ignore[no-untyped-call]
+        return torch.stack((loss.plain.double(), loss.smoothed.detach().double(), loss.correct.double()))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next update depends on: weights, the optimiser's moments and the moving average."""
+        found: dict[str, Tensor] = {}
+        for name, parameter in self.parameters.items():
+            found[f"weights/{name}"] = parameter.detach()
+            for key, value in self.optimizer.state[parameter].items():
+                found[f"optimizer/{key}/{name}"] = value
+        if self.average is not None:
+            found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
+        return found
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Become what `tensors` was taken from. Raises KeyError when that was another model."""
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[f"weights/{name}"])
+            if self.average is not None:
+                # a run that turns its average on later starts it from the weights of that moment
+                self.average.weights[name].copy_(tensors.get(f"average/{name}", parameter))
+        for name, value in tensors.items():
+            if name.startswith("optimizer/"):
+                _, key, owner = name.split("/", 2)
+                parameter = self.parameters[owner]
+                self.optimizer.state[parameter][key] = value.to(parameter.device)
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on `device`."""
+    return Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
+
+
+def _seed(seed: int, update: int, index: int) -> int:
+    """A seed of its own for every batch of every update, far from its neighbours'."""
+    return int.from_bytes(hashlib.blake2b(f"{seed} {update} {index}".encode(), digest_size=8).digest(), "big") >> 1

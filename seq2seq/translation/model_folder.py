@@ -66,6 +66,7 @@ def save(
     (partial / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     tokenizer.save(partial)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model)}, partial / WEIGHTS)
+    (partial / WEIGHTS).chmod((partial / CONFIG).stat().st_mode)  # safetensors lets only the owner read
     for path in [*partial.iterdir(), partial]:
         _sync(path)
     if folder.exists():

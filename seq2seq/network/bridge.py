@@ -32,7 +32,7 @@ class Zeros(Bridge):
 
 
 class Mean(Bridge):
-    """tanh(W mean of the memory): the start of Bahdanau et al. 2015 with Nematus' mean (Sennrich et al. 2017, equation 3)."""
+    """tanh(W mean of the memory), as in Nematus (Sennrich et al. 2017, equation 3)."""
 
     def __init__(self, memory_size: int, cells: Sequence[Cell]) -> None:
         super().__init__(memory_size, cells)

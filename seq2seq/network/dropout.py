@@ -21,7 +21,7 @@ class VariationalDropout(nn.Module):
 
 
 class WordDropout(nn.Module):
-    """Drops whole embeddings, unscaled: what is left of the sentence keeps its size (Sennrich & Zhang 2019 on small data)."""
+    """Drops whole embeddings, unscaled: the words that stay keep their size (Sennrich & Zhang 2019)."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The whole network: embeddings, encoder, decoder and output layer, for training (`forward`) and for search (`start`, `step`)."""
+"""The whole network: embeddings, encoder, decoder, output layer; `forward` to train, `start` and `step` to search."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -20,8 +20,8 @@ class Model(nn.Module):
     """An attentive encoder-decoder.
 
     `tying`: `none`; `target` shares the target embedding with the output layer; `all` shares the source embedding too
-    (Press & Wolf 2017; needs one vocabulary). Embeddings of `embedding` numbers start with deviation 1/sqrt(embedding) and are
-    multiplied by sqrt(embedding) on the way in, so that tied weights suit both of their uses.
+    (Press & Wolf 2017; needs one vocabulary). Embeddings start with deviation 1/sqrt(embedding) and are multiplied by
+    sqrt(embedding) on the way in, so that tied weights suit both of their uses.
     """
 
     def __init__(
@@ -41,7 +41,8 @@ class Model(nn.Module):
             raise ConfigError(f"model: expected positive embedding and width, got {embedding} and {width}")
         if tying == "all" and source_vocabulary != target_vocabulary:
             raise ConfigError(
-                "model.tying: `all` needs a joint tokenizer, found one per side: use model.tying=target or tokenizer.joint=true"
+                "model.tying: `all` needs a joint tokenizer, found one per side: "
+                "use model.tying=target or tokenizer.joint=true"
             )
         self.source = _Embedding(source_vocabulary, embedding, width, word_dropout, embedding_dropout)
         self.target = _Embedding(target_vocabulary, embedding, width, word_dropout, embedding_dropout)
@@ -58,7 +59,7 @@ class Model(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(target_vocabulary))
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens embedding"]:
-        """Features of the real target tokens only, sentence by sentence: row i belongs to `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
+        """Features of real target tokens only: row i predicts `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
         memory = self.encoder(self.source(batch.source), batch.source_mask)
         features = self.decoder(self.target(batch.target[:, :-1]), memory)
         real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)

@@ -1,11 +1,12 @@
 """Recurrent state: a tensor or a nested tuple of tensors, batch first. Nobody asks what is inside."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-State = Tensor | tuple["State", ...]
+State = Tensor | tuple[Any, ...]  # Any: a State again; a recursive alias is beyond the checker of annotations
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:

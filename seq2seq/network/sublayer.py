@@ -32,7 +32,7 @@ class Sublayer(nn.Module, ABC):
 
 
 class PreNorm(Sublayer):
-    """x + dropout(block(norm(x))): deep stacks train from the first update (Xiong et al. 2020; on RNNs Chen et al. 2018)."""
+    """x + dropout(block(norm(x))): deep stacks train from the first update (Chen et al. 2018; Xiong et al. 2020)."""
 
     def __init__(self, size: int, dropout: float) -> None:
         super().__init__(size, dropout)

@@ -12,7 +12,7 @@ from seq2seq.network.state import State
 class Additive(Attention):
     """score = v . tanh(W query + U memory). Keys: `(U memory, memory)`.
 
-    Cost: a tensor of batch x target x source x `hidden_size` under teacher forcing, where the products of the others need none.
+    Cost: a tensor of batch x target x source x `hidden_size` under teacher forcing, where the others need none.
     """
 
     def __init__(self, query_size: int, memory_size: int, hidden_size: int) -> None:

@@ -9,7 +9,7 @@ from seq2seq.network.state import State
 
 
 class Attention(nn.Module, ABC):
-    """Contexts of `context_size` numbers, drawn from a memory for queries of `query_size`. Holds no state between calls."""
+    """Contexts of `context_size` numbers, drawn from a memory for queries of `query_size`. Stateless."""
 
     def __init__(self, query_size: int, memory_size: int, context_size: int) -> None:
         super().__init__()
@@ -25,4 +25,4 @@ class Attention(nn.Module, ABC):
     def forward(
         self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
     ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        """Contexts and weights (sum 1 over real source positions, 0 on padding); the target axis holds positions or hypotheses."""
+        """Contexts and weights (sum 1 over real positions, 0 on padding). The target axis: positions or hypotheses."""

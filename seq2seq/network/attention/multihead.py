@@ -10,7 +10,7 @@ from seq2seq.network.state import State
 
 
 class Multihead(Attention):
-    """`heads` scaled dot products side by side; the weights returned are their mean. Keys: `(keys, values)` split by head."""
+    """`heads` scaled dot products side by side; the weights are their mean. Keys: `(keys, values)` split by head."""
 
     def __init__(self, query_size: int, memory_size: int, heads: int) -> None:
         super().__init__(query_size, memory_size, query_size)

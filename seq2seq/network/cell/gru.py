@@ -53,7 +53,7 @@ class GRU(Cell):
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """All steps in one fused kernel."""
         assert isinstance(state, Tensor)
-        weight = self.weight
+        weight: Tensor = self.weight
         if mask is not None:  # an input that is 1 on padding holds the update gate at 1: the state stands still
             x = torch.cat([x, (~mask).to(x.dtype).unsqueeze(-1)], dim=-1)
             zeros = weight.new_zeros(self.hidden_size, 1)

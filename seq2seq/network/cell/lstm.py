@@ -20,7 +20,7 @@ class LSTM(Cell):
         c' = f * c + i * g
         h' = o * tanh(c')
 
-    State: `(h, c)`. Gates lie in torch's order i, f, g, o. `forget_bias` is the start of b_f (Jozefowicz et al. 2015: 1).
+    State: `(h, c)`. Gates lie in torch's order i, f, g, o. `forget_bias`: where b_f starts (Jozefowicz et al. 2015: 1).
     """
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float) -> None:
@@ -28,7 +28,8 @@ class LSTM(Cell):
         self.weight = nn.Parameter(gate_matrix(4, hidden_size, input_size, nn.init.xavier_uniform_))
         self.recurrent = nn.Parameter(gate_matrix(4, hidden_size, hidden_size, nn.init.orthogonal_))
         self.bias = nn.Parameter(torch.zeros(4 * hidden_size))
-        self.register_buffer("no_bias", torch.zeros(4 * hidden_size), persistent=False)  # the kernel wants a second one
+        self.no_bias: Tensor  # the kernel wants a second one
+        self.register_buffer("no_bias", torch.zeros(4 * hidden_size), persistent=False)
         with torch.no_grad():
             self.bias[hidden_size : 2 * hidden_size] = forget_bias
 
@@ -52,7 +53,7 @@ class LSTM(Cell):
         self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """All steps in one fused kernel."""
-        weight = self.weight
+        weight: Tensor = self.weight
         if mask is not None:  # an input that is 1 on padding holds the forget gate at 1 and the input gate at 0
             x = torch.cat([x, (~mask).to(x.dtype).unsqueeze(-1)], dim=-1)
             weight = torch.cat([weight, self._hold(weight)], dim=1)

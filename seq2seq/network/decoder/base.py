@@ -10,7 +10,7 @@ from seq2seq.network.state import State
 
 
 class Decoder(nn.Module, ABC):
-    """`forward` equals `start` and repeated `step`, to rounding. Inputs are embeddings, outputs features, both of `width`."""
+    """`forward` equals `start` and repeated `step`, to rounding. Embeddings in, features out, both of `width`."""
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
@@ -18,7 +18,7 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def start(self, memory: Memory) -> tuple[State, State]:
-        """`(prepared, state)`: what is computed once per sentence (`[batch, ...]`), and the first state (`[batch, 1, ...]`)."""
+        """`(prepared, state)`: what a sentence needs once (`[batch, ...]`), and the first state (`[batch, 1, ...]`)."""
 
     @abstractmethod
     def step(

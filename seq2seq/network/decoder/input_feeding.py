@@ -1,6 +1,7 @@
 """Input feeding (Luong et al. 2015, section 3.3): what attention found goes into the next step. A loop over time."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -18,7 +19,11 @@ from seq2seq.network.sublayer import Sublayer
 
 
 class InputFeeding(Decoder):
-    """Per step: x' = W_x x + W_a a; h = layers(x'); a = tanh(W_c [context(h); h]), the attentional vector that is also the output.
+    """The attentional vector `a` is the output of a step and part of the next one's input.
+
+        x' = W_x x + W_a a
+        h  = layers(x')
+        a  = tanh(W_c [context(h); h])
 
     State: `(layer states, a)`. Slower in training than the parallel decoder by the length of the target.
     """
@@ -37,7 +42,8 @@ class InputFeeding(Decoder):
             raise ConfigError(f"decoder.layers: expected a positive int, got {layers}")
         self.input = nn.Linear(width, width)
         self.fed = nn.Linear(width, width, bias=False)
-        self.layers = nn.ModuleList(Recurrent(width, cell, sublayer) for _ in range(layers))
+        stack = [Recurrent(width, cell, sublayer) for _ in range(layers)]
+        self.layers = nn.ModuleList(stack)
         self.closing = sublayer(width).closing()
         self.attention = attention(width, width)
         self.combine = nn.Linear(self.attention.context_size + width, width)
@@ -45,8 +51,8 @@ class InputFeeding(Decoder):
             nn.init.xavier_uniform_(layer.weight)
         for layer in (self.input, self.combine):
             nn.init.zeros_(layer.bias)
-        self.bridge = bridge(width, [layer.cell for layer in self.layers])
-        self.sublayer = sublayer(width)
+        self.bridge = bridge(width, [layer.cell for layer in stack])
+        self.dropout = sublayer(width).dropout
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         prepared, state = self.start(memory)
@@ -55,7 +61,7 @@ class InputFeeding(Decoder):
         for time in range(x.shape[1]):
             output, state = self._advance(projected[:, time : time + 1], state, prepared)
             outputs.append(output)
-        return self.sublayer.dropout(torch.cat(outputs, dim=1))
+        return self.dropout(torch.cat(outputs, dim=1))
 
     def start(self, memory: Memory) -> tuple[State, State]:
         states = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
@@ -72,10 +78,14 @@ class InputFeeding(Decoder):
         states, attentional = state
         x = projected + self.fed(attentional)
         following = []
-        for layer, layer_state in zip(self.layers, states, strict=True):
+        for layer, layer_state in zip(self._stack, states, strict=True):
             x, layer_state = layer.step(x, layer_state)
             following.append(layer_state)
         hidden = self.closing(x)
         context, _ = self.attention(hidden, keys, mask)
         attentional = torch.tanh(self.combine(torch.cat([context, hidden.to(context.dtype)], dim=-1)))
         return attentional, (tuple(following), attentional)
+
+    @property
+    def _stack(self) -> list[Recurrent]:
+        return cast("list[Recurrent]", list(self.layers))

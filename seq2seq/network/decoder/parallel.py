@@ -1,7 +1,7 @@
 """The default decoder: no loop over time under teacher forcing."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -22,8 +22,8 @@ from seq2seq.network.sublayer import Sublayer
 class Parallel(Decoder):
     """Layers of [recurrence][attention][feed-forward]; each runs over the whole target before the next begins.
 
-    No context goes back into the first recurrence (GNMT's version 2, Wu et al. 2016, did the same), so nothing waits for
-    the step before. `attend` names the layers with attention: the first, the last or all. `feed_forward` is the inner width, 0 for none.
+    No context goes back into the first recurrence (as in GNMT, Wu et al. 2016), so nothing waits for the step before.
+    `attend` names the layers with attention; `feed_forward` is the inner width of that block, 0 for no block.
     """
 
     def __init__(
@@ -43,33 +43,38 @@ class Parallel(Decoder):
         if feed_forward < 0:
             raise ConfigError(f"decoder.feed_forward: expected 0 (no block) or an inner width, got {feed_forward}")
         attending = {"first": [0], "last": [layers - 1], "all": list(range(layers))}[attend]
-        self.layers = nn.ModuleList(
+        stack = [
             _Layer(width, feed_forward, cell, attention if layer in attending else None, sublayer)
             for layer in range(layers)
-        )
-        self.bridge = bridge(width, [layer.recurrent.cell for layer in self.layers])
+        ]
+        self.layers = nn.ModuleList(stack)
+        self.bridge = bridge(width, [layer.recurrent.cell for layer in stack])
         self.closing = sublayer(width).closing()
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         states = self.bridge(memory)
-        for layer, state in zip(self.layers, states, strict=True):
+        for layer, state in zip(self._stack, states, strict=True):
             x = layer.finish(layer.recurrent(x, state), layer.keys(memory), memory.mask)
         return self.closing(x)
 
     def start(self, memory: Memory) -> tuple[State, State]:
         state = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
-        return (memory.mask, tuple(layer.keys(memory) for layer in self.layers)), state
+        return (memory.mask, tuple(layer.keys(memory) for layer in self._stack)), state
 
     def step(
         self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
         mask, keys = prepared
         states = []
-        for layer, layer_state, layer_keys in zip(self.layers, state, keys, strict=True):
+        for layer, layer_state, layer_keys in zip(self._stack, state, keys, strict=True):
             x, following = layer.recurrent.step(x, layer_state)
             x = layer.finish(x, layer_keys, mask)
             states.append(following)
         return self.closing(x), tuple(states)
+
+    @property
+    def _stack(self) -> list[_Layer]:
+        return cast("list[_Layer]", list(self.layers))
 
 
 class _Layer(nn.Module):

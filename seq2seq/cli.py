@@ -6,6 +6,7 @@ override is wrong; 130 interrupted. Tracebacks are shown where the environment v
 """
 
 import importlib
+import inspect
 import os
 import sys
 import tempfile
@@ -117,7 +118,9 @@ def _job(command: str, config: Any) -> int:
     if settings.mode == RunMode.MULTIRUN and "run" in node:  # two jobs must not share a run folder
         node["run"] = str(Path(str(node["run"])) / (_folder_name(settings.overrides.task) or "only"))
     function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{command}").run
-    return call(function, {str(key): value for key, value in node.items()}) or 0
+    given = {str(key): value for key, value in node.items()} | {"configuration": node}
+    wanted = inspect.signature(function).parameters  # the other keys are parts that these refer to
+    return call(function, {key: value for key, value in given.items() if key in wanted}) or 0
 
 
 def _folder_name(overrides: Sequence[str]) -> str:

@@ -48,6 +48,11 @@ def build(node: Mapping[str, object], extra: Mapping[str, object] | None = None,
         raise (ConfigError(f"{where}: {error}") if where and not str(error).startswith(where) else error) from error
 
 
+def build_all(nodes: Mapping[str, object], where: str) -> dict[str, typing.Any]:
+    """Builds each node of a mapping, under its name."""
+    return {name: build(_node(node, _join(where, name)), where=_join(where, name)) for name, node in nodes.items()}
+
+
 def call(function: Callable[..., typing.Any], node: Mapping[str, object], where: str = "") -> typing.Any:
     """Calls `function` with the keys of `node`, checked like a constructor's, leaving nested nodes unbuilt."""
     return function(**_checked(function, node, where, complete=True))
@@ -70,6 +75,12 @@ def _built(value: object, where: str) -> object:
         return {key: _built(part, _join(where, str(key))) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_built(part, f"{where}[{index}]") for index, part in enumerate(value)]
+    return value
+
+
+def _node(value: object, where: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}: expected a node with the key {TARGET}, got {value!r}")
     return value
 
 

@@ -1,0 +1,35 @@
+"""`seq2seq prepare`: a corpus becomes a tokenizer and stores in the cache."""
+
+import sys
+from pathlib import Path
+
+from seq2seq.config import build, build_all, call
+from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.prepare import Prepared
+from seq2seq.data.prepare import prepare as prepare_corpus
+
+Node = dict[str, object]
+
+
+def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: str) -> int:
+    """Prepares what is not prepared yet and says on standard output what there is now."""
+    prepared = prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
+    print(f"{prepared.train.folder}: {'prepared' if prepared.new else 'was prepared already'}")
+    print(f"train: {prepared.counts}")
+    for split, store in prepared.valid.items():
+        print(f"{split}: {len(store):,} pairs")
+    return 0
+
+
+def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: Node, cache: str) -> Prepared:
+    """What the cache holds of a corpus after making what it lacks; news of that go to standard error."""
+    arguments = {
+        **prepare,
+        "corpus": corpus,
+        "cleaning": build_all(cleaning, "cleaning"),
+        "tokenizer": build(tokenizer, where="tokenizer"),
+        "cache": Path(cache),
+        "report": lambda message: print(message, file=sys.stderr),
+    }
+    prepared: Prepared = call(prepare_corpus, arguments, "prepare")
+    return prepared

@@ -44,7 +44,7 @@ class Mean(Bridge):
     def forward(self, memory: Memory) -> State:
         real = memory.mask.unsqueeze(-1)
         mean = (memory.values * real).sum(1) / real.sum(1).clamp(min=1)
-        parts = iter(torch.tanh(self.start(mean)).split(self.sizes, dim=-1))
+        parts = iter(torch.split(torch.tanh(self.start(mean)), self.sizes, dim=-1))
         return tuple(_fill(shape, lambda size: next(parts)) for shape in self.shapes)
 
 

@@ -66,7 +66,7 @@ def reversed_order(mask: Bool[Tensor, "batch time"]) -> Int[Tensor, "batch time"
 
 def reverse(x: Float[Tensor, "batch time size"], order: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time size"]:
     """Every sequence turned round. The order is its own inverse, so the gradient is the same gather."""
-    reversed_x: Tensor = _Reverse.apply(x, order)
+    reversed_x: Tensor = _Reverse.apply(x, order)  # type: ignore[no-untyped-call]
     return reversed_x
 
 

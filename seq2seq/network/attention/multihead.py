@@ -40,4 +40,4 @@ class Multihead(Attention):
         return context, weights.mean(1)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # batch heads length head
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)  # batch heads length head

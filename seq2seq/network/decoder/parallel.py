@@ -73,7 +73,7 @@ class Parallel(Decoder):
         return self.closing(x), tuple(states)
 
     @property
-    def _stack(self) -> list[_Layer]:
+    def _stack(self) -> "list[_Layer]":
         return cast("list[_Layer]", list(self.layers))
 
 

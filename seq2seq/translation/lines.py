@@ -106,6 +106,7 @@ def writing(path: Path | None) -> Iterator[Callable[[Iterable[str]], None]]:
             yield _writer(stream, flush=True)
     else:
         path = path.resolve()  # a link stays a link
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         try:
             with _opened(partial, path.suffix) as stream:

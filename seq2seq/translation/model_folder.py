@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from seq2seq import __version__
 from seq2seq.config import build
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError, ModelError
+from seq2seq.network.model import Model
 
 FORMAT = 1  # raised when an older toolkit could not read the folder any more
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -29,7 +30,7 @@ RUN_MODEL = "model"  # where a run folder keeps its model folder
 class ModelFolder(NamedTuple):
     """What a model folder holds: `node` is the resolved model node with its vocabulary sizes."""
 
-    model: nn.Module
+    model: Model
     tokenizer: Tokenizer
     directions: list[tuple[str, str]]
     node: dict[str, Any]
@@ -39,7 +40,7 @@ class ModelFolder(NamedTuple):
 
 def save(
     folder: Path,
-    model: nn.Module,
+    model: Model,
     node: Mapping[str, Any],
     tokenizer: Tokenizer,
     directions: Sequence[tuple[str, str]],
@@ -149,18 +150,18 @@ def _read_weights(place: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: cannot be read: {error}; copy the folder again") from error
 
 
-def _build(node: dict[str, Any], place: Path) -> nn.Module:
+def _build(node: dict[str, Any], place: Path) -> Model:
     """The model that config.json describes, with whatever weights."""
     try:
         model = build(node, where="model")
     except (ConfigError, RuntimeError, MemoryError, OverflowError, ValueError, TypeError) as error:
         raise ModelError(f"{place / CONFIG}: describes no model of this toolkit: {error}") from error
-    if not (isinstance(model, nn.Module) and hasattr(model, "start") and hasattr(model, "step")):
+    if not isinstance(model, Model):
         raise ModelError(f"{place / CONFIG}: model: {node['_target_']} is no translation model")
     return model
 
 
-def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+def _fill(model: Model, weights: dict[str, Tensor], path: Path) -> None:
     """Gives the model its weights without copying: every process that reads the file shares its pages."""
     wanted = dict(_tensors(model))
     if missing := sorted(wanted.keys() - weights.keys()):
@@ -177,7 +178,7 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
         tensor.data = found
 
 
-def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of the model's state once, however many names share it."""
     seen: set[int] = set()
     for name, tensor in model.state_dict(keep_vars=True).items():

@@ -154,6 +154,7 @@ class Translator:
     @torch.inference_mode()
     def _search(self, parts: list[list[int]], target: str) -> list[list[Hypothesis]]:
         """One batch of parts, longest first."""
+        assert not getattr(self.model, "training", False), "dropout would translate differently every time"
         tag = self.tokenizer.tag_id(target)
         source, mask = _padded([[tag, *ids, symbols.EOS] for ids in parts], self.device)
         first = torch.full((len(parts),), tag, device=self.device)

@@ -1,0 +1,97 @@
+"""Translating test sets and scoring what comes out."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.data.corpus.base import Corpus, Pair
+from seq2seq.data.lines import Lines
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.evaluation.metric import Scores, bleu_and_chrf, score
+from seq2seq.translation.lines import writing
+from seq2seq.translation.translator import Translator
+
+Direction = tuple[str, str]
+Results = dict[str, dict[str, Scores]]  # test set -> "en-de" -> scores
+RESULTS, HYPOTHESES = "evaluation.json", "hypotheses"
+
+
+def evaluate(translator: Translator, corpus: Corpus, folder: Path, report: Callable[[str], None]) -> Results:
+    """Scores every test set of the corpus in every direction that both the corpus and the model have.
+
+    Writes `folder/evaluation.json` and the translations, `folder/hypotheses/TEST.en-de.de`; `report` is told what
+    happens. Raises ConfigError where there is no test set or no common direction.
+    """
+    if not corpus.test:
+        raise ConfigError("corpus.test: names no split; set corpus.test=[NAME] to say what to evaluate on")
+    directions = [direction for direction in corpus.directions if direction in translator.directions]
+    if not directions:
+        raise ConfigError(
+            f"corpus.directions: the corpus has {_listed(corpus.directions)}, the model translates "
+            f"{_listed(translator.directions)}; choose a corpus with one of these"
+        )
+    if missing := [direction for direction in corpus.directions if direction not in directions]:
+        report(f"not evaluated, because the model does not translate them: {_listed(missing)}")
+    results: Results = {}
+    for split in corpus.test:
+        results[split] = {}
+        for (source, target), pairs in grouped(corpus.pairs(split)).items():
+            if (source, target) not in directions:
+                continue
+            hypotheses = translated(translator, pairs)
+            with writing(folder / HYPOTHESES / f"{split}.{source}-{target}.{target}") as write:
+                write(hypotheses)
+            scores = score(hypotheses, [pair.target for pair in pairs], target)
+            results[split][f"{source}-{target}"] = scores
+            report(f"{split} {source}-{target}: BLEU {scores.bleu:.1f}, chrF {scores.chrf:.1f}, TER {scores.ter:.1f}")
+    save(results, folder / RESULTS)
+    return results
+
+
+def evaluate_files(hypotheses: Path, references: Path, target: str) -> Scores:
+    """Scores a file of translations against a file of references in the language `target`; both may be compressed.
+
+    Raises DataError where a file cannot be read or their numbers of lines differ.
+    """
+    try:
+        return score(list(Lines(hypotheses)), list(Lines(references)), target)
+    except DataError as error:
+        if str(error).startswith("found"):
+            raise DataError(f"{hypotheses} and {references}: {error}") from error
+        raise
+
+
+def validation_scores(translator: Translator, pairs: Sequence[Pair]) -> dict[str, float]:
+    """`{"bleu": ..., "chrf": ...}` of really decoded text: corpus scores, averaged over the directions of `pairs`."""
+    scores = [
+        bleu_and_chrf(translated(translator, group), [pair.target for pair in group], target)
+        for (_, target), group in grouped(pairs).items()
+    ]
+    bleu, chrf = zip(*scores, strict=True)
+    return {"bleu": sum(bleu) / len(bleu), "chrf": sum(chrf) / len(chrf)}
+
+
+def grouped(pairs: Iterator[Pair] | Sequence[Pair]) -> dict[Direction, list[Pair]]:
+    """The pairs of each direction, in their order."""
+    groups: dict[Direction, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.source_language, pair.target_language), []).append(pair)
+    return groups
+
+
+def translated(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
+    """The translations of pairs that share a direction, as one chunk."""
+    source, target = pairs[0].source_language, pairs[0].target_language
+    [translations] = translator.translate_chunks([[pair.source for pair in pairs]], source, target)
+    return [translation.text for translation in translations]
+
+
+def save(results: Results, path: Path) -> None:
+    """Writes results as JSON, whole: `{"test_2016": {"en-de": {"bleu": 37.1, ..., "signature": {...}}}}`."""
+    table = {split: {name: one._asdict() for name, one in scores.items()} for split, scores in results.items()}
+    with writing(path) as write:
+        write([json.dumps(table, indent=2)])
+
+
+def _listed(directions: Sequence[Direction]) -> str:
+    return ", ".join(f"{source}-{target}" for source, target in directions)

@@ -1,0 +1,76 @@
+"""BLEU, chrF and TER of whole files by sacreBLEU (Post 2018), always with their signatures. Nobody else calls it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
+
+from seq2seq.errors import DataError
+
+UNSPACED = {"ja": "ja-mecab", "ko": "ko-mecab", "zh": "zh"}  # targets whose words 13a cannot find, and what can
+FALLBACK = "char"  # where MeCab is not installed
+
+
+class Scores(NamedTuple):
+    """Scores of a set of hypotheses: BLEU, chrF2 and TER in percent (TER: lower is better) and how they were computed.
+
+    `exact` is the percentage of hypotheses that equal their reference; `signature` has sacreBLEU's string a metric.
+    """
+
+    bleu: float
+    chrf: float
+    ter: float
+    exact: float
+    signature: dict[str, str]
+
+
+def score(hypotheses: Sequence[str], references: Sequence[str], target: str) -> Scores:
+    """The scores of raw lines in the language `target` against one reference a line.
+
+    Settings are sacreBLEU's own, but for the words of ja, ko (MeCab, `pip install sacrebleu[ja]` or `[ko]`, otherwise
+    characters) and zh. Raises DataError unless there are as many references as hypotheses, and at least one.
+    """
+    _check(hypotheses, references)
+    unspaced = target in UNSPACED
+    metrics = {
+        "bleu": BLEU(tokenize=bleu_tokenizer(target)),
+        "chrf": CHRF(),
+        "ter": TER(normalized=unspaced, asian_support=unspaced),
+    }
+    # sacreBLEU wants a list of reference files: handing it a list of lines would be silently wrong.
+    values = {name: metric.corpus_score(hypotheses, [references]).score for name, metric in metrics.items()}
+    signature = {name: str(metric.get_signature()) for name, metric in metrics.items()}
+    exact = sum(one == other for one, other in zip(hypotheses, references, strict=True))
+    return Scores(values["bleu"], values["chrf"], values["ter"], 100 * exact / len(references), signature)
+
+
+def bleu_and_chrf(hypotheses: Sequence[str], references: Sequence[str], target: str) -> tuple[float, float]:
+    """The two quick ones of `score`, for validation during training."""
+    _check(hypotheses, references)
+    bleu = BLEU(tokenize=bleu_tokenizer(target), force=True)  # a young model's odd periods need no warning
+    return bleu.corpus_score(hypotheses, [references]).score, CHRF().corpus_score(hypotheses, [references]).score
+
+
+def bleu_tokenizer(target: str) -> str:
+    """sacreBLEU's tokenizer for a target language: 13a where words are written apart."""
+    wanted = UNSPACED.get(target, "13a")
+    try:
+        BLEU(tokenize=wanted)
+    except RuntimeError:  # the extra that holds MeCab is missing
+        return FALLBACK
+    return wanted
+
+
+def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    for name, lines in (("hypotheses", hypotheses), ("references", references)):
+        if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
+            raise DataError(f"{name}: expected a list of lines, one reference a hypothesis, got {type(lines).__name__}")
+    if len(hypotheses) != len(references):
+        raise DataError(
+            f"found {len(hypotheses):,} hypotheses and {len(references):,} references; line N of one is scored against "
+            "line N of the other, so give files of equal length"
+        )
+    if not hypotheses:
+        raise DataError("found no lines to score; give at least one hypothesis and its reference")

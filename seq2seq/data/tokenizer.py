@@ -72,6 +72,11 @@ class Tokenizer:
         found: list[list[int]] = self._processors[side].nbest_encode(line, nbest_size=count, out_type=int)
         return found
 
+    @property
+    def samples(self) -> bool:
+        """Whether the models have probabilities to sample segmentations by (unigram, not BPE)."""
+        return all(_is_unigram(processor) for processor in self._processors.values())
+
     def scores(self, side: Side) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Every piece's log-probability in nats (unigram models)."""
         processor = self._processors[side]
@@ -96,7 +101,9 @@ class Tokenizer:
             paths = [Path(folder) / name for name in names]
             if all(path.is_file() for path in paths):
                 return cls([path.read_bytes() for path in paths], threads)
-        raise ModelError(f"{folder}: no {JOINT} and no {' with '.join(PER_SIDE.values())}; give a folder that holds one")
+        raise ModelError(
+            f"{folder}: no {JOINT} and no {' with '.join(PER_SIDE.values())}; give a folder that holds one"
+        )
 
 
 def _processor(model: bytes) -> SentencePieceProcessor:
@@ -106,7 +113,9 @@ def _processor(model: bytes) -> SentencePieceProcessor:
         raise ModelError(f"the tokenizer's model is damaged: {error}") from error
     found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
     if found != (symbols.PAD, symbols.UNK, symbols.BOS, symbols.EOS):
-        raise ModelError(f"the tokenizer's PAD, UNK, BOS and EOS are {found}, expected 0, 1, 2, 3; train it with seq2seq")
+        raise ModelError(
+            f"the tokenizer's PAD, UNK, BOS and EOS are {found}, expected 0, 1, 2, 3; train it with seq2seq"
+        )
     return processor
 
 
@@ -119,3 +128,13 @@ def _languages(processor: SentencePieceProcessor) -> list[str]:
             break
         languages.append(processor.id_to_piece(piece).removeprefix(before).removesuffix(after))
     return languages
+
+
+def _is_unigram(processor: SentencePieceProcessor) -> bool:
+    """Unigram pieces carry log-probabilities; the pieces of a BPE model carry the negated numbers of their merges."""
+    first = next(piece for piece in range(processor.get_piece_size()) if _is_plain(processor, piece))
+    return bool(processor.get_score(first) % 1)
+
+
+def _is_plain(processor: SentencePieceProcessor, piece: int) -> bool:
+    return not (processor.is_control(piece) or processor.is_unknown(piece) or processor.is_byte(piece))

@@ -43,7 +43,9 @@ class Vocabulary:
         if algorithm not in ALGORITHMS:
             raise ConfigError(f"tokenizer.algorithm: expected one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
         if normalisation not in NORMALISATIONS:
-            raise ConfigError(f"tokenizer.normalisation: expected one of {', '.join(NORMALISATIONS)}, got {normalisation!r}")
+            raise ConfigError(
+                f"tokenizer.normalisation: expected one of {', '.join(NORMALISATIONS)}, got {normalisation!r}"
+            )
         if vocabulary < 8:
             raise ConfigError(f"tokenizer.vocabulary: expected at least 8, got {vocabulary}")
         if not 0.9 <= coverage <= 1:

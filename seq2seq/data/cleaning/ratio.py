@@ -19,7 +19,9 @@ class Ratio(Filter):
 
     def __post_init__(self) -> None:
         if self.most < 1 or self.free < 0:
-            raise ConfigError(f"cleaning.ratio: expected most >= 1 and free >= 0, got most={self.most}, free={self.free}")
+            raise ConfigError(
+                f"cleaning.ratio: expected most >= 1 and free >= 0, got most={self.most}, free={self.free}"
+            )
 
     def keep(self, pair: Pair) -> bool:
         """See Filter."""

@@ -46,7 +46,11 @@ class Files(Corpus):
         number = 0
         while True:
             number += 1
-            texts = {language: line for language, reader in zip(self.languages, readers) if (line := next(reader, None)) is not None}
+            texts = {
+                language: line
+                for language, reader in zip(self.languages, readers)
+                if (line := next(reader, None)) is not None
+            }
             if len(texts) < len(readers):
                 break
             yield Record(texts, f"{name}:{number}")

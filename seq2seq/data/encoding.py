@@ -1,0 +1,64 @@
+"""Pairs of text to chunks of Arrow: every line of a chunk is tokenised once, however many directions use it."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+import numpy as np
+import pyarrow as pa
+
+from seq2seq.data.corpus.base import Pair
+from seq2seq.data.tokenizer import Side, Tokenizer
+
+CHUNK = 16_384  # pairs; memory while preparing, and rows of a record batch
+
+
+def encode_pairs(
+    pairs: Iterable[Pair], tokenizer: Tokenizer, schema: pa.Schema, longest: int | None
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Chunks in the order of the pairs, each with the number of its pairs that were dropped.
+
+    A pair is dropped where a side has more than `longest` pieces; None keeps all.
+    """
+    numbers = {language: number for number, language in enumerate(tokenizer.languages)}
+    stream = iter(pairs)
+    while chunk := list(islice(stream, CHUNK)):
+        sources, targets, source_texts, target_texts, _ = zip(*chunk)
+        source_ids = _encode(source_texts, sources, tokenizer, "source", schema.field("source_ids").type)
+        target_ids = _encode(target_texts, targets, tokenizer, "target", schema.field("target_ids").type)
+        columns = [
+            pa.array([numbers[language] for language in sources], pa.int16()),
+            pa.array([numbers[language] for language in targets], pa.int16()),
+            source_ids.value_lengths(),
+            target_ids.value_lengths(),
+            source_ids,
+            target_ids,
+            pa.array(source_texts, pa.string()),
+            pa.array(target_texts, pa.string()),
+        ]
+        batch = pa.RecordBatch.from_arrays(columns, schema=schema)
+        yield _shorten(batch, longest)
+
+
+def _encode(
+    texts: tuple[str, ...], languages: tuple[str, ...], tokenizer: Tokenizer, side: Side, kind: pa.ListType
+) -> pa.ListArray:
+    """The pieces of each text, one list a row."""
+    for language in set(languages):
+        tokenizer.tag_id(language)  # an unknown language ends here
+    places: dict[str, int] = {}
+    rows = [places.setdefault(text, len(places)) for text in texts]
+    encoded = tokenizer.encode(list(places), languages[0], side)
+    edges = np.zeros(len(encoded) + 1, dtype=np.int32)
+    np.cumsum([len(ids) for ids in encoded], out=edges[1:])
+    values = np.fromiter(chain.from_iterable(encoded), kind.value_type.to_pandas_dtype(), int(edges[-1]))
+    lists = pa.ListArray.from_arrays(pa.array(edges), pa.array(values), type=kind)
+    return lists if len(places) == len(texts) else lists.take(pa.array(rows, pa.int32()))
+
+
+def _shorten(batch: pa.RecordBatch, longest: int | None) -> tuple[pa.RecordBatch, int]:
+    if longest is None:
+        return batch, 0
+    lengths = np.maximum(batch.column("source_length").to_numpy(), batch.column("target_length").to_numpy())
+    short = lengths <= longest
+    dropped = len(lengths) - int(short.sum())
+    return (batch.filter(pa.array(short)) if dropped else batch), dropped

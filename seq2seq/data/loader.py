@@ -1,0 +1,154 @@
+"""Batches from a store: filled by tokens, alike in length, in an order that is a pure function of (seed, epoch).
+
+    loader = Loader(store, tokenizer, tokens=4000, seed=1, window=100000, nbest=1, alpha=0.2, sampled=[], ahead=4)
+    for batch in loader.batches(epoch=3, start=17): ...      # exactly what batches(3) gives from its 18th batch on
+
+An epoch's order is cut into windows of `window` pairs; a window is sorted by length, cut into batches, and its batches are
+shuffled. Position is two integers, epoch and batch.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from seq2seq import symbols
+from seq2seq.data.batch import Batch
+from seq2seq.data.order import Integers, permuted
+from seq2seq.data.prefetch import prefetch
+from seq2seq.data.sampling import Sampling
+from seq2seq.data.store import Store
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.errors import ConfigError
+
+
+class Padding(NamedTuple):
+    """Real and padded positions of both sides of some batches."""
+
+    real: int
+    padded: int
+
+    @property
+    def waste(self) -> float:
+        """The share of the positions that hold padding, 0 to 1."""
+        return 1 - self.real / self.padded if self.padded else 0.0
+
+
+class Loader:
+    """Batches of a store.
+
+    tokens: rows times the longest row of a batch, on either side, its pieces and its EOS counted. seed: of every order
+    and sample. window: pairs that are sorted by length together. nbest, alpha, sampled: see Sampling. ahead: batches that
+    a thread makes in advance; 0 makes them when they are asked for.
+    Raises ConfigError, also where a pair of the store is too long for a batch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tokenizer: Tokenizer,
+        tokens: int,
+        seed: int,
+        window: int,
+        nbest: int,
+        alpha: float,
+        sampled: Sequence[str],
+        ahead: int,
+    ) -> None:
+        for name, value, least in (
+            ("tokens", tokens, 1),
+            ("window", window, 1),
+            ("ahead", ahead, 0),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"loader.{name}: expected at least {least}, got {value}")
+        longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1
+        if longest > tokens:
+            raise ConfigError(
+                f"loader.tokens: {tokens} does not hold the longest pair, {longest} tokens with EOS; "
+                f"set loader.tokens={longest} or prepare with a smaller limit"
+            )
+        self.store, self.tokens, self.seed, self.window, self.ahead = store, tokens, seed, window, ahead
+        self.sampling = Sampling(tokenizer, seed, nbest, alpha, sampled)
+        self._tags = np.array([tokenizer.tag_id(language) for language in store.languages], dtype=np.int64)
+        self._counted: dict[int, int] = {}
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch (counted from 0 or any integer) from number `start` on.
+
+        Close the iterator (or let it go) to stop the thread; what fails in the thread is raised here.
+        """
+        made = self._make(epoch, start)
+        return prefetch(made, self.ahead) if self.ahead else made
+
+    def batch_count(self, epoch: int) -> int:
+        """How many batches the epoch has; found from the lengths alone."""
+        if epoch not in self._counted:
+            self._counted = {epoch: sum(len(self._plan(epoch, window)) for window in range(self._windows))}
+        return self._counted[epoch]
+
+    def padding(self, epoch: int) -> Padding:
+        """The padding of an epoch's batches without subword sampling, EOS counted, tags not."""
+        real = padded = 0
+        for window in range(self._windows):
+            for rows in self._plan(epoch, window):
+                for lengths in self.store.lengths(rows):
+                    real += int(lengths.sum()) + len(rows)
+                    padded += (int(lengths.max()) + 1) * len(rows)
+        return Padding(real, padded)
+
+    @property
+    def _windows(self) -> int:
+        return -(-len(self.store) // self.window)
+
+    def _make(self, epoch: int, start: int) -> Iterator[Batch]:
+        for window in range(self._windows):
+            plan = self._plan(epoch, window)
+            for rows in plan[start:]:
+                yield self._batch(rows, epoch)
+            start = max(0, start - len(plan))
+
+    def _plan(self, epoch: int, window: int) -> list[Integers]:
+        """The rows of each batch of a window."""
+        first = window * self.window
+        positions = np.arange(first, min(first + self.window, len(self.store)), dtype=np.int64)
+        rows = permuted(positions, len(self.store), self.seed, epoch)
+        source, target = self.store.lengths(rows)
+        order = np.lexsort((source, target))  # stable, so equal lengths keep their random order
+        edges = fill(source[order] + 1, target[order] + 1, self.tokens)
+        batches = np.split(rows[order], edges[1:-1])
+        shuffled = np.random.Generator(np.random.PCG64([self.seed, epoch, window])).permutation(len(batches))
+        return [batches[number] for number in shuffled]
+
+    def _batch(self, rows: Integers, epoch: int) -> Batch:
+        source, target = self.sampling(self.store, rows, epoch)
+        tags = self._tags[self.store.language_numbers(rows)[1]]
+        return Batch(*_padded(source, tags), *_padded(target, tags), torch.from_numpy(rows))
+
+
+def fill(source: Integers, target: Integers, tokens: int) -> list[int]:
+    """Where to cut rows into batches, the two ends included, so that rows times longest never exceeds `tokens`.
+
+    source [3, 3, 4, 9], target [2, 3, 3, 4], tokens 10 -> [0, 2, 3, 4]: three rows of 4 would make 12.
+    """
+    edges, longest = [0], 0
+    for row, length in enumerate(np.maximum(source, target).tolist()):
+        longest = max(longest, length)
+        if longest * (row + 1 - edges[-1]) > tokens:
+            edges.append(row)
+            longest = length
+    return [*edges, len(source)]
+
+
+def _padded(pieces: list[Integers], tags: Integers) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows `[tag, pieces, EOS]` and their mask."""
+    lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+    ids: np.ndarray[Any, Any] = np.full((len(pieces), int(lengths.max()) + 2), symbols.PAD, dtype=np.int64)
+    ids[:, 0] = tags
+    for row, line in zip(ids, pieces):
+        row[1 : len(line) + 1] = line
+    ids[np.arange(len(pieces)), lengths + 1] = symbols.EOS
+    mask = np.arange(ids.shape[1]) < (lengths + 2)[:, None]
+    return torch.from_numpy(ids), torch.from_numpy(mask)

@@ -1,0 +1,159 @@
+"""From a corpus to stores that can be trained on: clean, tokenise, write; everything is cached by content and settings.
+
+    prepared = prepare(corpus, cleaning, settings, cache=Path("runs/cache"), longest=250)
+    prepared.train, prepared.valid["valid"], prepared.tokenizer, prepared.counts
+
+The cache folder gets one entry per tokenizer and per store, named by a hash of all that it was made from. An entry is
+written beside its place and renamed when it is whole, so an interrupted preparation leaves nothing that looks finished.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2seq.data.cleaning.base import Counts, Filter, clean
+from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.encoding import encode_pairs
+from seq2seq.data.store import FORMAT, Store, Writer
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
+from seq2seq.errors import ConfigError, DataError
+
+Report = Callable[[str], None]
+TOO_LONG = "too_long"  # the reason of a training pair with more than `longest` pieces on a side
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training needs of the data.
+
+    counts: what cleaning kept and dropped of the training pairs. overlong: lines that were too long for the tokenizer's
+    training. new: whether anything was prepared now (false: all of it came from the cache). fingerprint: a hash of the
+    content and settings behind all of it.
+    """
+
+    tokenizer: Tokenizer
+    train: Store
+    valid: dict[str, Store]
+    counts: Counts
+    overlong: int
+    fingerprint: str
+    new: bool
+
+
+def prepare(
+    corpus: Corpus,
+    cleaning: Mapping[str, Filter],
+    tokenizer: Vocabulary | Tokenizer,
+    cache: Path,
+    longest: int,
+    report: Report = lambda message: None,
+) -> Prepared:
+    """Prepares the training and validation splits of a corpus, or finds them prepared.
+
+    cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or one
+    that exists (to train further). longest: pieces a side; longer training pairs are dropped and counted as `too_long`.
+    report: is told in a line what is being done. Raises DataError, also where cleaning leaves no training pair.
+    """
+    if longest < 1:
+        raise ConfigError(f"longest: expected at least 1 piece, got {longest}")
+    build = _Build(corpus, Path(cache).expanduser(), report)
+    name, trained, overlong = build.tokenizer(tokenizer)
+    folder = build.store("train", corpus.train, name, trained, cleaning, longest)
+    train = Store(folder)
+    if len(train) == 0:
+        raise DataError(f"corpus.train: no pair left of {_counts(folder)}; see what cleaning drops")
+    valid = {split: Store(build.store("valid", [split], name, trained, {}, None)) for split in corpus.valid}
+    fingerprint = _key([folder.name, *(store.folder.name for store in valid.values())])
+    return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new)
+
+
+class _Build:
+    """Makes the cache's entries for one corpus."""
+
+    def __init__(self, corpus: Corpus, cache: Path, report: Report) -> None:
+        self.corpus, self.cache, self.report = corpus, cache, report
+        self.new = False
+        self._splits: dict[str, str] = {}
+
+    def tokenizer(self, tokenizer: Vocabulary | Tokenizer) -> tuple[str, Tokenizer, int]:
+        """Name in the cache, tokenizer, and its lines too long to learn from."""
+        if isinstance(tokenizer, Tokenizer):
+            for language in self.corpus.languages:
+                tokenizer.tag_id(language)
+            return _key([model.hex() for model in tokenizer.models]), tokenizer, 0
+        splits = [self._split(split) for split in self.corpus.train]
+        key = _key([FORMAT, self.corpus.languages, self.corpus.directions, splits, vars(tokenizer)])
+        folder = self._entry(f"tokenizer-{key}", lambda new: self._train(tokenizer, new))
+        return key, Tokenizer.load(folder), int(json.loads((folder / REPORT).read_text())["overlong"])
+
+    def store(
+        self,
+        role: str,
+        splits: list[str],
+        name: str,
+        tokenizer: Tokenizer,
+        cleaning: Mapping[str, Filter],
+        longest: int | None,
+    ) -> Path:
+        """The folder of a store of some splits with a tokenizer called `name`; `longest` None keeps every pair."""
+        settings = [[reason, repr(member)] for reason, member in cleaning.items()]
+        content = [self._split(split) for split in splits]
+        key = _key([FORMAT, self.corpus.directions, content, name, settings, longest])
+        return self._entry(f"{role}-{key}", lambda folder: self._write(folder, splits, tokenizer, cleaning, longest))
+
+    def _train(self, settings: Vocabulary, folder: Path) -> None:
+        self.report(f"training the tokenizer on {', '.join(self.corpus.train)}")
+        trained = train_tokenizer(self.corpus, settings)
+        trained.tokenizer.save(folder)
+        (folder / REPORT).write_text(json.dumps({"lines": trained.lines, "overlong": trained.overlong}))
+
+    def _write(
+        self, folder: Path, splits: list[str], tokenizer: Tokenizer, cleaning: Mapping[str, Filter], longest: int | None
+    ) -> None:
+        self.report(f"preparing {', '.join(splits)}")
+        counts = Counts()
+        pairs = (pair for split in splits for pair in self.corpus.pairs(split))
+        with Writer(folder, tokenizer.languages, wide=max(tokenizer.sizes) > 1 << 16) as writer:
+            for chunk, too_long in encode_pairs(clean(pairs, cleaning, counts), tokenizer, writer.schema, longest):
+                writer.write(chunk)
+                if longest is not None:
+                    counts.dropped[TOO_LONG] = counts.dropped.get(TOO_LONG, 0) + too_long
+        (folder / REPORT).write_text(json.dumps({"total": counts.total, "dropped": counts.dropped}))
+
+    def _entry(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The cache's folder `name`, made now where it is missing."""
+        folder = self.cache / name
+        if folder.is_dir():
+            return folder
+        self.new = True
+        self.cache.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.cache))
+        try:
+            make(temporary)
+            os.replace(temporary, folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another process prepared the same meanwhile
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return folder
+
+    def _split(self, split: str) -> str:
+        if split not in self._splits:
+            self._splits[split] = self.corpus.fingerprint(split)
+        return self._splits[split]
+
+
+def _counts(folder: Path) -> Counts:
+    return Counts(**json.loads((folder / REPORT).read_text()))
+
+
+def _key(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -6,15 +6,19 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 TIME_FIELDS = ("seconds", "tokens_per_second")  # the only fields that differ between two runs of the same command
 
 
+@runtime_checkable
 class _Events(Protocol):
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
 
     def close(self) -> None: ...
+
+
+Values = Mapping[str, float | int | Mapping[str, float]]
 
 
 class Log:
@@ -30,7 +34,7 @@ class Log:
         self._file = self.path.open("a", encoding="utf-8")
         self._events = _events(folder, update)
 
-    def write(self, event: str, update: int, values: Mapping[str, float | Mapping[str, float]]) -> None:
+    def write(self, event: str, update: int, values: Values) -> None:
         """One record: what happened at which update, and its numbers; those that are not finite become null."""
         record = {"event": event, "update": update, **values}
         self._file.write(json.dumps(_finite(record)) + "\n")
@@ -76,7 +80,7 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _flat(values: Mapping[str, float | Mapping[str, float]]) -> dict[str, float]:
+def _flat(values: Values) -> dict[str, float]:
     flat: dict[str, float] = {}
     for name, value in values.items():
         flat.update(value if isinstance(value, Mapping) else {name: value})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch.nn import Parameter
@@ -10,6 +10,7 @@ from torch.nn import Parameter
 from seq2seq.errors import ConfigError
 
 
+@runtime_checkable
 class OptimizerSettings(Protocol):
     """What the trainer needs to know of an optimiser."""
 

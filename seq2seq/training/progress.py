@@ -31,7 +31,7 @@ class Reporter:
         """A line that stays."""
         self.console.print(text, markup=False, highlight=False)
 
-    def training(self, update: int, progress: float, left: float | None, values: Mapping[str, float]) -> None:
+    def training(self, update: int, progress: float, left: float | None, values: Mapping[str, float | int]) -> None:
         """News of the last interval; `left` is the time in seconds that the budget leaves, where it can be known."""
         text = (
             f"epoch {values['epoch']:.1f}  update {update:,}  loss {values['loss']:.3f}  "

@@ -50,7 +50,7 @@ class Interval:
         self.norm += sums.norm
         self.tokens += sums.tokens
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float | int]:
         """Means over the interval: losses in nats per target token, padding as a share of all places."""
         tokens, updates = max(1, self.tokens), max(1, self.updates)
         return {

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -30,6 +30,7 @@ from seq2seq.training.update import Network, Updater
 SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
 
 
+@runtime_checkable
 class Batches(Protocol):
     """The training data: epochs of batches whose order is a pure function of the epoch."""
 

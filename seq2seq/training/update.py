@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from seq2seq.training.criterion import Criterion
 from seq2seq.training.state import UpdateSums
 
 
+@runtime_checkable
 class Network(Protocol):
     """What training needs of a model: features of the real target tokens, and the output layer over them."""
 
@@ -103,7 +104,7 @@ class Updater:
             features = self.model(batch)
             gold = batch.target[:, 1:][batch.target_mask[:, 1:]]
             loss = self.criterion(features, self.model.output_weight, self.model.output_bias, gold)
-        (loss.smoothed / tokens).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss.smoothed / tokens)
         return torch.stack((loss.plain.double(), loss.smoothed.detach().double(), loss.correct.double()))
 
     def tensors(self) -> dict[str, Tensor]:

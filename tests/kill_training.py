@@ -1,0 +1,83 @@
+"""Trains the toy model in child processes that are stopped by signals, then prints their exit codes.
+
+`python kill_training.py FOLDER`: every line of SCENARIOS in a folder of its own. A program of its own, so that children
+are forked before torch has any threads, and need not import it again.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch.utils.tensorboard  # here once, not in every child
+from toy_training import main
+
+KILLS = 8
+PATIENCE = ("updates=null", "patience=2", "validate_every=2", "checkpoint_minutes=60")
+SCENARIOS: dict[str, tuple[signal.Signals, tuple[str, ...]]] = {
+    "killed": (signal.SIGKILL, ()),  # a checkpoint after every update
+    "killed_patience": (signal.SIGKILL, PATIENCE),  # a checkpoint at validations only
+    "interrupted": (signal.SIGINT, ()),
+    "terminated": (signal.SIGTERM, ()),
+}
+
+
+def started(arguments: list[str]) -> int:
+    """The process id of a child that trains."""
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os._exit(main(arguments).exit_code)
+    return child
+
+
+def ended(child: int, wait: float) -> int | None:
+    """The child's exit code, -9 for one that was killed; None when it still runs after `wait` seconds."""
+    end = time.monotonic() + wait
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.002)
+
+
+def killed(folder: Path, options: tuple[str, ...]) -> list[int | None]:
+    """Exit codes of children that get random times to train, and of one that may come to its end."""
+    chance = random.Random(len(options))
+    codes: list[int | None] = []
+    for _ in range(KILLS):
+        child = started([str(folder), *options])
+        if (code := ended(child, chance.uniform(0.02, 0.25))) is None:
+            os.kill(child, signal.SIGKILL)
+            code = ended(child, 10)
+        codes.append(code)
+    return [*codes, ended(started([str(folder), *options]), 60)]
+
+
+def stopped(folder: Path, number: signal.Signals) -> list[int | None]:
+    """Exit codes of a child that gets the signal in a validation that would last a minute, and of one that does not."""
+    child = started([str(folder), "pause=60"])
+    while not (folder / "log.jsonl").exists() or not (folder / "log.jsonl").stat().st_size:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    os.kill(child, number)
+    return [ended(child, 10), ended(started([str(folder)]), 60)]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    place = Path(sys.argv[1])
+    print(
+        json.dumps(
+            {
+                name: killed(place / name, options) if number == signal.SIGKILL else stopped(place / name, number)
+                for name, (number, options) in SCENARIOS.items()
+            }
+        )
+    )

@@ -1,0 +1,130 @@
+"""A run that was stopped, killed, torn or made longer ends as one that never was: same weights, same log."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from toy_training import SETTINGS, toy_trainer
+
+from seq2seq.errors import TrainingError
+from seq2seq.training.log import TIME_FIELDS
+
+PROGRAM = Path(__file__).parent / "kill_training.py"
+
+
+def log(folder: Path) -> list[dict[str, object]]:
+    lines = (folder / "log.jsonl").read_text("utf-8").split("\n")[:-1]
+    return [{name: value for name, value in json.loads(line).items() if name not in TIME_FIELDS} for line in lines]
+
+
+def last(folder: Path) -> Path:
+    return max((folder / "checkpoints").glob("last-*"))
+
+
+def state(folder: Path) -> dict[str, object]:
+    with safe_open(last(folder), framework="pt") as file:
+        found: dict[str, object] = json.loads(file.metadata()["content"])["state"]
+    return {name: value for name, value in found.items() if name not in (*TIME_FIELDS, "interval")}
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    """Weights, moments and averages bit for bit; state and log but for times; the model that ships."""
+    assert log(one) == log(other)
+    assert state(one) == state(other)
+    names = sorted(path.name for path in (one / "checkpoints").glob("best-*"))
+    assert names == sorted(path.name for path in (other / "checkpoints").glob("best-*"))
+    files = [last(one).relative_to(one), Path("model/model.safetensors"), *(Path("checkpoints") / n for n in names)]
+    for file in files:
+        ours, theirs = load_file(one / file), load_file(other / file)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), file
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole")
+    toy_trainer(folder).train()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int | None]]]:
+    """Runs that were stopped by signals: their folder, and the exit codes of their processes (-9 for a killed one)."""
+    folder = tmp_path_factory.mktemp("stopped")
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parent.parent)}
+    command = [sys.executable, str(PROGRAM), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_killed_again_and_again(stopped: tuple[Path, dict[str, list[int | None]]], whole: Path) -> None:
+    folder, codes = stopped
+    assert codes["killed"].count(-9) >= 3 and codes["killed"][-1] == 0, codes
+    assert_equal_runs(folder / "killed", whole)
+
+
+def test_early_stopping_and_plateau_outlive_a_kill(
+    stopped: tuple[Path, dict[str, list[int | None]]], tmp_path: Path
+) -> None:
+    folder, codes = stopped
+    assert codes["killed_patience"].count(-9) >= 3 and codes["killed_patience"][-1] == 0, codes
+    outcome = toy_trainer(tmp_path, replace(SETTINGS, updates=None, patience=2, validate_every=2)).train()
+    assert "patience" in outcome.reason
+    assert_equal_runs(folder / "killed_patience", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "code"), [("interrupted", 130), ("terminated", 143)])
+def test_stopped_in_a_validation_by_a_signal(
+    stopped: tuple[Path, dict[str, list[int | None]]], whole: Path, name: str, code: int
+) -> None:
+    folder, codes = stopped
+    assert codes[name] == [code, 0]
+    assert_equal_runs(folder / name, whole)
+
+
+def test_a_torn_checkpoint_costs_only_time(tmp_path: Path, whole: Path) -> None:
+    toy_trainer(tmp_path, replace(SETTINGS, updates=17)).train()
+    os.truncate(last(tmp_path), last(tmp_path).stat().st_size // 2)
+    # update 16 was before the last validation and the average of the shorter run, so nothing of them is left
+    toy_trainer(tmp_path).train()
+    assert log(tmp_path) == log(whole)
+    ours, theirs = load_file(last(tmp_path)), load_file(last(whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_longer_budget_goes_on_where_the_run_ended(tmp_path: Path, whole: Path) -> None:
+    toy_trainer(tmp_path, replace(SETTINGS, updates=15)).train()
+    assert toy_trainer(tmp_path).train().update == 30
+    ours, theirs = load_file(last(tmp_path)), load_file(last(whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    shorter_average = [record for record in log(tmp_path) if (record["event"], record["update"]) == ("average", 15)]
+    assert [record for record in log(tmp_path) if record not in shorter_average] == log(whole)
+
+
+def test_another_configuration_is_refused_by_name_unless_allowed(tmp_path: Path) -> None:
+    toy_trainer(tmp_path, replace(SETTINGS, updates=5)).train()
+    changed = replace(SETTINGS, smoothing=0.2, clip=0.7)
+    with pytest.raises(
+        TrainingError, match=r"trainer\.clip: was 0\.5, is 0\.7\n  trainer\.smoothing: was 0\.1, is 0\.2"
+    ):
+        toy_trainer(tmp_path, changed).train()
+    with pytest.raises(TrainingError, match=r"\n  trainer\.clip: was 0\.5, is 0\.7\nGive"):
+        toy_trainer(tmp_path, replace(changed, allow=("trainer.smoothing",))).train()
+    assert toy_trainer(tmp_path, replace(changed, allow=("trainer",))).train().update == 30
+    assert toy_trainer(tmp_path, changed).train().update == 30  # the new one is now the run's own
+
+
+def test_averaging_may_begin_on_the_way(tmp_path: Path) -> None:
+    toy_trainer(tmp_path, replace(SETTINGS, updates=5, ema=None)).train()
+    toy_trainer(tmp_path, replace(SETTINGS, updates=10, allow=("trainer.ema",))).train()
+    tensors = load_file(last(tmp_path))
+    assert not torch.equal(tensors["average/inner.weight"], tensors["weights/inner.weight"])

@@ -1,0 +1,200 @@
+"""What a training run does: updates, budgets, early stopping, the weights it ships, and what it refuses."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from toy_training import SCHEDULE, SETTINGS, ToyBatches, ToyModel, toy_batch, toy_trainer
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import ConfigError, TrainingError
+from seq2seq.training.average import ExponentialAverage
+from seq2seq.training.claim import claimed
+from seq2seq.training.criterion import Criterion
+from seq2seq.training.schedule.cosine import Cosine
+from seq2seq.training.settings import Settings
+from seq2seq.training.update import Updater
+from seq2seq.training.validation import ValidationLoss
+
+
+def records(folder: Path, event: str) -> list[dict[str, float]]:
+    lines = (folder / "log.jsonl").read_text("utf-8").split("\n")[:-1]
+    return [record for line in lines if (record := json.loads(line))["event"] == event]
+
+
+def updater(model: ToyModel, average: ExponentialAverage | None = None) -> Updater:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    return Updater(model, optimizer, Criterion(0.1), average, None, torch.float32, seed=1)
+
+
+def joined(batches: list[Batch]) -> Batch:
+    return Batch(*(torch.cat(tensors) for tensors in zip(*batches, strict=True)))
+
+
+def test_accumulated_batches_equal_one_batch() -> None:
+    parts = [toy_batch(1), toy_batch(2, rows=9)]
+    models = [ToyModel(), ToyModel()]
+    sums = []
+    for model, batches in zip(models, (parts, [joined(parts)]), strict=True):
+        model.dropout.p = 0.0
+        sums.append(updater(model)(batches, 1, learning_rate=1.0))
+    torch.testing.assert_close(models[0].state_dict(), models[1].state_dict())
+    assert not torch.equal(models[0].output_bias, ToyModel().output_bias)
+    assert sums[0] == pytest.approx(sums[1])
+
+
+def test_dropout_is_a_function_of_the_update_alone() -> None:
+    def after(update: int) -> Tensor:
+        model = ToyModel()
+        updater(model)([toy_batch(1)], update, learning_rate=1.0)
+        return model.output_weight
+
+    first = after(1)
+    torch.rand(3)
+    assert torch.equal(first, after(1))
+    assert not torch.equal(first, after(2))
+
+
+def test_an_update_without_finite_gradient_changes_nothing() -> None:
+    model = ToyModel()
+    average = ExponentialAverage(0.5, dict(model.named_parameters()))
+    update = updater(model, average)
+    model.output_bias.data[0] = float("nan")
+    before = {name: tensor.clone() for name, tensor in update.tensors().items()}
+    assert update([toy_batch(1)], 1, learning_rate=1.0).skipped
+    torch.testing.assert_close(dict(update.tensors()), before, rtol=0, atol=0, equal_nan=True)
+    model.output_bias.data[0] = 0.0
+    assert not update([toy_batch(1)], 1, learning_rate=1.0).skipped
+
+
+def test_gradients_that_stay_non_finite_end_the_run(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path)
+    with torch.no_grad():
+        trainer.updater.parameters["output_bias"].fill_(float("nan"))
+    with pytest.raises(TrainingError, match="not finite in 20 updates in a row"):
+        trainer.train()
+
+
+def test_validation_loss_does_not_depend_on_the_batches_and_keeps_the_mode() -> None:
+    model = ToyModel()
+    parts = [toy_batch(1), toy_batch(2, rows=9)]
+    apart = ValidationLoss(model, lambda: parts, torch.float32)()
+    together = ValidationLoss(model, lambda: [joined(parts)], torch.float32)()
+    assert apart == pytest.approx(together)
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "update"),
+    [
+        ({"updates": 4}, "trainer.updates=4", 4),
+        ({"updates": None, "epochs": 2.0}, "trainer.epochs=2.0", 8),
+        ({"updates": None, "hours": 1e-9}, "trainer.hours=1e-09", 1),
+        ({"updates": 4, "epochs": 9.0}, "trainer.updates=4", 4),
+    ],
+)
+def test_the_first_budget_to_be_used_up_ends_the_run(
+    tmp_path: Path, change: dict[str, float], reason: str, update: int
+) -> None:
+    outcome = toy_trainer(tmp_path, replace(SETTINGS, **change)).train()  # type: ignore[arg-type]
+    assert (outcome.update, outcome.exit_code) == (update, 0) and reason in outcome.reason
+    assert records(tmp_path, "validation")[-1]["update"] == update
+
+
+def test_patience_ends_the_run(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, updates=None, patience=3, metric="bleu", validate_every=2)
+    trainer = toy_trainer(tmp_path, settings)
+    scores = iter([1.0, 3.0, 2.0, 3.0, 1.0, 5.0])
+    trainer.selection.run_validation = lambda: {"bleu": next(scores)}
+    trainer.settings = trainer.selection.settings = replace(settings, average=0)
+    outcome = trainer.train()
+    assert outcome.update == 10 and "trainer.patience=3" in outcome.reason
+    assert outcome.scores == {"bleu": 3.0}
+
+
+def test_the_best_weights_ship(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path)
+    trainer.train()
+    validations = [record["scores"]["loss"] for record in records(tmp_path, "validation")]  # type: ignore[index]
+    averages = [record["scores"]["loss"] for record in records(tmp_path, "average")]  # type: ignore[index]
+    assert len(averages) == 1 and len(validations) == 6
+    model = ToyModel()
+    model.load_state_dict(load_file(tmp_path / "model" / "model.safetensors"))
+    shipped = ValidationLoss(model, lambda: [toy_batch(-1), toy_batch(-2)], torch.float32)()
+    assert shipped == min(*validations, *averages)
+    assert json.loads((tmp_path / "model" / "scores.json").read_text()) == {"loss": shipped}
+
+
+def test_the_average_ships_only_where_it_is_better(tmp_path: Path) -> None:
+    for better in (True, False):
+        trainer = toy_trainer(tmp_path / str(better), replace(SETTINGS, metric="bleu", updates=15))
+        scores = iter([2.0, 3.0, 1.0, 4.0 if better else 2.5])
+        trainer.selection.run_validation = lambda scores=scores: {"bleu": next(scores)}  # type: ignore[misc]
+        trainer.train()
+        shipped = json.loads((tmp_path / str(better) / "model" / "scores.json").read_text())
+        assert shipped == {"bleu": 4.0 if better else 3.0}
+
+
+def test_without_averages_the_weights_themselves_are_validated(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, replace(SETTINGS, ema=None, average=0, updates=5))
+    trainer.train()
+    last = load_file(tmp_path / "checkpoints" / "last-00000005.safetensors")
+    shipped = load_file(tmp_path / "model" / "model.safetensors")
+    assert torch.equal(last["weights/inner.weight"], shipped["inner.weight"])
+    assert not any(name.startswith("average") for name in last)
+
+
+def test_a_finished_run_says_so_and_trains_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toy_trainer(tmp_path).train()
+    before = (tmp_path / "log.jsonl").read_bytes()
+    trainer = toy_trainer(tmp_path)
+    trainer.batches = NoBatches()
+    capsys.readouterr()
+    assert trainer.train().update == 30
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+    said = capsys.readouterr().err
+    assert "is finished after update 30" in said and "trainer.updates=30 is used up" in said and "goes on" in said
+
+
+class NoBatches(ToyBatches):
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        raise AssertionError("a finished run asked for data")
+
+
+def test_an_unknown_metric_is_named_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"trainer\.metric: found bleu, validation gives loss"):
+        toy_trainer(tmp_path, replace(SETTINGS, metric="bleu")).train()
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    with claimed(tmp_path), pytest.raises(TrainingError, match="another process is training there"):
+        toy_trainer(tmp_path).train()
+
+
+def test_a_schedule_that_follows_the_budget_needs_one(tmp_path: Path) -> None:
+    endless = replace(SETTINGS, updates=None, patience=3)
+    with pytest.raises(ConfigError, match=r"set trainer\.updates"):
+        toy_trainer(tmp_path, endless, Cosine(1, 0.1))
+    assert toy_trainer(tmp_path, endless, SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"updates": 0}, "updates"),
+        ({"hours": -1.0}, "hours"),
+        ({"accumulation": 0}, "accumulation"),
+        ({"average": -1}, "average"),
+        ({"ema": 1.0}, "ema"),
+        ({"updates": None}, "updates"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name(change: Mapping[str, float], key: str) -> None:
+    values: dict[str, object] = {**vars(SETTINGS), **change}
+    with pytest.raises(ConfigError, match=rf"trainer.*{key}"):
+        Settings(**values)  # type: ignore[arg-type]

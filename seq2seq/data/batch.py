@@ -10,7 +10,8 @@ class Batch(NamedTuple):
     """Padded ids with their masks (true on real tokens).
 
     A source row is `[tag of the target language, piece, ..., EOS]`, a target row `[tag of the target language, piece,
-    ..., EOS]`: the decoder reads `target[:, :-1]` and predicts `target[:, 1:]`. `pairs` holds each row's number in the store.
+    ..., EOS]`: the decoder reads `target[:, :-1]` and predicts `target[:, 1:]`. `pairs` holds each row's number in the
+    store.
     """
 
     source: Int[Tensor, "batch source"]

@@ -22,9 +22,8 @@ def encode_pairs(
     numbers = {language: number for number, language in enumerate(tokenizer.languages)}
     stream = iter(pairs)
     while chunk := list(islice(stream, CHUNK)):
-        sources, targets, source_texts, target_texts, _ = zip(*chunk)
-        source_ids = _encode(source_texts, sources, tokenizer, "source", schema.field("source_ids").type)
-        target_ids = _encode(target_texts, targets, tokenizer, "target", schema.field("target_ids").type)
+        sources, targets, source_texts, target_texts, _ = zip(*chunk, strict=True)
+        source_ids, target_ids = _encode_sides(source_texts, target_texts, tokenizer, schema.field("source_ids").type)
         columns = [
             pa.array([numbers[language] for language in sources], pa.int16()),
             pa.array([numbers[language] for language in targets], pa.int16()),
@@ -39,15 +38,20 @@ def encode_pairs(
         yield _shorten(batch, longest)
 
 
-def _encode(
-    texts: tuple[str, ...], languages: tuple[str, ...], tokenizer: Tokenizer, side: Side, kind: pa.ListType
-) -> pa.ListArray:
-    """The pieces of each text, one list a row."""
-    for language in set(languages):
-        tokenizer.tag_id(language)  # an unknown language ends here
+def _encode_sides(
+    sources: tuple[str, ...], targets: tuple[str, ...], tokenizer: Tokenizer, kind: pa.ListType
+) -> tuple[pa.ListArray, pa.ListArray]:
+    """The pieces of each source and of each target, one list a row; a joint tokenizer sees both sides at once."""
+    if not tokenizer.joint:
+        return _encode(sources, tokenizer, "source", kind), _encode(targets, tokenizer, "target", kind)
+    both = _encode(sources + targets, tokenizer, "source", kind)
+    return both.slice(0, len(sources)), both.slice(len(sources))
+
+
+def _encode(texts: tuple[str, ...], tokenizer: Tokenizer, side: Side, kind: pa.ListType) -> pa.ListArray:
     places: dict[str, int] = {}
     rows = [places.setdefault(text, len(places)) for text in texts]
-    encoded = tokenizer.encode(list(places), languages[0], side)
+    encoded = tokenizer.encode(list(places), tokenizer.languages[0], side)  # pieces do not depend on it
     edges = np.zeros(len(encoded) + 1, dtype=np.int32)
     np.cumsum([len(ids) for ids in encoded], out=edges[1:])
     values = np.fromiter(chain.from_iterable(encoded), kind.value_type.to_pandas_dtype(), int(edges[-1]))

@@ -21,8 +21,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Lines:
     """The lines of one UTF-8 file, plain or compressed (.gz .xz .zst by its name), without their line ends.
 
-    Iterating again reads the file again. A trailing carriage return (a file from Windows) is removed and counted, a byte
-    order mark at the start of the file is removed; both are known once the file has been read to its end.
+    Iterating again reads the file again. A trailing carriage return (a file from Windows) is removed and counted, a
+    byte order mark at the start of the file is removed; both are known once the file has been read to its end.
     Raises DataError with file and line on invalid UTF-8, and with the file on damaged compression.
     """
 

@@ -3,8 +3,8 @@
     loader = Loader(store, tokenizer, tokens=4000, seed=1, window=100000, nbest=1, alpha=0.2, sampled=[], ahead=4)
     for batch in loader.batches(epoch=3, start=17): ...      # exactly what batches(3) gives from its 18th batch on
 
-An epoch's order is cut into windows of `window` pairs; a window is sorted by length, cut into batches, and its batches are
-shuffled. Position is two integers, epoch and batch.
+An epoch's order is cut into windows of `window` pairs; a window is sorted by length, cut into batches, and its batches
+are shuffled. Position is two integers, epoch and batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,8 +39,8 @@ class Loader:
     """Batches of a store.
 
     tokens: rows times the longest row of a batch, on either side, its pieces and its EOS counted. seed: of every order
-    and sample. window: pairs that are sorted by length together. nbest, alpha, sampled: see Sampling. ahead: batches that
-    a thread makes in advance; 0 makes them when they are asked for.
+    and sample. window: pairs that are sorted by length together. nbest, alpha, sampled: see Sampling. ahead: batches
+    that a thread makes in advance; 0 makes them when they are asked for.
     Raises ConfigError, also where a pair of the store is too long for a batch.
     """
 
@@ -76,7 +76,7 @@ class Loader:
         self._counted: dict[int, int] = {}
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch (counted from 0 or any integer) from number `start` on.
+        """The batches of an epoch (0 or more) from number `start` on.
 
         Close the iterator (or let it go) to stop the thread; what fails in the thread is raised here.
         """
@@ -116,7 +116,7 @@ class Loader:
         positions = np.arange(first, min(first + self.window, len(self.store)), dtype=np.int64)
         rows = permuted(positions, len(self.store), self.seed, epoch)
         source, target = self.store.lengths(rows)
-        order = np.lexsort((source, target))  # stable, so equal lengths keep their random order
+        order = by_length(source, target)
         edges = fill(source[order] + 1, target[order] + 1, self.tokens)
         batches = np.split(rows[order], edges[1:-1])
         shuffled = np.random.Generator(np.random.PCG64([self.seed, epoch, window])).permutation(len(batches))
@@ -126,6 +126,17 @@ class Loader:
         source, target = self.sampling(self.store, rows, epoch)
         tags = self._tags[self.store.language_numbers(rows)[1]]
         return Batch(*_padded(source, tags), *_padded(target, tags), torch.from_numpy(rows))
+
+
+def by_length(source: Integers, target: Integers) -> Integers:
+    """An order in which neighbours are alike on both sides: by the longer side, then by which side is longer.
+
+    That second key runs up and down in turn, so that a batch across two lengths is of one shape too: against sorting by
+    target and source this halves the padding. The sort is stable, so equal pairs keep their random order.
+    """
+    longer = np.maximum(source, target)
+    order: Integers = np.lexsort((np.where(longer % 2, source - target, target - source), longer))
+    return order
 
 
 def fill(source: Integers, target: Integers, tokens: int) -> list[int]:
@@ -147,7 +158,7 @@ def _padded(pieces: list[Integers], tags: Integers) -> tuple[torch.Tensor, torch
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
     ids: np.ndarray[Any, Any] = np.full((len(pieces), int(lengths.max()) + 2), symbols.PAD, dtype=np.int64)
     ids[:, 0] = tags
-    for row, line in zip(ids, pieces):
+    for row, line in zip(ids, pieces, strict=True):
         row[1 : len(line) + 1] = line
     ids[np.arange(len(pieces)), lengths + 1] = symbols.EOS
     mask = np.arange(ids.shape[1]) < (lengths + 2)[:, None]

@@ -32,7 +32,8 @@ def uniform(rows: Integers, seed: int, epoch: int, stream: int) -> np.ndarray[An
 
 
 def _keys(seed: int, epoch: int) -> Unsigned:
-    return np.random.SeedSequence([seed, epoch]).generate_state(ROUNDS, np.uint64)
+    keys: Unsigned = np.random.SeedSequence([seed, epoch]).generate_state(ROUNDS, np.uint64)  # type: ignore[assignment]
+    return keys
 
 
 def _feistel(numbers: Unsigned, half: np.uint64, mask: np.uint64, keys: Unsigned) -> Unsigned:

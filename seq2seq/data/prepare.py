@@ -9,7 +9,6 @@ written beside its place and renamed when it is whole, so an interrupted prepara
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -57,8 +56,8 @@ def prepare(
 ) -> Prepared:
     """Prepares the training and validation splits of a corpus, or finds them prepared.
 
-    cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or one
-    that exists (to train further). longest: pieces a side; longer training pairs are dropped and counted as `too_long`.
+    cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or
+    one that exists (to train further). longest: pieces a side; longer training pairs are dropped, see `too_long`.
     report: is told in a line what is being done. Raises DataError, also where cleaning leaves no training pair.
     """
     if longest < 1:
@@ -89,7 +88,8 @@ class _Build:
                 tokenizer.tag_id(language)
             return _key([model.hex() for model in tokenizer.models]), tokenizer, 0
         splits = [self._split(split) for split in self.corpus.train]
-        key = _key([FORMAT, self.corpus.languages, self.corpus.directions, splits, vars(tokenizer)])
+        sides = None if tokenizer.joint else self.corpus.directions
+        key = _key([FORMAT, self.corpus.languages, sides, splits, vars(tokenizer)])
         folder = self._entry(f"tokenizer-{key}", lambda new: self._train(tokenizer, new))
         return key, Tokenizer.load(folder), int(json.loads((folder / REPORT).read_text())["overlong"])
 
@@ -137,7 +137,8 @@ class _Build:
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.cache))
         try:
             make(temporary)
-            os.replace(temporary, folder)
+            temporary.chmod(0o755)  # mkdtemp shuts others out
+            temporary.replace(folder)
         except OSError:
             if not folder.is_dir():  # otherwise another process prepared the same meanwhile
                 raise

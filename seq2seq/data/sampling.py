@@ -1,7 +1,7 @@
 """Subword regularisation (Kudo 2018): every epoch shows a line in another of its probable segmentations."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,8 +17,8 @@ class Sampling:
     """Draws a segmentation x of a line from its `nbest` most probable ones with probability proportional to p(x)^alpha.
 
     sampled: the sides to draw for, of source and target; other sides, and all with nbest = 1, take the store's pieces.
-    The draw depends on (seed, epoch, pair, side) only, not on the process or the batch: sentencepiece gives the list, the
-    random number is ours. Raises ConfigError, also for a BPE tokenizer, whose segmentations have no probabilities.
+    The draw depends on (seed, epoch, pair, side) only, not on the process or the batch: sentencepiece gives the list,
+    the random number is ours. Raises ConfigError, also for a BPE tokenizer, whose segmentations have no probabilities.
     """
 
     def __init__(self, tokenizer: Tokenizer, seed: int, nbest: int, alpha: float, sampled: Sequence[str]) -> None:
@@ -48,10 +48,10 @@ class Sampling:
             target = self._draw(targets, "target", uniform(rows, self.seed, epoch, 1))
         return source, target
 
-    def _draw(self, lines: list[str], side: Side, numbers: np.ndarray) -> list[Integers]:  # type: ignore[type-arg]
+    def _draw(self, lines: list[str], side: Side, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> list[Integers]:
         scores = self._scores[side]
         drawn = []
-        for line, number in zip(lines, numbers.tolist()):
+        for line, number in zip(lines, numbers.tolist(), strict=True):
             listed = self.tokenizer.best(line, side, self.nbest)
             sums = np.array([scores[pieces].sum() for pieces in listed]) * self.alpha
             edges = np.cumsum(np.exp(sums - sums.max()))

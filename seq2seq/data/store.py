@@ -1,6 +1,6 @@
 """Prepared pairs in memory-mapped Arrow: text, ids and lengths, one directed pair a row.
 
-A store is a folder with `pairs.arrow` (record batches in the order of the corpus) and `store.json` (sizes and languages).
+A store is a folder with `pairs.arrow` (record batches in the order of the corpus) and `store.json` (its sizes).
 Nothing is loaded when it is opened: the operating system pages in what is read, and shares it between processes.
 """
 
@@ -52,7 +52,7 @@ def schema(wide: bool) -> pa.Schema:
 
 
 class Writer:
-    """Writes a store in chunks, so that memory holds one chunk. Use it as a context; leaving it completes the folder."""
+    """Writes a store in chunks, so that memory holds one chunk. Leaving it as a context completes the folder."""
 
     def __init__(self, folder: Path, languages: list[str], wide: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,16 +136,16 @@ class Store:
 
     def pairs(self) -> Iterator[Pair]:
         """Every pair's text in the order of the store."""
-        for start, chunk in zip(self._starts.tolist(), self._chunks):
+        for start, chunk in zip(self._starts.tolist(), self._chunks, strict=False):
             columns = [chunk.batch.column(name).to_pylist() for name in _PAIR]
-            for row, (source, target, source_text, target_text) in enumerate(zip(*columns)):
+            for row, (source, target, source_text, target_text) in enumerate(zip(*columns, strict=True)):
                 origin = f"{self.folder.name}:{start + row + 1}"
                 yield Pair(self.languages[source], self.languages[target], source_text, target_text, origin)
 
     def _places(self, rows: Integers) -> list[tuple[int, int]]:
         """Chunk and row inside it, for each row."""
         chunks = np.searchsorted(self._starts, rows, side="right") - 1
-        return list(zip(chunks.tolist(), (rows - self._starts[chunks]).tolist()))
+        return list(zip(chunks.tolist(), (rows - self._starts[chunks]).tolist(), strict=True))
 
     def _gather(self, column: str, rows: Integers) -> Integers:
         found = np.empty(len(rows), dtype=np.int64)

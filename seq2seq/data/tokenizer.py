@@ -1,7 +1,7 @@
 """Text to subword ids and back: sentencepiece (Kudo & Richardson 2018), one joint model or one per side.
 
-Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then (with byte fallback) 256 bytes, then the pieces. All
-that is needed to tokenise, the recorded normalisation too, stands inside the model files.
+Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then (with byte fallback) 256 bytes, then the pieces.
+All that is needed to tokenise, the recorded normalisation too, stands inside the model files.
 """
 
 import os
@@ -23,7 +23,7 @@ PER_SIDE = {"source": "tokenizer.source.model", "target": "tokenizer.target.mode
 class Tokenizer:
     """Encodes lines of one side and decodes ids of the target side.
 
-    models: the serialised sentencepiece models, `[joint]` or `[source, target]`; their control symbols name the languages.
+    models: serialised sentencepiece models, `[joint]` or `[source, target]`; their control symbols name the languages.
     threads: how many threads encode a list of lines. Raises ModelError where a model is not one of ours.
     """
 
@@ -89,7 +89,7 @@ class Tokenizer:
         return any(processor.is_byte(i) or processor.is_unknown(i) for i in map(processor.piece_to_id, pieces))
 
     def save(self, folder: str | Path) -> None:
-        """Writes `tokenizer.model`, or `tokenizer.source.model` and `tokenizer.target.model`, into a folder that exists."""
+        """Writes `tokenizer.model`, or `tokenizer.source.model` and `tokenizer.target.model`, into a folder."""
         names = [JOINT] if self.joint else list(PER_SIDE.values())
         for name, model in zip(names, self.models, strict=True):
             (Path(folder) / name).write_bytes(model)

@@ -23,8 +23,8 @@ class Vocabulary:
     """The settings of a tokenizer that is yet to be trained.
 
     algorithm: `unigram` (Kudo 2018) or `bpe` (Sennrich 2016). vocabulary: ids a model. joint: one model for both sides.
-    byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's rule; `identity` changes no character.
-    collapse_spaces: runs of spaces become one and the outer ones go. coverage: share of the characters that get a piece.
+    byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's rule; `identity` changes nothing.
+    collapse_spaces: runs of spaces become one, outer ones go. coverage: share of the characters that get a piece.
     sample: megabytes (UTF-8) of training text a model sees at most, the same for every language. Raises ConfigError.
     """
 

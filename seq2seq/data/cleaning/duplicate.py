@@ -15,8 +15,8 @@ _FIRST_SLOTS = 1 << 16
 class Duplicate(Filter):
     """Drops a pair whose languages, source and target were all seen before.
 
-    Remembers 8-byte hashes, no text: at most `remembered` pairs (12 to 24 bytes each); later pairs are still compared with
-    these. Two different pairs of 10 million are taken for equal with a probability below one in a hundred thousand.
+    Remembers 8-byte hashes, no text: at most `remembered` pairs (12 to 24 bytes each); later pairs are still compared
+    with these. Of 10 million different pairs two are taken for equal with a probability below 1e-5.
     """
 
     remembered: int

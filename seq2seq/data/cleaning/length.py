@@ -17,7 +17,8 @@ class Length(Filter):
     def __post_init__(self) -> None:
         if not 0 <= self.shortest <= self.longest:
             raise ConfigError(
-                f"cleaning.length: expected 0 <= shortest <= longest, got shortest={self.shortest}, longest={self.longest}"
+                "cleaning.length: expected 0 <= shortest <= longest, "
+                f"got shortest={self.shortest}, longest={self.longest}"
             )
 
     def keep(self, pair: Pair) -> bool:

@@ -54,7 +54,7 @@ class Corpus(ABC):
 
     @abstractmethod
     def records(self, split: str) -> Iterator[Record]:
-        """The records of a split in their order, with at least the languages of `directions` where the data has them."""
+        """The records of a split in their order, in the languages of `directions` where the data has them."""
 
     @abstractmethod
     def fingerprint(self, split: str) -> str:

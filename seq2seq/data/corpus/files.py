@@ -48,7 +48,7 @@ class Files(Corpus):
             number += 1
             texts = {
                 language: line
-                for language, reader in zip(self.languages, readers)
+                for language, reader in zip(self.languages, readers, strict=True)
                 if (line := next(reader, None)) is not None
             }
             if len(texts) < len(readers):
@@ -61,11 +61,11 @@ class Files(Corpus):
         """DataError that counts every file to its end."""
         counts = [
             number - 1 + (language in texts) + sum(1 for _ in reader)
-            for language, reader in zip(self.languages, readers)
+            for language, reader in zip(self.languages, readers, strict=True)
         ]
-        counted = ", ".join(f"{path} has {count}" for path, count in zip(paths, counts))
-        short = next(path for path, language in zip(paths, self.languages) if language not in texts)
+        counted = ", ".join(f"{path} has {count}" for path, count in zip(paths, counts, strict=True))
+        short = next(path for path, language in zip(paths, self.languages, strict=True) if language not in texts)
         raise DataError(
-            f"{short}:{number}: the file ends before this line: {counted} lines; line N must be the translation of line N, "
-            "so find where they part and mend or re-align the files"
+            f"{short}:{number}: the file ends before this line: {counted} lines; line N must be the translation "
+            "of line N, so find where they part and mend or re-align the files"
         )

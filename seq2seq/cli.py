@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq import __version__
-from seq2seq.config import call, suggestion
+from seq2seq.config import call, configuration_folder, suggestion
 from seq2seq.errors import Seq2SeqError
 
 COMMANDS = {
@@ -63,12 +63,6 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
-
-
-def configuration_folder() -> Path:
-    """Where the YAML files are: inside the installed package, beside it in a checkout."""
-    inside = Path(__file__).parent / "conf"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "conf"
 
 
 def _application(command: str, overrides: list[str]) -> int:

@@ -14,6 +14,7 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
 from seq2seq.checking import Mismatch, convert
 from seq2seq.errors import ConfigError
@@ -56,6 +57,12 @@ def build_all(nodes: Mapping[str, object], where: str) -> dict[str, typing.Any]:
 def call(function: Callable[..., typing.Any], node: Mapping[str, object], where: str = "") -> typing.Any:
     """Calls `function` with the keys of `node`, checked like a constructor's, leaving nested nodes unbuilt."""
     return function(**_checked(function, node, where, complete=True))
+
+
+def configuration_folder() -> Path:
+    """Where the YAML files are: inside the installed package, beside it in a checkout."""
+    inside = Path(__file__).parent / "conf"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "conf"
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str:

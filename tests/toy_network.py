@@ -33,7 +33,7 @@ def members(family: str) -> list[str]:
 def composed(**chosen: str) -> DictConfig:
     """The nodes of a model, with some members of the families chosen by name."""
     names = {**CHOICES, **chosen}
-    folders = {group: "cell" if group == "decoder_cell" else group for group in names}
+    folders = {group: {"decoder_cell": "cell", "model": "network"}.get(group, group) for group in names}
     return OmegaConf.create(
         {group: OmegaConf.load(CONF / folders[group] / f"{name}.yaml") for group, name in names.items()}
     )

@@ -17,39 +17,13 @@ from seq2seq.data.prepare import Prepared
 from seq2seq.data.store import Store
 from seq2seq.device import default_device, precision
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.metric import score
+from seq2seq.evaluation.evaluate import grouped, validation_scores
 from seq2seq.network.model import Model
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
-
-
-class Decoded:
-    """The validation of really decoded text: `lines` is the most that are translated, all directions alike."""
-
-    def __init__(self, lines: int, translator: Translator, stores: list[Store]) -> None:
-        directions = translator.directions
-        share = lines // len(directions)
-        if share < 1:
-            raise ConfigError(f"validation.lines: expected at least one a direction ({len(directions)}), got {lines}")
-        self.translator = translator
-        self.pairs: dict[tuple[str, str], list[Pair]] = {direction: [] for direction in directions}
-        for store in stores:
-            for pair in store.pairs():
-                kept = self.pairs[pair.source_language, pair.target_language]
-                if len(kept) < share:
-                    kept.append(pair)
-
-    def __call__(self) -> float:
-        """BLEU of raw text, averaged over the directions."""
-        scores = []
-        for (source, target), pairs in self.pairs.items():
-            if pairs:
-                found = self.translator.translate([pair.source for pair in pairs], source, target)
-                scores.append(score([one.text for one in found], [pair.target for pair in pairs], target).bleu)
-        return sum(scores) / max(1, len(scores))
 
 
 def run(
@@ -84,7 +58,8 @@ def run(
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
     limits = {"directions": text.directions, "dtype": number_format, "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
-    bleu = call(Decoded, {**validation, "translator": translate, "stores": list(prepared.valid.values())}, "validation")
+    sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
+    pairs = call(held_out_pairs, {**validation, **sample}, "validation")
 
     def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
         network.load_state_dict(weights)
@@ -96,12 +71,21 @@ def run(
         reader(store=prepared.train),
         build(optimizer, where="optimizer"),
         build(schedule, where="schedule"),
-        lambda: {"loss": loss(), "bleu": bleu()},
+        lambda: {"loss": loss(), **validation_scores(translate, pairs)},
         export,
         Path(run),
         {key: value for key, value in configuration.items() if key != "cache"},
     ).train()
     return outcome.exit_code
+
+
+def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines: int) -> list[Pair]:
+    """The first pairs of every direction, the same number of each, at most `lines` together."""
+    share = lines // len(directions)
+    if share < 1:
+        raise ConfigError(f"validation.lines: expected at least one a direction ({len(directions)}), got {lines}")
+    every = grouped([pair for store in stores for pair in store.pairs()])
+    return [pair for pairs in every.values() for pair in pairs[:share]]
 
 
 def _network(model: Node, prepared: Prepared) -> Model:

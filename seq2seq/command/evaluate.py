@@ -1,0 +1,60 @@
+"""`seq2seq evaluate`: a model on test sets, or a file of translations against a file of references."""
+
+import sys
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from seq2seq.command.opened import Node, opened
+from seq2seq.config import build
+from seq2seq.errors import ConfigError, ModelError
+from seq2seq.evaluation.evaluate import Results, evaluate, evaluate_files, save
+from seq2seq.evaluation.report import show
+
+
+def run(
+    model: str | None,
+    test: list[str] | None,
+    hypotheses: str | None,
+    references: str | None,
+    target: str | None,
+    output: str | None,
+    precision: str,
+    threads: int | None,
+    search: Node,
+    translator: Node,
+    corpus: Node | None = None,
+) -> int:
+    """Prints the table of all scores; those of a model are written to evaluation.json too."""
+    if hypotheses or references:
+        if model or not (hypotheses and references and target):
+            raise ConfigError("hypotheses, references and target belong together, without model: give all three")
+        results: Results = {Path(references).name: {target: evaluate_files(Path(hypotheses), Path(references), target)}}
+        if output:
+            save(results, Path(output) / "evaluation.json")
+    elif model:
+        node = corpus or _corpus_of_run(Path(model).expanduser())
+        text = build({**node, "test": test} if test else node, where="corpus")
+        chosen = opened(model, search, translator, precision, threads)
+        results = evaluate(chosen, text, Path(output or model).expanduser(), _say)
+    else:
+        raise ConfigError(
+            "model: expected a run folder or a model folder, or else hypotheses=, references= and target="
+        )
+    show(results, Console(width=None if sys.stdout.isatty() else 100))
+    return 0
+
+
+def _corpus_of_run(folder: Path) -> Node:
+    """The corpus that a run was trained on. Raises ModelError where `folder` is no run."""
+    path = folder / "config.yaml"
+    try:
+        node: Node = yaml.safe_load(path.read_text("utf-8"))["corpus"]
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ModelError(f"{folder}: no run with a config.yaml; choose the text to score with corpus=") from error
+    return node
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)

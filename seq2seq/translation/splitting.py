@@ -1,6 +1,7 @@
 """Lines longer than a model can sensibly take, cut where it hurts least: sentences, clauses, words, characters."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 BOUNDARIES = (
@@ -42,13 +43,18 @@ def _units(text: str, boundary: re.Pattern[str]) -> list[str]:
 
 def _pack(units: list[str], counts: list[int], longest: int) -> list[str]:
     """Neighbours joined to parts of at most `longest` tokens; as few parts as can be, about equally long."""
-    goal = sum(counts) / -(-sum(counts) // longest)
-    parts, size = [units[0]], counts[0]
-    for unit, tokens in zip(units[1:], counts[1:], strict=True):
-        if size + tokens <= longest and size + tokens / 2 <= goal:
-            parts[-1] += unit
-            size += tokens
-        else:
-            parts.append(unit)
-            size = tokens
-    return parts
+    fewest = len(_ends(counts, longest))
+    size = bisect_left(range(longest), True, key=lambda size: len(_ends(counts, size)) <= fewest)
+    ends = _ends(counts, size)
+    return ["".join(units[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def _ends(counts: list[int], size: int) -> list[int]:
+    """Where parts end that are filled one after the other up to `size` tokens."""
+    ends, filled = [], counts[0]
+    for place, tokens in enumerate(counts[1:], 1):
+        filled += tokens
+        if filled > size:
+            ends.append(place)
+            filled = tokens
+    return [*ends, len(counts)]

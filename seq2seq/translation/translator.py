@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -42,6 +42,7 @@ class Translation(NamedTuple):
     best: tuple[tuple[str, float], ...]
 
 
+@runtime_checkable
 class Network(Protocol):
     """What a translator needs of a model (or of several behind the same two functions)."""
 

@@ -1,0 +1,163 @@
+"""N lines in, N lines out, in order, whatever the lines."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_translator import DIRECTIONS, Echo, echo_translator, echoed, random_model, toy_tokenizer
+
+from seq2seq.errors import ConfigError
+from seq2seq.search.beam import Beam
+from seq2seq.search.greedy import Greedy
+from seq2seq.translation.splitting import split
+from seq2seq.translation.translator import Status, Translator
+
+HOSTILE = st.text(st.characters(), max_size=12) | st.sampled_from(
+    [
+        "",
+        " ",
+        "\t",
+        "\u3000",
+        "\u2028",
+        "a\u2028b",
+        "a\u0085b",
+        "\x00",
+        "a\x00b",
+        "\x0b\x0c",
+        "\r",
+        "a\rb",
+        "a\nb",
+        "\ufeff",
+        "the dog sees the house",
+        "  two   dogs ",
+        "\ud800",
+        "\u200b",
+        "\u2581",
+        "<2de>",
+        "<s>",
+        "</s>",
+        "<unk>",
+        "é" * 40,
+    ]
+)
+
+
+@given(st.lists(HOSTILE, max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_every_line_has_its_own_translation_in_its_place(lines: list[str]) -> None:
+    model = Echo()
+    found = list(echo_translator(model).translate(lines, "en", "de"))
+    assert [one.text for one in found] == [echoed(line) for line in lines]
+    for line, one in zip(lines, found, strict=True):
+        assert "\n" not in one.text
+        one.text.encode("utf-8")
+        assert (one.status == Status.BLANK) == (not line.replace("\n", " ").strip() or not echoed(line))
+    assert model.rows == sum(one.status != Status.BLANK for one in found)
+
+
+def test_blank_lines_never_meet_the_model() -> None:
+    model = Echo()
+    found = list(echo_translator(model).translate(["", " \t", "\u3000", "\x0c"], "en", "de"))
+    assert [(one.text, one.score, one.status) for one in found] == [("", 0.0, Status.BLANK)] * 4
+    assert model.rows == 0
+
+
+def random_translator(batch_tokens: int, search: Greedy | Beam) -> Translator:
+    parts = (random_model(), toy_tokenizer(), search, DIRECTIONS)
+    return Translator(*parts, 100, batch_tokens, torch.float32, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("search", [Greedy(1.0, 3), Beam(3, 1, "gnmt", 1.0, 1.0, 3)])
+@given(
+    lines=st.lists(st.sampled_from(["one", "two dogs", "the big dog sees", "", "x"]) | HOSTILE, min_size=2, max_size=20)
+)
+@settings(max_examples=15, deadline=None)
+def test_batches_and_order_change_nothing(search: Greedy | Beam, lines: list[str]) -> None:
+    alone = list(random_translator(1, search).translate(lines, "en", "de"))
+    together = list(random_translator(5000, search).translate(lines, "en", "de"))
+    backwards = list(random_translator(100, search).translate(lines[::-1], "en", "de"))[::-1]
+    for other in (together, backwards):
+        assert [(one.text, one.status) for one in alone] == [(one.text, one.status) for one in other]
+        assert [one.score for one in alone] == pytest.approx([one.score for one in other], abs=1e-3)
+
+
+def test_batches_hold_no_more_tokens_than_asked() -> None:
+    model = Echo()
+    lines = ["the dog " * (1 + number % 7) for number in range(100)]
+    list(echo_translator(model, batch=60).translate(lines, "en", "de"))
+    assert model.rows == 100
+    assert all(rows == 1 or rows * length <= 60 for rows, length in model.batches)
+    assert max(rows for rows, _ in model.batches) > 5
+
+
+def test_the_first_lines_come_out_before_the_last_are_read() -> None:
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        for read in itertools.count(1):
+            yield f"one {read}"
+
+    translations = echo_translator().translate(endless(), "en", "de")
+    assert next(translations).text == "one 1"
+    assert read <= 16
+    for _ in range(999):
+        next(translations)
+    assert read <= 2100
+
+
+def test_long_lines_are_translated_in_parts() -> None:
+    model = Echo()
+    line = "the dog sees the house. " * 30 + "house" * 50
+    [found, short] = echo_translator(model, longest=32).translate([line, "one"], "en", "de")
+    assert found.text.replace(" ", "") == line.replace(" ", "")
+    assert found.status == Status.SPLIT
+    assert short.status == Status.OK
+    assert all(length <= 34 for _, length in model.batches)
+
+
+def test_a_translation_that_hits_the_longest_length_says_so() -> None:
+    lines = ["the dog sees the house"]
+    [found] = echo_translator(search=Greedy(0.0, 3)).translate(lines, "en", "de")
+    assert found.status == Status.TRUNCATED
+    assert lines[0].startswith(found.text)
+
+
+def test_every_translation_of_the_search_is_returned() -> None:
+    [found] = echo_translator(search=Beam(4, 3, "power", 1.0, 1.0, 2)).translate(["the dog"], "en", "de")
+    assert len(found.best) == 3
+    assert found.best[0] == (found.text, found.score)
+    assert len({text for text, _ in found.best}) == 3
+
+
+@pytest.mark.parametrize("direction", [("en", "fr"), ("en", "en"), ("", "de")])
+def test_a_direction_the_model_lacks_is_refused_at_once(direction: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"this model translates en-de, de-en"):
+        echo_translator().translate(["one"], *direction)
+
+
+@pytest.mark.parametrize(("longest", "batch"), [(15, 10), (16, 0)])
+def test_illegal_limits_are_refused(longest: int, batch: int) -> None:
+    with pytest.raises(ConfigError, match=r"longest_source|batch_tokens"):
+        echo_translator(longest=longest, batch=batch)
+
+
+@given(st.text(st.sampled_from("ab.!,  \n。、"), max_size=300), st.integers(1, 30))
+@settings(max_examples=200, deadline=None)
+def test_parts_of_a_long_line_are_the_line_and_short_enough(text: str, longest: int) -> None:
+    parts = split(text, lambda units: [len(unit) for unit in units], longest)
+    assert "".join(parts) == text
+    assert all(len(part) <= longest for part in parts)
+
+
+def test_long_lines_are_cut_where_it_hurts_least() -> None:
+    def words(units: object) -> list[int]:
+        return [len(unit.split()) for unit in units]  # type: ignore[attr-defined]
+
+    assert split("a b. c d. e f.", words, 4) == ["a b. c d. ", "e f."]
+    assert split("a b, c d e, f.", words, 5) == ["a b, ", "c d e, f."]
+    assert split("a b c d e", words, 3) == ["a b c ", "d e"]
+    assert split("a b", words, 2) == ["a b"]

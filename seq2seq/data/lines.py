@@ -97,6 +97,9 @@ def find(folder: Path, name: str) -> Path:
     if found:
         raise DataError(f"{folder}: found {', '.join(path.name for path in found)}; keep only one of them")
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; set corpus.path to the folder that holds {name}")
+        raise DataError(
+            f"{folder}: no such folder; set corpus.path to the folder that holds {name} (for a named corpus: the "
+            "environment variable SEQ2SEQ_DATA to the folder of corpora), or use corpus=datasets corpus.name=HUB_NAME"
+        )
     some = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
     raise DataError(f"{folder}: no file {name} (plain, .gz, .xz or .zst); the folder holds {some}")

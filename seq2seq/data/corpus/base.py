@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
@@ -114,3 +114,38 @@ def hash_files(paths: Iterable[Path]) -> str:
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
     return whole.hexdigest()
+
+
+def record(row: Mapping[str, object], columns: Mapping[str, str], where: str) -> Record:
+    """The texts of one row of a table, or of its column `translation` (as on the hub: `{"en": ..., "de": ...}`).
+
+    columns: the column of each language. A language without text (no such column, or null) is left out; a line end
+    after the text is removed. DataError where something else than text stands in a column.
+    """
+    nested = row.get("translation")
+    cells = nested if isinstance(nested, Mapping) else row
+    texts = {}
+    for language, column in columns.items():
+        text = cells.get(column)
+        if text is None:
+            continue
+        if not isinstance(text, str):
+            raise DataError(f"{where}: {column}: expected text, got {text!r}; mend the data")
+        texts[language] = text.rstrip("\r\n")
+    return Record(texts, where)
+
+
+def complete(
+    records: Iterable[Record], languages: Sequence[str], where: str, keys: Callable[[], str]
+) -> Iterator[Record]:
+    """The same records; DataError where there is none, or none with text in one of the languages.
+
+    keys: tells what languages (or columns) the data has instead.
+    """
+    missing = dict.fromkeys(languages)
+    for row in nonempty(records, where):
+        if missing:
+            missing = {language: None for language in missing if language not in row.texts}
+        yield row
+    if missing:
+        raise DataError(f"{where}: no text in language {', '.join(missing)}; the data has {keys()}")

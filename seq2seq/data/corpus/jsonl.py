@@ -1,0 +1,50 @@
+"""One JSON object a line: `{"en": "A dog.", "de": "Ein Hund."}`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
+from seq2seq.data.lines import Lines, find
+from seq2seq.errors import DataError
+
+
+class JSONL(Corpus):
+    """`SPLIT.jsonl`, plain or compressed (.gz .xz .zst), in the folder `path`.
+
+    The keys are languages, at the top or below `translation`; other keys are passed over, and an object may lack a
+    language. Raises DataError where a line is not an object of texts, or a language never occurs.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        directions: Sequence[str] | str,
+        languages: Sequence[str],
+        train: Sequence[str],
+        valid: Sequence[str],
+        test: Sequence[str],
+    ) -> None:
+        super().__init__(languages, directions, train, valid, test)
+        self.path = Path(path).expanduser()
+
+    def records(self, split: str) -> Iterator[Record]:
+        """See Corpus."""
+        path = find(self.path, f"{split}.jsonl")
+        return complete(self._rows(path), self.languages, str(path), lambda: f"{next(iter(Lines(path)))[:200]} ...")
+
+    def fingerprint(self, split: str) -> str:
+        """See Corpus."""
+        return hash_files([find(self.path, f"{split}.jsonl")])
+
+    def _rows(self, path: Path) -> Iterator[Record]:
+        columns = {language: language for language in self.languages}
+        for number, line in enumerate(Lines(path), start=1):
+            try:
+                row = json.loads(line)
+                line.encode() if row is None else json.dumps(row, ensure_ascii=False).encode()
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: expected a JSON object of texts: {error}; mend the line") from error
+            if not isinstance(row, dict):
+                raise DataError(f"{path}:{number}: expected a JSON object, found {line[:40]!r}; mend the line")
+            yield record(row, columns, f"{path}:{number}")

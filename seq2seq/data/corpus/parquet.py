@@ -1,0 +1,65 @@
+"""Parquet tables: one language a column."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
+from seq2seq.errors import DataError
+
+
+class Parquet(Corpus):
+    """`SPLIT.parquet`, or the parts `SPLIT-*.parquet` in the order of their names, in the folder `path`.
+
+    The columns are languages, or one column `translation` holds a struct of them; other columns are passed over.
+    Raises DataError where a file is no Parquet, a column is not text, or a language never occurs.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        directions: Sequence[str] | str,
+        languages: Sequence[str],
+        train: Sequence[str],
+        valid: Sequence[str],
+        test: Sequence[str],
+    ) -> None:
+        super().__init__(languages, directions, train, valid, test)
+        self.path = Path(path).expanduser()
+
+    def records(self, split: str) -> Iterator[Record]:
+        """See Corpus."""
+        paths = self._files(split)
+        return complete(self._rows(paths), self.languages, f"{self.path}/{split}", lambda: self._columns(paths[0]))
+
+    def fingerprint(self, split: str) -> str:
+        """See Corpus."""
+        return hash_files(self._files(split))
+
+    def _files(self, split: str) -> list[Path]:
+        whole = self.path / f"{split}.parquet"
+        paths = [whole] if whole.is_file() else sorted(self.path.glob(f"{split}-*.parquet"))
+        if not paths:
+            raise DataError(
+                f"{self.path}: no {split}.parquet and no {split}-*.parquet; check corpus.path and the splits"
+            )
+        return paths
+
+    def _rows(self, paths: list[Path]) -> Iterator[Record]:
+        columns = {language: language for language in self.languages}
+        for path in paths:
+            number = 0
+            try:
+                with pq.ParquetFile(path) as file:
+                    wanted = [name for name in file.schema_arrow.names if name in (*self.languages, "translation")]
+                    for batch in file.iter_batches(batch_size=4096, columns=wanted):
+                        for row in batch.to_pylist():
+                            number += 1
+                            yield record(row, columns, f"{path.name}:{number}")
+            except (pa.ArrowException, UnicodeDecodeError) as error:
+                raise DataError(f"{path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
+
+    def _columns(self, path: Path) -> str:
+        return f"the columns {', '.join(pq.read_schema(path).names)}"

@@ -1,0 +1,57 @@
+"""Tab-separated text: one record a line, one language a column."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
+from seq2seq.data.lines import Lines, find
+from seq2seq.errors import DataError
+
+
+class TSV(Corpus):
+    """`SPLIT.tsv`, plain or compressed (.gz .xz .zst), in the folder `path`; quotes mean nothing.
+
+    columns: the columns' names in their order, the languages among them; where it is empty, the first line names them.
+    Raises DataError where a language has no column, or a line has more or fewer fields than there are columns.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        columns: Sequence[str],
+        directions: Sequence[str] | str,
+        languages: Sequence[str],
+        train: Sequence[str],
+        valid: Sequence[str],
+        test: Sequence[str],
+    ) -> None:
+        super().__init__(languages, directions, train, valid, test)
+        self.path = Path(path).expanduser()
+        self.columns = list(columns)
+
+    def records(self, split: str) -> Iterator[Record]:
+        """See Corpus."""
+        path = find(self.path, f"{split}.tsv")
+        return nonempty(self._rows(path), str(path))
+
+    def fingerprint(self, split: str) -> str:
+        """See Corpus."""
+        return f"{hash_files([find(self.path, f'{split}.tsv')])} {' '.join(self.columns)}"
+
+    def _rows(self, path: Path) -> Iterator[Record]:
+        numbered = enumerate(Lines(path), start=1)
+        columns = self.columns or next(numbered, (0, ""))[1].split("\t")
+        if missing := [language for language in self.languages if language not in columns]:
+            raise DataError(
+                f"{path}:1: no column {', '.join(missing)}; the columns are {', '.join(columns)}; "
+                "name them by the first line or by corpus.columns=[en,de]"
+            )
+        places = [(language, columns.index(language)) for language in self.languages]
+        for number, line in numbered:
+            fields = line.split("\t")
+            if len(fields) != len(columns):
+                raise DataError(
+                    f"{path}:{number}: expected {len(columns)} fields ({', '.join(columns)}), found {len(fields)}; "
+                    "mend the line (a tab inside a text?)"
+                )
+            yield Record({language: fields[place] for language, place in places}, f"{path.name}:{number}")

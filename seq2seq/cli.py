@@ -68,11 +68,10 @@ def main(arguments: Sequence[str]) -> int:
 def _application(command: str, overrides: list[str]) -> int:
     """One Hydra run or sweep of a command. A sweep goes on after a failed job and returns the worst exit code."""
     import hydra
-    from omegaconf import DictConfig
 
     codes = [0]
 
-    def task(config: DictConfig) -> None:
+    def task(config: Any) -> None:
         codes.append(_guarded(lambda: _job(command, config)))
 
     with tempfile.TemporaryDirectory() as folder:  # Hydra notes a sweep in a file, which nobody asked for

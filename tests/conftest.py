@@ -1,0 +1,55 @@
+"""What several tests share: a toy corpus, and the command line as users run it."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+WORDS = {"one": "eins", "two": "zwei", "three": "drei", "red": "rot", "green": "grün", "dog": "Hund", "cat": "Katze"}
+Completed = subprocess.CompletedProcess[str]
+Runner = Callable[..., Completed]
+
+
+def write_toy_text(folder: Path) -> None:
+    """train, valid and test in en and de: a few known words, in the other order in German."""
+    source = random.Random(7)
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, size in (("train", 200), ("valid", 12), ("test", 12)):
+        lines = [[source.choice(list(WORDS)) for _ in range(source.randint(1, 6))] for _ in range(size)]
+        (folder / f"{split}.en").write_text("".join(f"{' '.join(line)}\n" for line in lines), "utf-8")
+        german = [" ".join(WORDS[word] for word in reversed(line)) for line in lines]
+        (folder / f"{split}.de").write_text("".join(f"{line}\n" for line in german), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def toy_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the toy corpus."""
+    folder = tmp_path_factory.mktemp("toy") / "text"
+    write_toy_text(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seq2seq() -> Runner:
+    """Runs `python -m seq2seq ...` in a folder, with standard input if given."""
+
+    def run(arguments: Sequence[str], folder: Path, text: str | None = None) -> Completed:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+        command = [sys.executable, "-m", "seq2seq", *arguments]
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+        )
+
+    return run

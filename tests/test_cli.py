@@ -1,0 +1,171 @@
+"""Every command as users run it: exit codes, messages, and what is written where."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import Runner
+
+from seq2seq.cli import COMMANDS, main
+
+SMALL = (
+    "tokenizer.vocabulary=36",
+    "tokenizer.byte_fallback=false",
+    "model.width=16",
+    "encoder.layers=1",
+    "decoder.layers=1",
+    "loader.tokens=300",
+    "trainer.updates=4",
+    "trainer.validate_every=2",
+    "trainer.threads=1",
+    "validation.lines=10",
+    "search.length_factor=1",
+)
+
+
+class Run(NamedTuple):
+    """A folder in which a tiny model was trained, with the command that did it and what it said."""
+
+    folder: Path
+    command: list[str]
+    said: str
+
+
+def corpus(text: Path) -> list[str]:
+    return ["corpus=files", f"corpus.path={text}", "corpus.directions=[en-de,de-en]", "corpus.test=[test]"]
+
+
+@pytest.fixture(scope="module")
+def trained(toy_text: Path, seq2seq: Runner, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("work")
+    command = ["train", *corpus(toy_text), *SMALL, "run=runs/toy"]
+    done = seq2seq(command, folder)
+    assert done.returncode == 0, done.stderr
+    return Run(folder, command, done.stderr)
+
+
+def test_train_writes_its_run_and_nothing_else(trained: Run) -> None:
+    assert sorted(path.name for path in trained.folder.iterdir()) == ["runs"]
+    assert sorted(path.name for path in (trained.folder / "runs").iterdir()) == ["cache", "toy"]
+    run = trained.folder / "runs" / "toy"
+    assert {"config.yaml", "log.jsonl", "checkpoints", "model"} <= {path.name for path in run.iterdir()}
+    assert sorted(path.name for path in (run / "model").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.model",
+    ]
+    events = [json.loads(line)["event"] for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    assert "validation" in events
+
+
+def test_the_same_command_says_that_the_run_is_finished(trained: Run, seq2seq: Runner) -> None:
+    weights = (trained.folder / "runs/toy/model/model.safetensors").read_bytes()
+    again = seq2seq(trained.command, trained.folder)
+    assert again.returncode == 0 and "finished" in again.stderr and "preparing" not in again.stderr
+    assert (trained.folder / "runs/toy/model/model.safetensors").read_bytes() == weights
+
+
+def test_translate_pipes_line_by_line(trained: Run, seq2seq: Runner) -> None:
+    model = ["translate", "model=runs/toy", "source=en", "target=de"]
+    done = seq2seq(model, trained.folder, text="one dog\n\nred\u2028cat\n")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.split("\n")
+    assert len(lines) == 4 and lines[1] == "" and lines[3] == "" and lines[0]
+
+
+def test_translate_reads_and_writes_files_and_model_folders(trained: Run, seq2seq: Runner, toy_text: Path) -> None:
+    files = [f"input={toy_text / 'test.en'}", "output=out.de"]
+    done = seq2seq(["translate", "model=runs/toy/model", "source=en", *files], trained.folder)
+    assert done.returncode == 0 and done.stdout == "", done.stderr
+    assert (trained.folder / "out.de").read_text("utf-8").count("\n") == 12
+    (trained.folder / "out.de").unlink()
+
+
+def test_evaluate_writes_every_direction_with_signatures(trained: Run, seq2seq: Runner) -> None:
+    done = seq2seq(["evaluate", "model=runs/toy", "search=greedy", "search.length_factor=1"], trained.folder)
+    assert done.returncode == 0, done.stderr
+    assert "en-de" in done.stdout and "version:" in done.stdout
+    scores = json.loads((trained.folder / "runs/toy/evaluation.json").read_text("utf-8"))
+    assert sorted(scores["test"]) == ["de-en", "en-de"]
+    assert all({"bleu", "chrf", "ter", "signature"} <= set(one) for one in scores["test"].values())
+
+
+def test_evaluate_scores_files(toy_text: Path, seq2seq: Runner) -> None:
+    same = [f"hypotheses={toy_text / 'test.de'}", f"references={toy_text / 'test.de'}", "target=de"]
+    done = seq2seq(["evaluate", *same], toy_text)
+    assert done.returncode == 0 and "100.0" in done.stdout, done.stderr
+
+
+def test_a_sweep_gives_every_job_its_own_run(trained: Run, toy_text: Path, seq2seq: Runner) -> None:
+    sweep = ["train", *corpus(toy_text), *SMALL, "trainer.updates=1", "run=runs/sweep", "cell=lstm,gru", "-m"]
+    done = seq2seq(sweep, trained.folder)
+    assert done.returncode == 0, done.stderr
+    runs = sorted(path.name for path in (trained.folder / "runs/sweep").iterdir())
+    assert len(runs) == 2 and "cell=gru" in runs[0] and "cell=lstm" in runs[1]
+    assert sorted(path.name for path in trained.folder.iterdir()) == ["runs"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_and_configuration(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    said = capfd.readouterr().out
+    assert f"seq2seq {command}" in said and "search" in said
+    corpus_needed = [] if command in ("translate", "evaluate") else ["corpus=files"]
+    assert main([command, *corpus_needed, "--cfg", "job"]) == 0
+    assert "cache:" in capfd.readouterr().out or command in ("translate", "evaluate")
+
+
+def test_program_help(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0 and main([]) == 0
+    said = capfd.readouterr().out
+    assert all(command in said for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["trian"], 2, "did you mean train?"),
+        (["train"], 2, "You must specify 'corpus'"),
+        (["train", "corpus=filse"], 2, "files"),
+        (["train", "corpus=files", "corpus.path=x"], 2, "corpus.directions: a value is needed"),
+        (["train", "corpus=files", "trainer.hour=1"], 2, "unknown key trainer.hour, did you mean hours?"),
+        (["train", "corpus=files", "cell=lsmt"], 2, "lstm"),
+        (["train", "corpus=files", "oops"], 2, "oops"),
+        (["train", "corpus=files", "--bad"], 2, "--bad"),
+        (["translate"], 2, "model: a value is needed"),
+        (["translate", "model=nowhere"], 1, "nowhere: no such folder"),
+        (["translate", "model=nowhere", "threads=two"], 1, "threads: expected int or null, got 'two'"),
+        (["evaluate"], 1, "model: expected"),
+        (["evaluate", "hypotheses=a"], 1, "belong together"),
+        (["train", "corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]"], 1, "nowhere"),
+        (["train", "corpus=files", "corpus.path=x", "corpus.directions=[en]"], 1, "corpus"),
+    ],
+)
+def test_mistakes_get_one_clean_message(
+    arguments: list[str], code: int, message: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        assert main(arguments) == code
+    finally:
+        os.chdir(before)
+    said = capfd.readouterr()
+    assert message in said.err and "Traceback" not in said.err and said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_environment_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SEQ2SEQ_DATA", raising=False)
+    assert main(["prepare", "corpus=eutrans"]) == 1
+    assert "SEQ2SEQ_DATA" in capfd.readouterr().err
+
+
+def test_tracebacks_only_when_asked(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SEQ2SEQ_TRACEBACK", "1")
+    assert main(["translate", "model=nowhere"]) == 1
+    assert "Traceback" in capfd.readouterr().err

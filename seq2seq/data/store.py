@@ -169,7 +169,7 @@ class _Chunk:
         self.batch = batch
         self.rows = batch.num_rows
         self._source, self._target = batch.column("source_ids"), batch.column("target_ids")
-        self._views: list[np.ndarray[Any, Any]] = []
+        self._views: list[np.ndarray[Any, np.dtype[Any]]] = []
 
     def source(self, row: int) -> Integers:
         values, edges = self._open()[:2]
@@ -179,7 +179,7 @@ class _Chunk:
         values, edges = self._open()[2:]
         return values[edges[row] : edges[row + 1]]
 
-    def _open(self) -> list[np.ndarray[Any, Any]]:
+    def _open(self) -> list[np.ndarray[Any, np.dtype[Any]]]:
         if not self._views:  # made on first use: a large store has thousands of chunks
             for column in (self._source, self._target):
                 self._views += [column.values.to_numpy(), column.offsets.to_numpy()]

@@ -119,12 +119,15 @@ class _Build:
     ) -> None:
         self.report(f"preparing {', '.join(splits)}")
         counts = Counts()
+        self.corpus.carriage_returns.clear()
         pairs = (pair for split in splits for pair in self.corpus.pairs(split))
         with Writer(folder, tokenizer.languages, wide=max(tokenizer.sizes) > 1 << 16) as writer:
             for chunk, too_long in encode_pairs(clean(pairs, cleaning, counts), tokenizer, writer.schema, longest):
                 writer.write(chunk)
                 if longest is not None:
                     counts.dropped[TOO_LONG] = counts.dropped.get(TOO_LONG, 0) + too_long
+        if removed := sum(self.corpus.carriage_returns.values()):
+            self.report(f"removed {removed:,} carriage returns at line ends; the files are from Windows")
         (folder / REPORT).write_text(json.dumps({"total": counts.total, "dropped": counts.dropped}))
 
     def _entry(self, name: str, make: Callable[[Path], None]) -> Path:

@@ -2,6 +2,7 @@
 
 import heapq
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -153,13 +154,20 @@ def _train(lines: list[str], languages: Sequence[str], settings: Vocabulary) -> 
             minloglevel=2,  # its progress lines would drown ours
         )
     except RuntimeError as error:
-        raise ConfigError(
-            f"tokenizer.vocabulary: {settings.vocabulary} does not suit this text ({_reason(error)}); "
-            "set another tokenizer.vocabulary (more text allows a larger one)"
-        ) from error
+        raise ConfigError(_unsuitable(str(error), settings.vocabulary)) from error
     return model.getvalue()
 
 
-def _reason(error: RuntimeError) -> str:
-    """The last sentence of sentencepiece's message, without its source line."""
-    return str(error).rsplit("] ", 1)[-1].strip() or str(error)
+def _unsuitable(message: str, vocabulary: int) -> str:
+    """What to do about sentencepiece's complaint."""
+    if most := re.search(r"value <= (\d+)", message):
+        return (
+            f"tokenizer.vocabulary: {vocabulary} is more than this text can fill; set tokenizer.vocabulary={most[1]} or "
+            "less (more text, or a larger tokenizer.sample, allows more)"
+        )
+    if least := re.search(r"required_chars\D*\d+ vs (\d+)", message):
+        return (
+            f"tokenizer.vocabulary: {vocabulary} does not even hold the characters; set tokenizer.vocabulary above "
+            f"{least[1]}, or tokenizer.coverage below 1"
+        )
+    return f"tokenizer.vocabulary: {vocabulary} does not suit this text: {message.rsplit('] ', 1)[-1].strip()}"

@@ -48,6 +48,9 @@ class Corpus(ABC):
         self.directions = parse_directions(directions, languages)
         named = dict.fromkeys(language for direction in self.directions for language in direction)
         self.languages = sorted(named)
+        self.carriage_returns: dict[
+            str, int
+        ] = {}  # removed at line ends, by file; known once a file was read to its end
         for role, splits in (("train", self.train), ("valid", self.valid), ("test", self.test)):
             if isinstance(splits, str) or len(set(splits)) != len(splits):
                 raise ConfigError(f"corpus.{role}: expected a list of different split names, got {splits}")

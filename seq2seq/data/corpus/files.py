@@ -41,7 +41,8 @@ class Files(Corpus):
         return hash_files(self.file(split, language) for language in self.languages)
 
     def _aligned(self, paths: list[Path]) -> Iterator[Record]:
-        readers = [iter(Lines(path)) for path in paths]
+        files = [Lines(path) for path in paths]
+        readers = [iter(file) for file in files]
         name = paths[0].name
         number = 0
         while True:
@@ -54,6 +55,7 @@ class Files(Corpus):
             if len(texts) < len(readers):
                 break
             yield Record(texts, f"{name}:{number}")
+        self.carriage_returns |= {file.path.name: file.carriage_returns for file in files}
         if texts:
             self._refuse(paths, readers, texts, number)
 

@@ -39,12 +39,14 @@ class JSONL(Corpus):
 
     def _rows(self, path: Path) -> Iterator[Record]:
         columns = {language: language for language in self.languages}
-        for number, line in enumerate(Lines(path), start=1):
+        file = Lines(path)
+        for number, line in enumerate(file, start=1):
             try:
                 row = json.loads(line)
-                line.encode() if row is None else json.dumps(row, ensure_ascii=False).encode()
+                json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate is no text
             except ValueError as error:
                 raise DataError(f"{path}:{number}: expected a JSON object of texts: {error}; mend the line") from error
             if not isinstance(row, dict):
                 raise DataError(f"{path}:{number}: expected a JSON object, found {line[:40]!r}; mend the line")
             yield record(row, columns, f"{path}:{number}")
+        self.carriage_returns[path.name] = file.carriage_returns

@@ -39,7 +39,8 @@ class TSV(Corpus):
         return f"{hash_files([find(self.path, f'{split}.tsv')])} {' '.join(self.columns)}"
 
     def _rows(self, path: Path) -> Iterator[Record]:
-        numbered = enumerate(Lines(path), start=1)
+        file = Lines(path)
+        numbered = enumerate(file, start=1)
         columns = self.columns or next(numbered, (0, ""))[1].split("\t")
         if missing := [language for language in self.languages if language not in columns]:
             raise DataError(
@@ -55,3 +56,4 @@ class TSV(Corpus):
                     "mend the line (a tab inside a text?)"
                 )
             yield Record({language: fields[place] for language, place in places}, f"{path.name}:{number}")
+        self.carriage_returns[path.name] = file.carriage_returns

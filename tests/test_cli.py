@@ -92,6 +92,16 @@ def test_evaluate_writes_every_direction_with_signatures(trained: Run, seq2seq: 
     assert all({"bleu", "chrf", "ter", "signature"} <= set(one) for one in scores["test"].values())
 
 
+def test_doctor_says_what_would_spoil_a_training(toy_text: Path, seq2seq: Runner, tmp_path: Path) -> None:
+    command = ["doctor", *corpus(toy_text), *SMALL[:2], "doctor.leakage=1"]
+    healthy = seq2seq([*command, "output=report.json"], tmp_path)
+    assert healthy.returncode == 0, healthy.stdout + healthy.stderr
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["problems"] == 0
+    ill = seq2seq([*command, "tokenizer.vocabulary=5000"], tmp_path)
+    assert ill.returncode == 1 and "problem" in ill.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
 def test_evaluate_scores_files(toy_text: Path, seq2seq: Runner) -> None:
     same = [f"hypotheses={toy_text / 'test.de'}", f"references={toy_text / 'test.de'}", "target=de"]
     done = seq2seq(["evaluate", *same], toy_text)

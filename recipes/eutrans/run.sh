@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Spanish to English travel phrases: real text, a few minutes on a laptop.
+# recipes/eutrans/run.sh [override ...] reads $SEQ2SEQ_DATA/eutrans_es_en and writes to runs/eutrans below the current folder.
+set -euo pipefail
+run=runs/eutrans
+
+data=(corpus=eutrans 'corpus.test=[valid]' tokenizer.vocabulary=1000 cache=$run/cache)
+seq2seq prepare "${data[@]}"
+
+small=(model.width=192 encoder.layers=1 decoder.layers=2 sublayer.dropout=0.2 model.embedding_dropout=0.1)
+budget=(loader.tokens=1500 schedule.warmup=200 trainer.updates=1500 trainer.validate_every=500 trainer.report_every=100
+    trainer.ema=0.99)
+seq2seq train run=$run "${data[@]}" "${small[@]}" "${budget[@]}" "$@"
+
+echo '¿ puede darme la llave de la habitación , por favor ?' | seq2seq translate model=$run source=es target=en
+
+seq2seq evaluate model=$run
+cp $run/evaluation.json $run/results.json

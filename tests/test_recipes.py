@@ -1,0 +1,64 @@
+"""Every recipe tells its story in a short run.sh whose commands compose."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_conf import composed
+
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*/run.sh"))
+names = pytest.mark.parametrize("script", RECIPES, ids=lambda path: path.parent.name)
+
+
+def commands(script: Path, folder: Path) -> list[list[str]]:
+    """The seq2seq commands that a recipe gives with the override seed=7, run with a seq2seq that only notes them."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, body in {
+        "seq2seq": f'[ -p /dev/stdin ] && cat > /dev/null; printf "%q " "$@" >> {folder}/noted; echo >> {folder}/noted',
+        "python": "true",
+        "cp": "true",
+        "paste": "true",
+    }.items():
+        (programs / name).write_text(f"#!/bin/bash\n{body}\n", "utf-8")
+        (programs / name).chmod(0o755)
+    work = folder / "work"
+    work.mkdir()
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "SEQ2SEQ_DATA": "/nowhere"}
+    subprocess.run(["bash", str(script), "seed=7"], cwd=work, env=environment, check=True, capture_output=True)
+    return [shlex.split(line) for line in (folder / "noted").read_text("utf-8").splitlines()]
+
+
+def test_there_are_recipes() -> None:
+    assert {"quickstart", "eutrans", "multi30k_en_de"} <= {path.parent.name for path in RECIPES}
+
+
+@names
+def test_run_sh_is_short_and_safe(script: Path) -> None:
+    text = script.read_text("utf-8")
+    assert text.count("\n") <= 25
+    assert text.startswith("#!/usr/bin/env bash\n") and "set -euo pipefail" in text
+    assert script.stat().st_mode & 0o100
+    assert (script.parent / "README.md").is_file()
+
+
+@names
+def test_its_commands_compose_in_order(script: Path, tmp_path: Path) -> None:
+    given = commands(script, tmp_path)
+    assert [command[0] for command in given] == ["prepare", "train", "translate", "evaluate"]
+    for command, *overrides in given:
+        if command == "train":
+            assert overrides[-1] == "seed=7" and composed(command, *overrides)["seed"] == 7
+        else:
+            assert "seed=7" not in overrides and composed(command, *overrides)
+
+
+@names
+def test_it_writes_below_runs_and_its_name(script: Path, tmp_path: Path) -> None:
+    [train] = [command for command in commands(script, tmp_path) if command[0] == "train"]
+    configuration = composed("train", *train[1:])
+    assert configuration["run"] == f"runs/{script.parent.name}"
+    assert configuration["cache"].startswith("runs/")
+    assert re.search(r"results\.json", script.read_text("utf-8"))

@@ -10,7 +10,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
 from seq2seq.errors import DataError
 
@@ -43,7 +43,7 @@ class Lines:
                     if raw.endswith(b"\r"):
                         returns, raw = returns + 1, raw[:-1]
                     yield decode(raw, self.path, number)
-        except _damage() as error:
+        except damage() as error:
             raise DataError(f"{self.path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
         self.carriage_returns = returns
 
@@ -60,33 +60,63 @@ def decode(raw: bytes, path: Path, number: int) -> str:
         ) from error
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> io.BufferedIOBase:
     """The file's uncompressed bytes. DataError where .zst is read without the `zstandard` package."""
     if path.suffix == ".gz":
-        return cast(IO[bytes], io.BufferedReader(gzip.GzipFile(path, "rb"), 1 << 20))
+        return io.BufferedReader(gzip.GzipFile(path, "rb"), 1 << 20)
     if path.suffix == ".xz":
-        return cast(IO[bytes], lzma.open(path, "rb"))
+        return lzma.LZMAFile(path, "rb")
     if path.suffix == ".zst":
         return _open_zstandard(path)
     return path.open("rb")
 
 
-def _open_zstandard(path: Path) -> IO[bytes]:
+def _open_zstandard(path: Path) -> io.BufferedIOBase:
     try:
         import zstandard
     except ImportError as error:
         raise DataError(f"{path}: reading .zst needs a package: pip install 'seq2seq[zstd]'") from error
-    stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-    return cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20))  # the stream alone has no readline
+    return io.BufferedReader(_Frames(path.open("rb"), zstandard.ZstdDecompressor()), 1 << 20)
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def damage() -> tuple[type[Exception], ...]:
     """What a missing or damaged file raises; zstandard's own error only where that package is installed."""
     try:
         from zstandard import ZstdError
     except ImportError:
         return (EOFError, OSError, lzma.LZMAError, zlib.error)
     return (EOFError, OSError, lzma.LZMAError, zlib.error, ZstdError)
+
+
+class _Frames(io.RawIOBase):
+    """The content of a .zst file. The package's own reader takes a file that was cut off for one that ends there."""
+
+    def __init__(self, file: io.BufferedReader, decompressor: Any) -> None:
+        self.file, self.decompressor = file, decompressor
+        self.frame: Any = None
+        self.unread, self.content = b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.content:
+            block = self.unread or self.file.read(1 << 16)
+            if not block and self.frame is not None:
+                raise EOFError("it ends in the middle of a compressed frame")
+            if not block:
+                return 0
+            self.frame = self.frame or self.decompressor.decompressobj()
+            self.content, self.unread = self.frame.decompress(block), b""
+            if self.frame.eof:
+                self.unread, self.frame = self.frame.unused_data, None
+        taken, self.content = self.content[: len(buffer)], self.content[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
 
 
 def find(folder: Path, name: str) -> Path:

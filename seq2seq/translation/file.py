@@ -12,7 +12,6 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seq2seq.errors import ConfigError
 from seq2seq.translation.lines import reading, writing
 from seq2seq.translation.translator import Status, Translation, Translator
 
@@ -33,8 +32,6 @@ def translate_file(
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
-    if form not in ("text", "json"):
-        raise ConfigError(f"form: expected text or json, got {form!r}")
     written = _as_json if form == "json" else _as_text
     counts: Counter[Status] = Counter()
     began = time.monotonic()

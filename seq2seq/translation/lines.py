@@ -8,14 +8,13 @@ import gzip
 import io
 import lzma
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import Any, cast
 
-from seq2seq.data.lines import BYTE_ORDER_MARK, open_bytes
+from seq2seq.data.lines import BYTE_ORDER_MARK, damage, open_bytes
 from seq2seq.errors import DataError
 
 FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
@@ -33,8 +32,8 @@ def growing(lines: Iterable[str]) -> Iterator[list[str]]:
 class InputLines:
     """The lines of a byte stream. `invalid` counts, while it is read, the lines whose bytes are no UTF-8."""
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self.stream = cast(io.BufferedIOBase, stream)
+    def __init__(self, stream: io.BufferedIOBase, name: str) -> None:
+        self.stream = stream
         self.name = name
         self.invalid = 0
 
@@ -66,7 +65,7 @@ class InputLines:
     def _read(self) -> bytes:
         try:
             return self.stream.read1(BLOCK)
-        except (EOFError, OSError, lzma.LZMAError, zlib.error, _zstandard_error()) as error:
+        except damage() as error:
             raise DataError(f"{self.name}: cannot be read: {error}; obtain the file again") from error
 
     def _text(self, raw: bytes) -> str:
@@ -82,7 +81,7 @@ class InputLines:
 def reading(path: Path | None) -> Iterator[InputLines]:
     """The lines of a file, plain or compressed (.gz .xz .zst), or of standard input. DataError where unreadable."""
     if path is None:
-        yield InputLines(sys.stdin.buffer, "standard input")
+        yield InputLines(cast(io.BufferedIOBase, sys.stdin.buffer), "standard input")
         return
     try:
         stream = open_bytes(path)
@@ -101,23 +100,25 @@ def writing(path: Path | None) -> Iterator[Callable[[Iterable[str]], None]]:
     """
     if path is None:
         yield _writer(sys.stdout.buffer, flush=True)
+    elif path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file in it: output={path / 'translations.txt'}")
     elif path.exists() and not path.is_file():
         with _opened(path, "") as stream:
             yield _writer(stream, flush=True)
     else:
         path = path.resolve()  # a link stays a link
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         try:
             with _opened(partial, path.suffix) as stream:
                 yield _writer(stream, flush=False)  # would spoil the compression
             partial.replace(path)
         except BaseException:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
             raise
 
 
-def _writer(stream: IO[bytes], flush: bool) -> Callable[[Iterable[str]], None]:
+def _writer(stream: Any, flush: bool) -> Callable[[Iterable[str]], None]:
     def write(lines: Iterable[str]) -> None:
         stream.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
         if flush:
@@ -126,13 +127,14 @@ def _writer(stream: IO[bytes], flush: bool) -> Callable[[Iterable[str]], None]:
     return write
 
 
-def _opened(path: Path, ending: str) -> IO[bytes]:
+def _opened(path: Path, ending: str) -> AbstractContextManager[Any]:
     """A new file that compresses as `ending` says. DataError where it cannot be made."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         if ending == ".gz":
-            return cast(IO[bytes], gzip.open(path, "wb"))
+            return gzip.open(path, "wb")
         if ending == ".xz":
-            return cast(IO[bytes], lzma.open(path, "wb"))
+            return lzma.open(path, "wb")
         if ending == ".zst":
             return _open_zstandard(path)
         return path.open("wb")
@@ -140,16 +142,9 @@ def _opened(path: Path, ending: str) -> IO[bytes]:
         raise DataError(f"{path.parent}: cannot be written to: {error.strerror}; check output=") from error
 
 
-def _zstandard_error() -> type[Exception]:
-    """What the package raises for damaged files, where it is loaded to read one."""
-    package = sys.modules.get("zstandard")
-    error: type[Exception] = package.ZstdError if package else EOFError
-    return error
-
-
-def _open_zstandard(path: Path) -> IO[bytes]:
+def _open_zstandard(path: Path) -> AbstractContextManager[Any]:
     try:
         import zstandard
     except ImportError as error:
         raise DataError(f"{path}: writing .zst needs a package: pip install 'seq2seq[zstd]'") from error
-    return cast(IO[bytes], zstandard.open(path, "wb"))
+    return zstandard.open(path, "wb")

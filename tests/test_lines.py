@@ -1,0 +1,182 @@
+"""Files and streams: N lines in, N lines out, whole or not at all."""
+
+import gzip
+import io
+import json
+import lzma
+import os
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_translator import echo_translator, echoed
+
+from seq2seq.errors import DataError
+from seq2seq.search.beam import Beam
+from seq2seq.translation.file import translate_file
+from seq2seq.translation.lines import LARGEST_CHUNK, InputLines, growing, reading, writing
+
+PACK = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
+UNPACK = {
+    "": bytes,
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".zst": lambda packed: zstandard.ZstdDecompressor().stream_reader(packed).read(),
+}
+MARK = "\ufeff".encode()
+
+
+def expected_lines(content: bytes) -> list[str]:
+    """The contract, in one line each: mark, line ends, a last line without one, carriage returns, bad bytes."""
+    raw = content.removeprefix(MARK).split(b"\n")
+    raw = raw[:-1] if raw[-1] == b"" else raw
+    return [line.removesuffix(b"\r").decode("utf-8", "replace") for line in raw]
+
+
+class Trickle(io.RawIOBase):
+    """A stream that gives a few bytes at a time, as a pipe does."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self.content, self.size = content, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece, self.content = self.content[: min(self.size, len(buffer))], self.content[self.size :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+PIECES = [b"\n", b"\r\n", b"\r", b"a", b" ", "é\u2028".encode(), b"\xff", b"\x00", MARK, b"\x0b\x0c\x1c", b"dog"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join), st.integers(1, 9))
+@settings(max_examples=300, deadline=None)
+def test_only_a_line_feed_ends_a_line(content: bytes, size: int) -> None:
+    lines = InputLines(io.BufferedReader(Trickle(content, size)), "test")
+    found = [line for chunk in lines.chunks() for line in chunk]
+    assert found == expected_lines(content)
+    assert lines.invalid == sum("\ufffd" in line for line in found)
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_files_of_every_ending_are_read_and_written(tmp_path: Path, ending: str) -> None:
+    content = b"one\n\n  \ntwo \xff dogs\r\nthe house"
+    source, target = tmp_path / f"in.txt{ending}", tmp_path / "new" / f"out.txt{ending}"
+    source.write_bytes(PACK[ending](content))
+    translate_file(echo_translator(), "en", "de", source, target, "text")
+    lines = UNPACK[ending](target.read_bytes()).decode().split("\n")
+    assert lines == [*(echoed(line) for line in expected_lines(content)), ""]
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
+@settings(max_examples=25, deadline=None)
+def test_any_file_gives_a_line_a_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "in").write_bytes(content)
+    translate_file(echo_translator(), "en", "de", folder / "in", folder / "out", "text")
+    assert (folder / "out").read_bytes().count(b"\n") == len(expected_lines(content))
+
+
+def test_streams_are_translated_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, taken = b"one\n\n\xff\n" + b"the dog sees the house. " * 30, io.BytesIO()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
+    translate_file(echo_translator(longest=32), "en", "de", None, None, "text")
+    assert len(taken.getvalue().split(b"\n")) == 5
+    said = capsys.readouterr().err
+    assert "4 lines in" in said
+    assert ": 2 ok, 1 blank, 1 split; 1 held bytes that are no UTF-8" in said
+    assert said.count("\n") == 1
+
+
+def test_a_typed_line_is_answered_before_the_next() -> None:
+    """Over two real pipes: line by line, each answer is waited for before the next line is written."""
+    (read_in, write_in), (read_out, write_out) = os.pipe(), os.pipe()
+    with open(read_in, "rb") as given, open(write_out, "wb") as taken, open(read_out, "rb") as answers:  # noqa: PTH123
+
+        def work() -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("sys.stdin", SimpleNamespace(buffer=given))
+                patch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
+                translate_file(echo_translator(), "en", "de", None, None, "text")
+
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        for line in (b"one\n", b"two dogs\n", b"\n", b"three\n"):
+            os.write(write_in, line)
+            assert answers.readline() == line
+        os.close(write_in)
+        worker.join(timeout=30)
+        assert not worker.is_alive()
+
+
+def test_an_output_file_is_whole_or_untouched(tmp_path: Path) -> None:
+    output = tmp_path / "out.txt"
+    output.write_text("old")
+    with pytest.raises(KeyboardInterrupt), writing(output) as write:
+        write(["new"])
+        assert output.read_text() == "old"
+        raise KeyboardInterrupt
+    assert output.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [output]
+    with writing(output) as write:
+        write(["new"])
+        write(["er"])
+    assert output.read_text() == "new\ner\n"
+
+
+def test_input_and_output_may_be_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"one\ntwo\n" * 5000)
+    translate_file(echo_translator(), "en", "de", path, path, "text")
+    assert path.read_bytes() == b"one\ntwo\n" * 5000
+
+
+def test_json_tells_text_score_status_and_the_best(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("the dog\n\n")
+    translator = echo_translator(search=Beam(3, 2, "gnmt", 1.0, 1.0, 2))
+    translate_file(translator, "en", "de", tmp_path / "in", tmp_path / "out", "json")
+    first, second = map(json.loads, (tmp_path / "out").read_text().splitlines())
+    assert first["text"] == first["best"][0][0] == "the dog"
+    assert first["status"] == "ok"
+    assert len(first["best"]) == 2
+    assert second == {"text": "", "score": 0.0, "status": "blank", "best": []}
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+def test_damaged_files_are_named(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"in{ending}"
+    whole = PACK[ending](os.urandom(5000))
+    path.write_bytes(whole[:1000] + b"damage" + whole[1006:3000])
+    with pytest.raises(DataError, match=r"in\..*cannot be read"), reading(path) as lines:
+        list(lines.chunks())
+    path.write_bytes(b"no compression")
+    with pytest.raises(DataError, match=r"in\..*cannot be read"), reading(path) as lines:
+        list(lines.chunks())
+
+
+def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere: cannot be read"):
+        translate_file(echo_translator(), "en", "de", tmp_path / "nowhere", None, "text")
+    (tmp_path / "in").write_text("one\n")
+    with pytest.raises(DataError, match="in: cannot be written"):
+        translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path / "in" / "out", "text")
+    with pytest.raises(DataError, match="is a folder"):
+        translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path, "text")
+
+
+def test_chunks_grow() -> None:
+    sizes = [len(chunk) for chunk in growing(map(str, range(20000)))]
+    assert sizes[0] < 50
+    assert sizes == sorted(sizes[:-1]) + sizes[-1:]
+    assert max(sizes) == LARGEST_CHUNK
+    assert sum(sizes) == 20000

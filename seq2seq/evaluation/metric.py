@@ -63,7 +63,7 @@ def bleu_tokenizer(target: str) -> str:
     return wanted
 
 
-def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+def _check(hypotheses: Sequence[object], references: Sequence[object]) -> None:
     for name, lines in (("hypotheses", hypotheses), ("references", references)):
         if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
             raise DataError(f"{name}: expected a list of lines, one reference a hypothesis, got {type(lines).__name__}")

@@ -102,10 +102,10 @@ def test_doctor_says_what_would_spoil_a_training(toy_text: Path, seq2seq: Runner
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_evaluate_scores_files(toy_text: Path, seq2seq: Runner) -> None:
+def test_evaluate_scores_files(toy_text: Path, capfd: pytest.CaptureFixture[str]) -> None:
     same = [f"hypotheses={toy_text / 'test.de'}", f"references={toy_text / 'test.de'}", "target=de"]
-    done = seq2seq(["evaluate", *same], toy_text)
-    assert done.returncode == 0 and "100.0" in done.stdout, done.stderr
+    assert main(["evaluate", *same]) == 0
+    assert "100.0" in capfd.readouterr().out
 
 
 def test_a_sweep_gives_every_job_its_own_run(trained: Run, toy_text: Path, seq2seq: Runner) -> None:

@@ -22,7 +22,7 @@ Record = tuple[str, ...]  # one line per language
 
 def main(folder: Path) -> None:
     """Writes every split."""
-    records = iter(_distinct(random.Random(SEED)))
+    records = iter(distinct(random.Random(SEED)))
     folder.mkdir(parents=True, exist_ok=True)
     for split, size in SIZES.items():
         lines = [next(records) for _ in range(size)]
@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
             (folder / f"{split}.{language}").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _distinct(source: random.Random) -> Iterator[Record]:
+def distinct(source: random.Random) -> Iterator[Record]:
     """Records without end; one that repeats a line of an earlier one, in whatever language, is drawn again."""
     seen: set[tuple[int, str]] = set()
     makers: dict[str, Callable[[random.Random], Record]] = {

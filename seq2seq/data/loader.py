@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from seq2seq import symbols
+from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.batch import Batch
-from seq2seq.data.order import Integers, permuted
+from seq2seq.data.order import permuted
 from seq2seq.data.prefetch import prefetch
 from seq2seq.data.sampling import Sampling
 from seq2seq.data.store import Store
@@ -153,7 +154,7 @@ def fill(source: Integers, target: Integers, tokens: int) -> list[int]:
     return [*edges, len(source)]
 
 
-def _padded(pieces: list[Integers], tags: Integers) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded(pieces: list[Pieces], tags: Integers) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows `[tag, pieces, EOS]` and their mask."""
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
     ids: np.ndarray[Any, Any] = np.full((len(pieces), int(lengths.max()) + 2), symbols.PAD, dtype=np.int64)

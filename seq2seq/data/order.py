@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-Integers = np.ndarray[Any, np.dtype[np.int64]]
+from seq2seq.data.arrays import Integers, Reals
+
 Unsigned = np.ndarray[Any, np.dtype[np.uint64]]
 ROUNDS = 6  # Feistel rounds; four make a pseudo-random permutation, the others pay for the cheap mixing
 
@@ -25,7 +26,7 @@ def permuted(positions: Integers, count: int, seed: int, epoch: int) -> Integers
     return numbers.astype(np.int64)
 
 
-def uniform(rows: Integers, seed: int, epoch: int, stream: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def uniform(rows: Integers, seed: int, epoch: int, stream: int) -> Reals:
     """One random number in [0, 1) for each row, the same wherever and whenever the row is drawn in this epoch."""
     key = _keys(seed, epoch)[stream]
     return (_mixed(rows.astype(np.uint64) ^ key) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -1,11 +1,12 @@
 """Subword regularisation (Kudo 2018): every epoch shows a line in another of its probable segmentations."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
-from seq2seq.data.order import Integers, uniform
+from seq2seq.data.arrays import Integers, Pieces, Reals
+from seq2seq.data.order import uniform
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError
@@ -36,7 +37,7 @@ class Sampling:
             )
         self._scores = {side: tokenizer.scores(side) for side in self.sampled}
 
-    def __call__(self, store: Store, rows: Integers, epoch: int) -> tuple[list[Integers], list[Integers]]:
+    def __call__(self, store: Store, rows: Integers, epoch: int) -> tuple[list[Pieces], list[Pieces]]:
         """The pieces of each row's source and target."""
         source, target = store.ids(rows)
         if not self.sampled:
@@ -48,9 +49,9 @@ class Sampling:
             target = self._draw(targets, "target", uniform(rows, self.seed, epoch, 1))
         return source, target
 
-    def _draw(self, lines: list[str], side: Side, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> list[Integers]:
+    def _draw(self, lines: list[str], side: Side, numbers: Reals) -> list[Pieces]:
         scores = self._scores[side]
-        drawn = []
+        drawn: list[Pieces] = []
         for line, number in zip(lines, numbers.tolist(), strict=True):
             listed = self.tokenizer.best(line, side, self.nbest)
             sums = np.array([scores[pieces].sum() for pieces in listed]) * self.alpha

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.corpus.base import Pair
 from seq2seq.errors import DataError
 
-Integers = np.ndarray[Any, np.dtype[np.int64]]
 FORMAT = 1  # of the folder; another number is another cache entry
 PAIRS, SIZES = "pairs.arrow", "store.json"
 
@@ -120,7 +120,7 @@ class Store:
         """Each row's source and target language as numbers into `languages`."""
         return self._gather("source_language", rows), self._gather("target_language", rows)
 
-    def ids(self, rows: Integers) -> tuple[list[Integers], list[Integers]]:
+    def ids(self, rows: Integers) -> tuple[list[Pieces], list[Pieces]]:
         """Each row's source and target pieces, as views of the mapped file."""
         places = self._places(rows)
         source = [self._chunks[chunk].source(row) for chunk, row in places]
@@ -171,11 +171,11 @@ class _Chunk:
         self._source, self._target = batch.column("source_ids"), batch.column("target_ids")
         self._views: list[np.ndarray[Any, np.dtype[Any]]] = []
 
-    def source(self, row: int) -> Integers:
+    def source(self, row: int) -> Pieces:
         values, edges = self._open()[:2]
         return values[edges[row] : edges[row + 1]]
 
-    def target(self, row: int) -> Integers:
+    def target(self, row: int) -> Pieces:
         values, edges = self._open()[2:]
         return values[edges[row] : edges[row + 1]]
 

@@ -13,6 +13,7 @@ import numpy as np
 from sentencepiece import SentencePieceProcessor
 
 from seq2seq import symbols
+from seq2seq.data.arrays import Reals
 from seq2seq.errors import DataError, ModelError
 
 Side = Literal["source", "target"]
@@ -77,7 +78,7 @@ class Tokenizer:
         """Whether the models have probabilities to sample segmentations by (unigram, not BPE)."""
         return all(_is_unigram(processor) for processor in self._processors.values())
 
-    def scores(self, side: Side) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def scores(self, side: Side) -> Reals:
         """Every piece's log-probability in nats (unigram models)."""
         processor = self._processors[side]
         return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)

@@ -162,12 +162,12 @@ def _unsuitable(message: str, vocabulary: int) -> str:
     """What to do about sentencepiece's complaint."""
     if most := re.search(r"value <= (\d+)", message):
         return (
-            f"tokenizer.vocabulary: {vocabulary} is more than this text can fill; set tokenizer.vocabulary={most[1]} or "
-            "less (more text, or a larger tokenizer.sample, allows more)"
+            f"tokenizer.vocabulary: {vocabulary} is more than this text can fill; set tokenizer.vocabulary={most[1]} "
+            "or less (more text, or a larger tokenizer.sample, allows more)"
         )
     if least := re.search(r"required_chars\D*\d+ vs (\d+)", message):
         return (
-            f"tokenizer.vocabulary: {vocabulary} does not even hold the characters; set tokenizer.vocabulary above "
+            f"tokenizer.vocabulary: {vocabulary} does not even hold the characters; set it to at least "
             f"{least[1]}, or tokenizer.coverage below 1"
         )
     return f"tokenizer.vocabulary: {vocabulary} does not suit this text: {message.rsplit('] ', 1)[-1].strip()}"

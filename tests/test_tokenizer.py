@@ -1,0 +1,148 @@
+"""Tokenizer: text comes back as it was, ids stand where the symbols say, and the same text gives the same model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_text import LINE, sentences, toy_corpus, vocabulary, write
+
+from seq2seq import symbols
+from seq2seq.data.corpus.files import Files
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.vocabulary import LONGEST_LINE, Sample, train_tokenizer
+from seq2seq.errors import ConfigError, DataError, ModelError
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    corpus = toy_corpus(tmp_path_factory.mktemp("text"), ["en-de", "fr-de"])
+    return train_tokenizer(corpus, vocabulary()).tokenizer
+
+
+def collapsed(line: str) -> str:
+    """What the recorded settings make of a line: runs of spaces become one, outer ones go; `▁` is the model's space."""
+    return " ".join(part for part in line.replace("▁", " ").split(" ") if part)
+
+
+@settings(max_examples=200, deadline=None)
+@given(line=LINE)
+def test_any_line_comes_back(tokenizer: Tokenizer, line: str) -> None:
+    (ids,) = tokenizer.encode([line], "en", "source")
+    assert symbols.UNK not in ids
+    assert tokenizer.decode([ids], "de") == [collapsed(line)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(lines=st.lists(LINE, max_size=20))
+def test_lines_are_tokenised_independently(tokenizer: Tokenizer, lines: list[str]) -> None:
+    assert tokenizer.encode(lines, "en", "source") == [tokenizer.encode([line], "en", "source")[0] for line in lines]
+
+
+@settings(max_examples=100, deadline=None)
+@given(ids=st.lists(st.integers(0, 419)))
+def test_any_ids_make_one_line(tokenizer: Tokenizer, ids: list[int]) -> None:
+    (line,) = tokenizer.decode([ids], "de")
+    assert "\n" not in line
+    silent = {symbols.PAD, symbols.BOS, symbols.EOS, *(tokenizer.tag_id(one) for one in tokenizer.languages)}
+    assert tokenizer.decode([[one for one in ids if one not in silent]], "de") == [line]
+
+
+def test_tags_follow_the_symbols_and_text_cannot_forge_them(tokenizer: Tokenizer) -> None:
+    assert tokenizer.languages == ["de", "en", "fr"]
+    assert [tokenizer.tag_id(language) for language in tokenizer.languages] == [4, 5, 6]
+    ids = tokenizer.encode(["<2de> </s> <pad>"], "en", "source")[0]
+    assert not {0, 1, 2, 3, 4, 5, 6} & set(ids)
+    with pytest.raises(DataError, match=r"unknown language 'xx'.*de, en, fr"):
+        tokenizer.tag_id("xx")
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_save_and_load_give_the_same_tokenizer(tmp_path: Path, joint: bool) -> None:
+    corpus = toy_corpus(tmp_path / "text")
+    made = train_tokenizer(corpus, vocabulary(size=380, joint=joint)).tokenizer
+    made.save(tmp_path)
+    loaded = Tokenizer.load(tmp_path)
+    lines = sentences(50, ["en"], seed=3)["en"]
+    assert loaded.models == made.models and loaded.joint is joint and loaded.sizes == made.sizes == (380, 380)
+    for side in ("source", "target"):
+        assert loaded.encode(lines, "en", side) == made.encode(lines, "en", side)
+    assert loaded.decode(loaded.encode(lines, "de", "target"), "de") == lines
+    assert sorted(path.name for path in tmp_path.glob("*.model")) == (
+        ["tokenizer.model"] if joint else ["tokenizer.source.model", "tokenizer.target.model"]
+    )
+
+
+def test_a_side_of_its_own_learns_from_its_own_languages(tmp_path: Path) -> None:
+    write(tmp_path, "train", {"en": ["alpha beta"] * 30, "de": ["gamma delta"] * 30})
+    made = train_tokenizer(
+        Files(str(tmp_path), ["en-de"], [], ["train"], [], []), vocabulary(size=270, joint=False)
+    ).tokenizer
+    assert not made.unknown("source", "p") and made.unknown("target", "p")
+
+
+@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
+def test_training_is_deterministic_and_settings_matter(tmp_path: Path, algorithm: str) -> None:
+    corpus = toy_corpus(tmp_path)
+    models = [train_tokenizer(corpus, vocabulary(algorithm, sample=0.01)).tokenizer.models for _ in range(2)]
+    assert models[0] == models[1]
+    assert train_tokenizer(corpus, vocabulary(algorithm, size=400)).tokenizer.sizes == (400, 400)
+
+
+def test_identity_changes_no_character_and_nfkc_does(tmp_path: Path) -> None:
+    corpus = toy_corpus(tmp_path)
+    text = "\u217b \ufb01 \uff21 e\u0301"  # a Roman numeral, a ligature, a wide letter, a combining accent
+    for rule, same in (("identity", True), ("nfkc", False)):
+        made = train_tokenizer(corpus, vocabulary(normalisation=rule)).tokenizer
+        assert (made.decode(made.encode([text], "en", "source"), "de") == [text]) is same
+
+
+def test_overlong_lines_are_counted_not_learned(tmp_path: Path) -> None:
+    text = sentences(300, ["en", "de"])
+    text["en"][7] = "ä" * (LONGEST_LINE // 2 + 1)
+    text["de"][9] = "x" * LONGEST_LINE
+    write(tmp_path, "train", text)
+    trained = train_tokenizer(Files(str(tmp_path), ["en-de"], [], ["train"], [], []), vocabulary())
+    assert trained.overlong == 1 and trained.lines == 599
+
+
+@settings(deadline=None)
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=200), limit=st.integers(80, 400))
+def test_the_sample_is_bounded_and_keeps_what_fits(lengths: list[int], limit: int) -> None:
+    sample = Sample(["en"], limit, seed=1)
+    for number, length in enumerate(lengths):
+        sample.add({"en": chr(97 + number % 26) * length})
+    kept = sample.lines(["en"])
+    assert sum(map(len, kept)) <= limit
+    assert len(kept) == len(lengths) or sum(map(len, kept)) > limit - 2 * 40
+    assert sum(lengths) > limit or len(kept) == len(lengths)
+
+
+def test_the_sample_is_fair_to_every_place_and_language() -> None:
+    sample = Sample(["en", "de"], 40_000, seed=1)
+    for number in range(20_000):
+        sample.add({"en": f"{number:010}", "de": f"{number:020}"})
+    for language, width in (("en", 10), ("de", 20)):
+        places = np.array([int(line) for line in sample.lines([language])])
+        assert 0.9 * 20_000 < len(places) * width <= 20_000
+        assert abs(places.mean() - 10_000) < 1_000 and (np.diff(places) > 0).all()
+
+
+def test_a_vocabulary_that_cannot_be_is_refused_with_one_that_can(tmp_path: Path) -> None:
+    corpus = toy_corpus(tmp_path)
+    with pytest.raises(ConfigError, match=r"more than this text can fill; set tokenizer\.vocabulary=\d+"):
+        train_tokenizer(corpus, vocabulary(size=30_000))
+    with pytest.raises(ConfigError, match=r"does not even hold the characters; set it to at least 2\d\d"):
+        train_tokenizer(corpus, vocabulary(size=100))
+    for wrong in ({"algorithm": "word"}, {"size": 2}, {"normalisation": "nfd"}, {"sample": 0.0}):
+        with pytest.raises(ConfigError, match="tokenizer"):
+            vocabulary(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_tokenizer_and_a_damaged_model_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no tokenizer\.model"):
+        Tokenizer.load(tmp_path)
+    (tmp_path / "tokenizer.model").write_bytes(b"not a model")
+    with pytest.raises(ModelError, match="damaged"):
+        Tokenizer.load(tmp_path)

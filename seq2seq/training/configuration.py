@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from seq2seq.errors import TrainingError
 

@@ -21,7 +21,7 @@ class Memory(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Deep bidirectional layers, each with a feed-forward block where `feed_forward` (its inner width) is not 0."""
+    """Deep bidirectional layers, each with a feed-forward block `feed_forward` times as wide inside; 0 for none."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class Encoder(nn.Module):
         if layers < 1:
             raise ConfigError(f"encoder.layers: expected a positive int, got {layers}")
         if feed_forward < 0:
-            raise ConfigError(f"encoder.feed_forward: expected 0 (no block) or an inner width, got {feed_forward}")
+            raise ConfigError(f"encoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}")
         self.recurrent = nn.ModuleList(Bidirectional(width, cell, sublayer) for _ in range(layers))
         self.feed_forward = nn.ModuleList(
-            FeedForward(width, feed_forward, sublayer) if feed_forward else nn.Identity() for _ in range(layers)
+            FeedForward(width, feed_forward * width, sublayer) if feed_forward else nn.Identity() for _ in range(layers)
         )
         self.closing = sublayer(width).closing()
 

@@ -23,7 +23,7 @@ class Parallel(Decoder):
     """Layers of [recurrence][attention][feed-forward]; each runs over the whole target before the next begins.
 
     No context goes back into the first recurrence (as in GNMT, Wu et al. 2016), so nothing waits for the step before.
-    `attend` names the layers with attention; `feed_forward` is the inner width of that block, 0 for no block.
+    `attend` names the layers with attention; `feed_forward` is how many times as wide that block is inside, 0 for none.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Parallel(Decoder):
         if layers < 1:
             raise ConfigError(f"decoder.layers: expected a positive int, got {layers}")
         if feed_forward < 0:
-            raise ConfigError(f"decoder.feed_forward: expected 0 (no block) or an inner width, got {feed_forward}")
+            raise ConfigError(f"decoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}")
         attending = {"first": [0], "last": [layers - 1], "all": list(range(layers))}[attend]
         stack = [
             _Layer(width, feed_forward, cell, attention if layer in attending else None, sublayer)
@@ -89,7 +89,7 @@ class _Layer(nn.Module):
         super().__init__()
         self.recurrent = Recurrent(width, cell, sublayer)
         self.attend = Attend(width, attention, sublayer) if attention else None
-        self.feed_forward = FeedForward(width, feed_forward, sublayer) if feed_forward else None
+        self.feed_forward = FeedForward(width, feed_forward * width, sublayer) if feed_forward else None
 
     def keys(self, memory: Memory) -> State:
         return self.attend.attention.keys(memory.values) if self.attend else ()

@@ -239,7 +239,7 @@ def _share(count: int, whole: int) -> str:
     return f"{count:,} of {whole:,} ({count / max(whole, 1):.1%})"
 
 
-def _size(count: float) -> str:
+def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

@@ -72,7 +72,7 @@ def _application(command: str, overrides: list[str]) -> int:
     codes = [0]
 
     def task(config: Any) -> None:
-        codes.append(_guarded(lambda: _job(command, config)))
+        codes.append(_guarded(lambda: _job(command, config, overrides)))
 
     with tempfile.TemporaryDirectory() as folder:  # Hydra notes a sweep in a file, which nobody asked for
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
@@ -99,8 +99,8 @@ def _arranged(command: str, arguments: list[str]) -> list[str]:
     return overrides + options
 
 
-def _job(command: str, config: Any) -> int:
-    """One job of a sweep, or the only one."""
+def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
+    """One job of a sweep, or the only one, of a command line."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
@@ -109,17 +109,26 @@ def _job(command: str, config: Any) -> int:
     assert isinstance(node, dict)
     settings = HydraConfig.get()
     if settings.mode == RunMode.MULTIRUN and "run" in node:  # two jobs must not share a run folder
-        node["run"] = str(Path(str(node["run"])) / (_folder_name(settings.overrides.task) or "only"))
+        node["run"] = str(Path(str(node["run"])) / _folder_name(settings.overrides.task, _swept(arguments)))
     function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{command}").run
     given = {str(key): value for key, value in node.items()} | {"configuration": node}
     wanted = inspect.signature(function).parameters  # the other keys are parts that these refer to
     return call(function, {key: value for key, value in given.items() if key in wanted}) or 0
 
 
-def _folder_name(overrides: Sequence[str]) -> str:
-    """A job's overrides as a folder name: `cell=gru,seed=2`, without where its files go and come from."""
-    kept = [one for one in overrides if not one.startswith(("run=", "cache=", "corpus.path="))]
-    return ",".join(sorted(kept)).replace("/", "_")[:200]
+def _swept(arguments: Sequence[str]) -> set[str]:
+    """The keys that a command line gives several values: `cell` of `-m cell=lstm,gru seed=1`."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    overrides = [one for one in arguments if "=" in one and not one.startswith("-")]
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    return {one.get_key_element().lstrip("+") for one in parsed if one.is_sweep_override()}
+
+
+def _folder_name(overrides: Sequence[str], swept: set[str]) -> str:
+    """What tells a job from the others, as a folder name: `cell=gru,seed=2`; nothing where it has its own `run`."""
+    kept = [one for one in overrides if one.lstrip("+").split("=")[0] in swept - {"run"}]
+    return ",".join(kept).replace("/", "_")
 
 
 def _guarded(action: Callable[[], int | None]) -> int:

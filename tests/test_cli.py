@@ -113,8 +113,16 @@ def test_a_sweep_gives_every_job_its_own_run(trained: Run, toy_text: Path, seq2s
     done = seq2seq(sweep, trained.folder)
     assert done.returncode == 0, done.stderr
     runs = sorted(path.name for path in (trained.folder / "runs/sweep").iterdir())
-    assert len(runs) == 2 and "cell=gru" in runs[0] and "cell=lstm" in runs[1]
+    assert runs == ["cell=gru", "cell=lstm"]
     assert sorted(path.name for path in trained.folder.iterdir()) == ["runs"]
+
+
+def test_config_dir_adds_choices(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "mine.yaml").write_text("_target_: seq2seq.search.greedy.Greedy\nlength_factor: 7.5\n")
+    options = ["--config-dir", str(tmp_path), "--cfg", "job"]
+    assert main(["translate", "search=mine", *options, "model=x"]) == 0  # options may stand anywhere
+    assert "length_factor: 7.5" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

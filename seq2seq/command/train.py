@@ -15,7 +15,7 @@ from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.store import Store
-from seq2seq.device import default_device, precision
+from seq2seq.device import default_device, precision, tune_memory
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import grouped, validation_scores
 from seq2seq.network.model import Model
@@ -45,6 +45,7 @@ def run(
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
+    tune_memory()
     text: Corpus = build(corpus, where="corpus")
     settings: Settings = build(trainer, where="trainer")
     if not text.valid:

@@ -44,8 +44,8 @@ def _multiplies_bf16(device: torch.device) -> bool:
 def tune_memory() -> None:
     """What a CPU training wants of the allocator and of oneDNN; to be called before the first product.
 
-    Freed tensors are kept for the next update: returned to the kernel, every large one costs fresh zeroed pages, a tenth
-    of an update (glibc only). Kernels made for a batch's shape are kept for 256 shapes, not oneDNN's 1,024 (some MB each).
+    Freed tensors are kept for the next update (glibc only): returned to the system, every large one costs fresh zeroed
+    pages, a tenth of an update. Kernels are kept for 256 shapes of batches, not oneDNN's 1,024 (some MB each).
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     try:

@@ -5,10 +5,11 @@
 set -euo pipefail
 run=runs/multi30k_en_de
 
-data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocabulary=8000 cache=$run/cache)
+data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocabulary=6000 cache=$run/cache)
 seq2seq prepare "${data[@]}"
 
-tuned=(trainer.hours=0.3)
+tuned=(loader.tokens=1500 optimizer.learning_rate=0.002 schedule.warmup=400 trainer.ema=0.998
+    trainer.hours=0.3 trainer.validate_every=1000)
 seq2seq train run=$run "${data[@]}" "${tuned[@]}" "$@"
 
 echo 'Two dogs are playing in the snow.' | seq2seq translate model=$run source=en target=de

@@ -165,7 +165,7 @@ def test_damaged_and_hostile_folders_are_refused(folder: Path, damage: str) -> N
 
 
 @given(st.sampled_from(["config.json", "model.safetensors"]), st.integers(0, 3000), st.integers(0, 255))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_byte_gives_a_model_or_a_model_error(folder: Path, name: str, place: int, byte: int) -> None:
     broken = folder.parent / "broken"
     shutil.copytree(folder, broken, dirs_exist_ok=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from seq2seq.config import build
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state
-from seq2seq.search.base import Hypothesis, Search
+from seq2seq.search.base import Hypothesis, Search, likeliest
 from seq2seq.search.beam import Beam, LengthPenalty
 from seq2seq.search.greedy import Greedy
 from seq2seq.symbols import BOS, EOS, PAD
@@ -236,6 +236,17 @@ def test_a_line_never_vanishes_and_forbidden_ids_never_appear(width: int) -> Non
         for [found] in search(Toy(0).start, step, *batch_of(4, 2), FORBIDDEN):
             assert found.tokens == [4]
             assert found.finished
+
+
+@pytest.mark.parametrize("vocabulary", [3, 64, 130, 640, 700, 8000])
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_likeliest_are_found_whatever_the_size(vocabulary: int, count: int) -> None:
+    scores = torch.randn(3, 2, vocabulary, generator=torch.Generator().manual_seed(vocabulary))
+    scores[0, 0, -count:] += 10  # in the part that fills no block
+    values, ids = likeliest(scores, count)
+    wanted = scores.topk(min(count, vocabulary))
+    assert torch.equal(values, wanted.values)
+    assert torch.equal(ids, wanted.indices)
 
 
 def test_penalties() -> None:

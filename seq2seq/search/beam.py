@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state, select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows, likeliest
 from seq2seq.symbols import EOS
 
 
@@ -134,12 +134,12 @@ def extend(
 
     Ending is impossible where it is not among the sentence's `width` best continuations, and as the first token.
     """
-    normaliser = logits.logsumexp(-1)
-    ending = going.scores + logits[..., EOS] - normaliser
+    likely = logits.log_softmax(-1)
+    ending = going.scores + likely[..., EOS]
     if going.tokens.shape[2] == 1:
         ending = torch.full_like(ending, IMPOSSIBLE)
-    values, tokens = logits.index_fill_(-1, barred, IMPOSSIBLE).topk(min(width, logits.shape[-1]))
-    totals = ((going.scores - normaliser).unsqueeze(-1) + values).flatten(1)
+    values, tokens = likeliest(likely.index_fill_(-1, barred, IMPOSSIBLE), width)
+    totals = (going.scores.unsqueeze(-1) + values).flatten(1)
     scores, places = totals.topk(min(width, totals.shape[1]))
     parents = places // values.shape[-1]
     tokens = tokens.flatten(1).gather(1, places).unsqueeze(-1)

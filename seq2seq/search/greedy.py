@@ -5,7 +5,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seq2seq.network.state import select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows, likeliest
 from seq2seq.symbols import EOS
 
 
@@ -37,12 +37,11 @@ class Greedy:
         previous = first.long()
         for length in range(1, tokens.shape[1] + 1):
             logits, state = step(previous.unsqueeze(1), state, memory)
-            normaliser = logits.logsumexp(-1).squeeze(1)
-            logits.index_fill_(-1, forbidden, IMPOSSIBLE)
+            likely = logits.squeeze(1).log_softmax(-1).index_fill_(-1, forbidden, IMPOSSIBLE)
             if length == 1:
-                logits[..., EOS] = IMPOSSIBLE
-            value, previous = logits.squeeze(1).max(-1)
-            scores[rows] += value - normaliser
+                likely[:, EOS] = IMPOSSIBLE
+            value, previous = (found.squeeze(1) for found in likeliest(likely, 1))
+            scores[rows] += value
             tokens[rows, length - 1] = previous
             finished[rows] = previous == EOS
             keep = kept_rows((previous != EOS) & (limit[rows] > length))

@@ -1,5 +1,6 @@
 """Every YAML of conf/ composes into its command, builds what it names, and explains each of its lines."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,20 @@ def test_one_cell_override_changes_both_sides() -> None:
     assert both["encoder"]["cell"] == both["decoder"]["cell"] != composed("train", *TEXT)["encoder"]["cell"]
     one = composed("train", *TEXT, "cell@decoder_cell=gru")
     assert one["decoder"]["cell"] == both["decoder"]["cell"] and one["encoder"]["cell"] != both["encoder"]["cell"]
+
+
+def readme_overrides() -> list[str]:
+    """What the README's table of overrides offers, one code span each."""
+    readme = (CONF.parent / "README.md").read_text("utf-8")
+    rows = [line for line in readme.splitlines() if line.startswith("| `")]
+    spans = [span for row in rows for span in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    return [span for span in spans if re.match(r"[a-z_.@]+=", span) and "FOLDER" not in span]
+
+
+@pytest.mark.parametrize("overrides", readme_overrides())
+def test_the_readme_offers_what_composes(overrides: str) -> None:
+    command = ("translate", "model=x") if overrides.startswith(("threads=", "search")) else ("train", *TEXT)
+    assert composed(*command, *overrides.split())
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))

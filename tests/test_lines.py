@@ -59,7 +59,7 @@ PIECES = [b"\n", b"\r\n", b"\r", b"a", b" ", "é\u2028".encode(), b"\xff", b"\x0
 @settings(max_examples=300, deadline=None)
 def test_only_a_line_feed_ends_a_line(content: bytes, size: int) -> None:
     lines = InputLines(io.BufferedReader(Trickle(content, size)), "test")
-    found = [line for chunk in lines.chunks() for line in chunk]
+    found = [line for chunk in lines.chunks(16) for line in chunk]
     assert found == expected_lines(content)
     assert lines.invalid == sum("\ufffd" in line for line in found)
 
@@ -158,10 +158,10 @@ def test_damaged_files_are_named(tmp_path: Path, ending: str) -> None:
     whole = PACK[ending](os.urandom(5000))
     path.write_bytes(whole[:1000] + b"damage" + whole[1006:3000])
     with pytest.raises(DataError, match=r"in\..*cannot be read"), reading(path) as lines:
-        list(lines.chunks())
+        list(lines.chunks(16))
     path.write_bytes(b"no compression")
     with pytest.raises(DataError, match=r"in\..*cannot be read"), reading(path) as lines:
-        list(lines.chunks())
+        list(lines.chunks(16))
 
 
 def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:

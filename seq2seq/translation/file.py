@@ -12,7 +12,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seq2seq.translation.lines import reading, writing
+from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 from seq2seq.translation.translator import Status, Translation, Translator
 
 
@@ -34,9 +34,10 @@ def translate_file(
     translator.check(source, target)
     written = _as_json if form == "json" else _as_text
     counts: Counter[Status] = Counter()
+    first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
     began = time.monotonic()
     with reading(input) as lines, writing(output) as write, _progress(input) as advance:
-        for translations in translator.translate_chunks(lines.chunks(), source, target):
+        for translations in translator.translate_chunks(lines.chunks(first), source, target):
             write(map(written, translations))
             counts.update(translation.status for translation in translations)
             advance(len(translations))
@@ -88,4 +89,4 @@ def _count(input: Path | None) -> int | None:
     if input is None or not input.is_file():
         return None
     with reading(input) as lines:
-        return sum(len(chunk) for chunk in lines.chunks())
+        return sum(len(chunk) for chunk in lines.chunks(LARGEST_CHUNK))

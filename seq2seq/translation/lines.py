@@ -17,7 +17,7 @@ from typing import Any, cast
 from seq2seq.data.lines import BYTE_ORDER_MARK, damage, open_bytes
 from seq2seq.errors import DataError
 
-FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
+FIRST_CHUNK, LARGEST_CHUNK = 16, 2048  # lines: the first come out early, later chunks are worth sorting by length
 BLOCK = 1 << 20  # bytes asked for at once
 
 
@@ -37,10 +37,10 @@ class InputLines:
         self.name = name
         self.invalid = 0
 
-    def chunks(self) -> Iterator[list[str]]:
-        """Growing chunks of what is there: a line that somebody types is not kept waiting for the next."""
+    def chunks(self, first: int) -> Iterator[list[str]]:
+        """Growing chunks of what is there, at first of `first` lines: whoever types a line need not type another."""
         pending: list[bytes] = []
-        size = FIRST_CHUNK
+        size = first
         for block in self._blocks():
             pending += block
             while pending:

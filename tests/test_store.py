@@ -176,6 +176,29 @@ def test_nothing_left_is_an_error_and_so_is_a_senseless_limit(tmp_path: Path) ->
         prepared(corpus, tmp_path / "cache", longest=0)
 
 
+def test_two_preparations_at_once_share_what_the_first_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = toy_corpus(tmp_path / "text")
+    inner: list[Prepared] = []
+    write_store = Writer.__exit__
+
+    def meanwhile(self: Writer, *trouble: object) -> None:
+        write_store(self, *trouble)  # type: ignore[arg-type]
+        monkeypatch.setattr(Writer, "__exit__", write_store)
+        if not inner:
+            inner.append(prepared(corpus, tmp_path / "cache"))
+
+    monkeypatch.setattr(Writer, "__exit__", meanwhile)
+    outer = prepared(corpus, tmp_path / "cache")
+    assert everything(outer.train) == everything(inner[0].train) and outer.fingerprint == inner[0].fingerprint
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.name.startswith(".")]
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(DataError, match=r"cache: .*cannot be written.*set another cache="):
+        prepared(toy_corpus(tmp_path / "text"), tmp_path / "cache")
+
+
 def test_a_damaged_store_is_named_and_a_store_travels_to_another_process(tmp_path: Path) -> None:
     store = prepared(toy_corpus(tmp_path / "text"), tmp_path / "cache").train
     assert everything(pickle.loads(pickle.dumps(store))) == everything(store)

@@ -136,15 +136,20 @@ class _Build:
         if folder.is_dir():
             return folder
         self.new = True
-        self.cache.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.cache))
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.cache))
+        except OSError as error:
+            raise DataError(f"cache: {self.cache} cannot be written: {error.strerror}; set another cache=") from error
         try:
             make(temporary)
             temporary.chmod(0o755)  # mkdtemp shuts others out
             temporary.replace(folder)
-        except OSError:
+        except OSError as error:
             if not folder.is_dir():  # otherwise another process prepared the same meanwhile
-                raise
+                raise DataError(
+                    f"cache: {folder} cannot be written: {error}; make room or set another cache="
+                ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return folder

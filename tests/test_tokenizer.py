@@ -98,6 +98,14 @@ def test_identity_changes_no_character_and_nfkc_does(tmp_path: Path) -> None:
         assert (made.decode(made.encode([text], "en", "source"), "de") == [text]) is same
 
 
+@pytest.mark.parametrize(("collapse", "expected"), [(True, "a b"), (False, "  a   b ")])
+def test_spaces_collapse_only_where_that_is_recorded(tmp_path: Path, collapse: bool, expected: str) -> None:
+    made = vocabulary()
+    made.collapse_spaces = collapse
+    tokenizer = train_tokenizer(toy_corpus(tmp_path), made).tokenizer
+    assert tokenizer.decode(tokenizer.encode(["  a   b "], "en", "source"), "de") == [expected]
+
+
 def test_overlong_lines_are_counted_not_learned(tmp_path: Path) -> None:
     text = sentences(300, ["en", "de"])
     text["en"][7] = "ä" * (LONGEST_LINE // 2 + 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors, and another test process beside this one
 ROOT = Path(__file__).parent.parent
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "red": "rot", "green": "grün", "dog": "Hund", "cat": "Katze"}
 Completed = subprocess.CompletedProcess[str]
@@ -39,7 +40,7 @@ def seq2seq() -> Runner:
     """Runs `python -m seq2seq ...` in a folder, with standard input if given."""
 
     def run(arguments: Sequence[str], folder: Path, text: str | None = None) -> Completed:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
         command = [sys.executable, "-m", "seq2seq", *arguments]
         return subprocess.run(
             command,

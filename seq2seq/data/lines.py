@@ -21,15 +21,14 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Lines:
     """The lines of one UTF-8 file, plain or compressed (.gz .xz .zst by its name), without their line ends.
 
-    Iterating again reads the file again. A trailing carriage return (a file from Windows) is removed and counted, a
-    byte order mark at the start of the file is removed; both are known once the file has been read to its end.
+    Iterating again reads the file again. A byte order mark at the start of the file is removed, and so is a trailing
+    carriage return (a file from Windows); the count of these is known once the file has been read to its end.
     Raises DataError with file and line on invalid UTF-8, and with the file on damaged compression.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.carriage_returns = 0
-        self.byte_order_mark = False
 
     def __iter__(self) -> Iterator[str]:
         returns, number = 0, 0
@@ -37,7 +36,7 @@ class Lines:
             with open_bytes(self.path) as file:
                 for number, raw in enumerate(file, start=1):
                     if number == 1 and raw.startswith(BYTE_ORDER_MARK):
-                        self.byte_order_mark, raw = True, raw[len(BYTE_ORDER_MARK) :]
+                        raw = raw[len(BYTE_ORDER_MARK) :]
                     if raw.endswith(b"\n"):
                         raw = raw[:-1]
                     if raw.endswith(b"\r"):

@@ -83,12 +83,6 @@ class Tokenizer:
         processor = self._processors[side]
         return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)
 
-    def unknown(self, side: Side, text: str) -> bool:
-        """Whether the vocabulary lacks this character (byte fallback then spells its bytes)."""
-        processor = self._processors[side]
-        pieces = processor.encode(text, out_type=str)
-        return any(processor.is_byte(i) or processor.is_unknown(i) for i in map(processor.piece_to_id, pieces))
-
     def save(self, folder: str | Path) -> None:
         """Writes `tokenizer.model`, or `tokenizer.source.model` and `tokenizer.target.model`, into a folder."""
         names = [JOINT] if self.joint else list(PER_SIDE.values())

@@ -35,7 +35,9 @@ class Encoder(nn.Module):
         if layers < 1:
             raise ConfigError(f"encoder.layers: expected a positive int, got {layers}")
         if feed_forward < 0:
-            raise ConfigError(f"encoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}")
+            raise ConfigError(
+                f"encoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"
+            )
         self.recurrent = nn.ModuleList(Bidirectional(width, cell, sublayer) for _ in range(layers))
         self.feed_forward = nn.ModuleList(
             FeedForward(width, feed_forward * width, sublayer) if feed_forward else nn.Identity() for _ in range(layers)

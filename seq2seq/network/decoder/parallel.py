@@ -41,7 +41,9 @@ class Parallel(Decoder):
         if layers < 1:
             raise ConfigError(f"decoder.layers: expected a positive int, got {layers}")
         if feed_forward < 0:
-            raise ConfigError(f"decoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}")
+            raise ConfigError(
+                f"decoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"
+            )
         attending = {"first": [0], "last": [layers - 1], "all": list(range(layers))}[attend]
         stack = [
             _Layer(width, feed_forward, cell, attention if layer in attending else None, sublayer)

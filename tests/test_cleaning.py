@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_text import LINE, every_filter
 
+from seq2seq.data import seen as seen_module
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.cleaning.control import Control
 from seq2seq.data.cleaning.duplicate import Duplicate
@@ -13,7 +14,7 @@ from seq2seq.data.cleaning.identical import Identical
 from seq2seq.data.cleaning.length import Length
 from seq2seq.data.cleaning.ratio import Ratio
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.seen import FIRST_SLOTS, Seen
+from seq2seq.data.seen import Seen
 from seq2seq.errors import ConfigError
 
 
@@ -59,9 +60,10 @@ def test_a_full_memory_still_compares() -> None:
     assert [member.keep(pair(text, "x")) for text in ("a", "b", "b", "a")] == [True, True, True, False]
 
 
-def test_seen_is_a_set_beyond_its_first_table() -> None:
-    seen = Seen(10 * FIRST_SLOTS)
-    texts = [str(number) for number in range(FIRST_SLOTS)]
+def test_seen_is_a_set_beyond_its_first_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen_module, "FIRST_SLOTS", 4)
+    seen = Seen(10_000)
+    texts = [str(number) for number in range(1000)]
     assert all(seen.add(text) for text in texts)
     assert not any(seen.add(text) for text in texts)
     assert "0" in seen and "no" not in seen

@@ -47,13 +47,25 @@ def ended(child: int, wait: float) -> int | None:
         time.sleep(0.002)
 
 
+def newest(folder: Path) -> str:
+    """The name of the newest checkpoint; empty before the first."""
+    return max((path.name for path in (folder / "checkpoints").glob("last-*.safetensors")), default="")
+
+
 def killed(folder: Path, options: tuple[str, ...]) -> list[int | None]:
-    """Exit codes of children that get random times to train, and of one that may come to its end."""
+    """Exit codes of children that are killed at random moments soon after their first or second checkpoint, so that
+    every one of them resumes and gets on however slow the machine is, and of one that may come to its end."""
     chance = random.Random(len(options))
     codes: list[int | None] = []
     for _ in range(KILLS):
         child = started([str(folder), *options])
-        if (code := ended(child, chance.uniform(0.02, 0.25))) is None:
+        code: int | None = None
+        written = newest(folder)
+        for _ in range(chance.randint(1, 2)):
+            while code is None and newest(folder) == written:
+                code = ended(child, 0.002)
+            written = newest(folder)
+        if code is None and (code := ended(child, chance.uniform(0, 0.03))) is None:
             os.kill(child, signal.SIGKILL)
             code = ended(child, 10)
         codes.append(code)

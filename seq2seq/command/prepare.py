@@ -3,7 +3,11 @@
 import sys
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from seq2seq.config import build, build_all, call
+from seq2seq.data.cleaning.base import Counts
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.prepare import prepare as prepare_corpus
@@ -15,9 +19,10 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: str
     """Prepares what is not prepared yet and says on standard output what there is now."""
     prepared = prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
     print(f"{prepared.train.folder}: {'prepared' if prepared.new else 'was prepared already'}")
-    print(f"train: {prepared.counts}")
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    console.print(_cleaned(prepared.counts))
     for split, store in prepared.valid.items():
-        print(f"{split}: {len(store):,} pairs")
+        console.print(f"{split}: {len(store):,} pairs, all kept")
     return 0
 
 
@@ -33,3 +38,14 @@ def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: No
     }
     prepared: Prepared = call(prepare_corpus, arguments, "prepare")
     return prepared
+
+
+def _cleaned(counts: Counts) -> Table:
+    """One row a reason for which training pairs were dropped, and what is left."""
+    table = Table("training pairs", title=f"kept {counts.kept:,} of {counts.total:,}")
+    table.add_column("number", justify="right")
+    table.add_column("share", justify="right")
+    rows = {f"dropped: {reason}": count for reason, count in counts.dropped.items()}
+    for name, count in {**rows, "kept": counts.kept}.items():
+        table.add_row(name, f"{count:,}", f"{count / max(1, counts.total):.1%}")
+    return table

@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import os
+import select
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,25 +99,27 @@ def test_streams_are_translated_and_counted(
     assert said.count("\n") == 1
 
 
-def test_a_typed_line_is_answered_before_the_next() -> None:
+def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over two real pipes: line by line, each answer is waited for before the next line is written."""
     (read_in, write_in), (read_out, write_out) = os.pipe(), os.pipe()
-    with open(read_in, "rb") as given, open(write_out, "wb") as taken, open(read_out, "rb") as answers:  # noqa: PTH123
-
-        def work() -> None:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("sys.stdin", SimpleNamespace(buffer=given))
-                patch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
-                translate_file(echo_translator(), "en", "de", None, None, "text")
-
-        worker = threading.Thread(target=work, daemon=True)
-        worker.start()
-        for line in (b"one\n", b"two dogs\n", b"\n", b"three\n"):
-            os.write(write_in, line)
-            assert answers.readline() == line
-        os.close(write_in)
-        worker.join(timeout=30)
-        assert not worker.is_alive()
+    given, taken = os.fdopen(read_in, "rb"), os.fdopen(write_out, "wb")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=given))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
+    translator = echo_translator()
+    worker = threading.Thread(target=translate_file, args=(translator, "en", "de", None, None, "text"), daemon=True)
+    worker.start()
+    with os.fdopen(read_out, "rb") as answers:
+        try:
+            for line in (b"one\n", b"two dogs\n", b"\n", b"three\n"):
+                os.write(write_in, line)
+                assert select.select([answers], [], [], 20)[0], "no answer"
+                assert answers.readline() == line
+        finally:
+            os.close(write_in)  # ends the worker
+            worker.join(timeout=20)
+            given.close()
+            taken.close()
+    assert not worker.is_alive()
 
 
 def test_an_output_file_is_whole_or_untouched(tmp_path: Path) -> None:

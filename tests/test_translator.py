@@ -58,6 +58,11 @@ def test_every_line_has_its_own_translation_in_its_place(lines: list[str]) -> No
     assert model.rows == sum(one.status != Status.BLANK for one in found)
 
 
+def test_a_line_end_inside_a_line_is_a_space() -> None:
+    [found, other] = echo_translator().translate(["the\ndog", "the dog"], "en", "de")
+    assert found == other
+
+
 def test_blank_lines_never_meet_the_model() -> None:
     model = Echo()
     found = list(echo_translator(model).translate(["", " \t", "\u3000", "\x0c"], "en", "de"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from seq2seq.config import build
+from seq2seq.config import build, configuration_folder
 from seq2seq.device import default_device, precision
 from seq2seq.search.base import Search
 from seq2seq.translation import model_folder
@@ -39,8 +39,6 @@ def assemble(folder: Path, search: Search, translator: dict[str, Any], number_fo
 
 
 def _defaults(name: str) -> dict[str, Any]:
-    """A node of conf/, which stands inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    folder = package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-    node: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8"))
+    """A node of conf/."""
+    node: dict[str, Any] = yaml.safe_load((configuration_folder() / f"{name}.yaml").read_text("utf-8"))
     return node

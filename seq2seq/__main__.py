@@ -2,4 +2,5 @@
 
 from seq2seq.cli import entry
 
-entry()
+if __name__ == "__main__":  # a worker process imports this file under another name
+    entry()

@@ -16,6 +16,7 @@ from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.claim import claimed
 from seq2seq.training.criterion import Criterion
+from seq2seq.training.gradient import Alone, Part
 from seq2seq.training.schedule.cosine import Cosine
 from seq2seq.training.settings import Settings
 from seq2seq.training.update import Updater
@@ -29,7 +30,7 @@ def records(folder: Path, event: str) -> list[dict[str, float]]:
 
 def updater(model: ToyModel, average: ExponentialAverage | None = None) -> Updater:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-    return Updater(model, optimizer, Criterion(0.1), average, None, torch.float32, seed=1)
+    return Updater(model, optimizer, Alone(Part(model, Criterion(0.1), torch.float32)), average, None, seed=1)
 
 
 def joined(batches: list[Batch]) -> Batch:

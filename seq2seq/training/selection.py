@@ -8,9 +8,9 @@ from torch import Tensor
 
 from seq2seq.training.average import ExponentialAverage, Weights, lent, mean
 from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.gradient import Network
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import Best, State
-from seq2seq.training.update import Network
 
 Scores = Mapping[str, float]
 

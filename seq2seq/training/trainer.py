@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -17,6 +18,7 @@ from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.claim import claimed
 from seq2seq.training.configuration import check_unchanged, write_configuration
 from seq2seq.training.criterion import Criterion
+from seq2seq.training.gradient import Alone, Network, Part
 from seq2seq.training.interrupt import Interrupted, Interrupts
 from seq2seq.training.log import Log
 from seq2seq.training.optimizer import OptimizerSettings
@@ -25,7 +27,8 @@ from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.selection import Selection
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import Interval, State
-from seq2seq.training.update import Network, Updater
+from seq2seq.training.update import Updater
+from seq2seq.training.workers import Workers
 
 SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
 
@@ -84,13 +87,14 @@ class Trainer:
         self.configuration = configuration
         parameters = dict(model.named_parameters())
         average = None if settings.ema is None else ExponentialAverage(settings.ema, parameters)
+        number_format = precision(settings.precision, model.output_weight.device)
+        self.part = Part(model, Criterion(settings.smoothing), number_format)
         self.updater = Updater(
             model,
             optimizer.create(parameters.values()),
-            Criterion(settings.smoothing),
+            Alone(self.part),
             average,
             settings.clip,
-            precision(settings.precision, model.output_weight.device),
             settings.seed,
         )
         self.checkpoints = Checkpoints(folder / "checkpoints")
@@ -116,9 +120,25 @@ class Trainer:
             self._saved = time.monotonic()
             self._best_before = {one.update for one in state.best}
             try:
-                return self._run(state)
+                with self._shared_out():
+                    return self._run(state)
             finally:
                 self._log.close()
+
+    @contextmanager
+    def _shared_out(self) -> Iterator[None]:
+        """Inside, the batches of an update are computed side by side, where they are several on a CPU with cores."""
+        count = min(torch.get_num_threads(), self.settings.accumulation)
+        if count < 2 or self.part.model.output_weight.device.type != "cpu":
+            yield
+            return
+        workers = Workers(self.part, count, self.settings.accumulation)
+        self.updater.gradient = workers
+        try:
+            yield
+        finally:
+            self.updater.gradient = Alone(self.part)
+            workers.close()
 
     def _run(self, state: State) -> Outcome:
         try:

@@ -2,51 +2,15 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import autocast
 from seq2seq.training.average import ExponentialAverage
-from seq2seq.training.criterion import Criterion
+from seq2seq.training.gradient import Gradient, Network
 from seq2seq.training.state import UpdateSums
-
-
-@runtime_checkable
-class Network(Protocol):
-    """What training needs of a model: features of the real target tokens, and the output layer over them."""
-
-    training: bool
-
-    @property
-    def output_weight(self) -> Tensor:
-        """`[vocabulary, width]`."""
-        ...
-
-    @property
-    def output_bias(self) -> Tensor:
-        """`[vocabulary]`."""
-        ...
-
-    def __call__(self, batch: Batch, /) -> Tensor:
-        """Features `[tokens, width]`, row by row of `batch.target[:, 1:]`."""
-        ...
-
-    def train(self, mode: bool) -> object:
-        """Dropout on or off."""
-        ...
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Each parameter once, under its first name."""
-        ...
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """All weights under all names."""
-        ...
 
 
 class Updater:
@@ -61,28 +25,25 @@ class Updater:
         self,
         model: Network,
         optimizer: torch.optim.Optimizer,
-        criterion: Criterion,
+        gradient: Gradient,
         average: ExponentialAverage | None,
         clip: float | None,
-        precision: torch.dtype,
         seed: int,
     ) -> None:
-        self.model = model
         self.optimizer = optimizer
-        self.criterion = criterion
+        self.gradient = gradient
         self.average = average
         self.clip = clip
-        self.precision = precision
         self.seed = seed
         self.parameters = dict(model.named_parameters())
 
     def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
         """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
         tokens = sum(int(batch.target_mask[:, 1:].sum()) for batch in batches)
-        self.model.train(True)
-        parts = [self._backward(batch, index, update, tokens) for index, batch in enumerate(batches)]
+        seeds = [_seed(self.seed, update, index) for index in range(len(batches))]
+        sums = self.gradient(batches, seeds, tokens)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.clip or float("inf"))
-        plain, smoothed, correct, length = torch.stack((*torch.stack(parts).sum(0), norm.double())).tolist()
+        plain, smoothed, correct, length = torch.stack((*sums, norm.double())).tolist()
         skipped = not math.isfinite(length)  # known only here: the one wait for a GPU
         if not skipped:
             for group in self.optimizer.param_groups:
@@ -94,18 +55,6 @@ class Updater:
         masks = [mask for batch in batches for mask in (batch.source_mask, batch.target_mask)]
         real, places = sum(int(mask.sum()) for mask in masks), sum(mask.numel() for mask in masks)
         return UpdateSums(plain, smoothed, int(correct), length, tokens, real, places, skipped)
-
-    def _backward(self, batch: Batch, index: int, update: int, tokens: int) -> Tensor:
-        """Adds the gradients of one batch; its sums of plain loss, smoothed loss and right tokens, in fp64."""
-        device = self.model.output_weight.device
-        torch.manual_seed(_seed(self.seed, update, index))
-        batch = moved(batch, device)
-        with autocast(self.precision, device):
-            features = self.model(batch)
-            gold = batch.target[:, 1:][batch.target_mask[:, 1:]]
-            loss = self.criterion(features, self.model.output_weight, self.model.output_bias, gold)
-        torch.autograd.backward(loss.smoothed / tokens)
-        return torch.stack((loss.plain.double(), loss.smoothed.detach().double(), loss.correct.double()))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next update depends on: weights, the optimiser's moments and the moving average."""
@@ -131,11 +80,6 @@ class Updater:
                 _, key, owner = name.split("/", 2)
                 parameter = self.parameters[owner]
                 self.optimizer.state[parameter][key] = value.to(parameter.device)
-
-
-def moved(batch: Batch, device: torch.device) -> Batch:
-    """The batch on `device`."""
-    return Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
 
 
 def _seed(seed: int, update: int, index: int) -> int:

@@ -7,7 +7,7 @@ import torch
 from seq2seq.data.batch import Batch
 from seq2seq.device import autocast
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.update import Network, moved
+from seq2seq.training.gradient import Network, moved
 
 
 class ValidationLoss:

@@ -1,0 +1,121 @@
+"""Processes that share the weights, each computing the gradient of some of an update's batches on one core.
+
+Threads inside every small product wait for each other some thousand times an update, and for every other program on the
+machine; processes wait for each other once.
+"""
+
+import signal
+import traceback
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+import torch.multiprocessing
+from jaxtyping import Float64
+from torch import Tensor
+from torch.nn import Parameter
+
+from seq2seq.data.batch import Batch
+from seq2seq.device import tune_memory
+from seq2seq.errors import TrainingError
+from seq2seq.training.gradient import Part
+
+
+class Workers:
+    """As many processes as `count`, for updates of at most `slots` batches.
+
+    Every batch's gradient goes to a slot of its own and the slots are summed in order, so that the number of processes
+    changes nothing, bit for bit. They end with this process, however it ends.
+    """
+
+    def __init__(self, part: Part, count: int, slots: int) -> None:
+        self.parameters = _parameters(part)
+        for parameter in self.parameters:
+            parameter.data.share_memory_()  # type: ignore[no-untyped-call]
+        size = sum(parameter.numel() for parameter in self.parameters)
+        self.slots = [torch.zeros(size).share_memory_() for _ in range(slots)]  # type: ignore[no-untyped-call]
+        context = torch.multiprocessing.get_context("spawn")
+        self.pipes: list[Connection] = []
+        self.processes = []
+        for _ in range(min(count, slots)):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(part, self.slots, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            self.pipes.append(ours)
+            self.processes.append(process)
+
+    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int) -> Float64[Tensor, "3"]:
+        """See Gradient. Raises TrainingError with a worker's own words when it failed or vanished."""
+        for slot, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
+            arrays = [tensor.numpy() for tensor in batch]
+            self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens))
+        sums = torch.stack([self._hear(slot % len(self.pipes)) for slot in range(len(batches))]).sum(0)
+        total = self.slots[0]
+        for slot in self.slots[1 : len(batches)]:
+            total += slot
+        for parameter, gradient in zip(self.parameters, _views(total, self.parameters), strict=True):
+            parameter.grad = gradient
+        return sums
+
+    def close(self) -> None:
+        """End the processes."""
+        for pipe in self.pipes:
+            pipe.close()
+        for process in self.processes:
+            process.join(10)
+
+    def _tell(self, worker: int, message: object) -> None:
+        try:
+            self.pipes[worker].send(message)
+        except OSError:
+            raise self._vanished(worker) from None
+
+    def _hear(self, worker: int) -> Tensor:
+        try:
+            answer: list[float] | str = self.pipes[worker].recv()
+        except (EOFError, OSError):
+            raise self._vanished(worker) from None
+        if isinstance(answer, str):
+            raise TrainingError(f"worker {worker} failed:\n{answer}")
+        return torch.tensor(answer, dtype=torch.float64)
+
+    def _vanished(self, worker: int) -> TrainingError:
+        self.processes[worker].join(1)
+        code = self.processes[worker].exitcode
+        return TrainingError(
+            f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command goes on "
+            "from the last checkpoint; lower trainer.threads or loader.tokens if it happens again"
+        )
+
+
+def _work(part: Part, slots: list[Tensor], pipe: Any) -> None:
+    """The life of a worker: a batch in, its gradient into a slot, until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process ends the run
+    tune_memory()
+    torch.set_num_threads(1)
+    parameters = _parameters(part)
+    while True:
+        try:
+            slot, arrays, seed, tokens = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer: list[float] | str = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens).tolist()
+            for parameter, view in zip(parameters, _views(slots[slot], parameters), strict=True):
+                view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
+                parameter.grad = None
+        except Exception:
+            answer = traceback.format_exc()
+        pipe.send(answer)
+
+
+def _parameters(part: Part) -> list[Parameter]:
+    return [parameter for _, parameter in part.model.named_parameters()]
+
+
+def _views(flat: Tensor, parameters: Sequence[Parameter]) -> list[Tensor]:
+    """The pieces of a flat gradient in the shapes of the parameters."""
+    pieces = torch.split(flat, [parameter.numel() for parameter in parameters])
+    return [piece.view_as(parameter) for piece, parameter in zip(pieces, parameters, strict=True)]

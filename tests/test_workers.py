@@ -1,0 +1,77 @@
+"""Laws of shared work: processes change nothing but the time, and what happens to them is said."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+from toy_network import toy_batch, toy_model
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import TrainingError
+from seq2seq.training.criterion import Criterion
+from seq2seq.training.gradient import Alone, Gradient, Part
+from seq2seq.training.update import Updater
+from seq2seq.training.workers import Workers
+
+BATCHES = [
+    toy_batch([[4, 6, 7, 8], [4, 9, 10]], [[4, 8, 7], [4, 10, 9, 6, 11]]),
+    toy_batch([[5, 6]], [[5, 12]]),
+    toy_batch([[4, 9, 9], [5, 7, 8, 6, 10]], [[4, 6], [5, 9, 8, 7]]),
+]
+UPDATES: list[Sequence[Batch]] = [BATCHES, BATCHES[:1], BATCHES[1:]]  # an epoch's last update may be short
+
+
+def part() -> Part:
+    torch.manual_seed(3)
+    return Part(toy_model(dropout=0.2), Criterion(0.1), torch.float32)
+
+
+def trained(part: Part, gradient: Gradient) -> list[torch.Tensor]:
+    """Sums and weights after some updates."""
+    parameters = dict(part.model.named_parameters())
+    optimizer = torch.optim.Adam(parameters.values(), lr=0.01)
+    updater = Updater(part.model, optimizer, gradient, None, 1.0, seed=1)
+    sums = [updater(batches, number, 0.01) for number, batches in enumerate(UPDATES, 1)]
+    return [torch.tensor([one.plain for one in sums]), *(one.detach().clone() for one in parameters.values())]
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(part(), 2, 3)
+    yield made
+    made.close()
+    assert all(process.exitcode is not None for process in made.processes)
+
+
+def test_two_processes_give_the_weights_of_one_bit_for_bit() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = part()
+        expected = trained(alone, Alone(alone))
+        shared = part()
+        workers = Workers(shared, 2, 3)
+        found = trained(shared, workers)
+        workers.close()
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    fresh = [one for _, one in part().model.named_parameters()]
+    assert not torch.equal(expected[1], fresh[0])  # something was learnt
+
+
+def test_a_killed_worker_is_named(workers: Workers) -> None:
+    pid = workers.processes[1].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    workers.processes[1].join()
+    with pytest.raises(TrainingError, match=r"worker 1 ended with code -9 .* lower trainer.threads"):
+        workers(BATCHES, [1, 2, 3], 10)
+
+
+def test_a_worker_that_fails_says_why(workers: Workers) -> None:
+    wrong = toy_batch([[4, 999]], [[4, 6]])  # no such word
+    with pytest.raises(TrainingError, match=r"(?s)worker 0 failed:.*index out of range"):
+        workers([wrong], [1], 2)

@@ -9,7 +9,7 @@ seq2seq prepare "${data[@]}"
 
 small=(model.width=192 encoder.layers=1 decoder.layers=2 encoder.feed_forward=0 decoder.feed_forward=0
     sublayer.dropout=0.2 model.embedding_dropout=0.1)
-budget=(loader.tokens=1500 schedule.warmup=200 trainer.updates=1500 trainer.validate_every=500 trainer.report_every=100
+budget=(loader.tokens=400 schedule.warmup=200 trainer.updates=1500 trainer.validate_every=500 trainer.report_every=100
     trainer.ema=0.99)
 seq2seq train run=$run "${data[@]}" "${small[@]}" "${budget[@]}" "$@"
 

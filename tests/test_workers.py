@@ -2,10 +2,15 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from toy_network import toy_batch, toy_model
 
 from seq2seq.data.batch import Batch
@@ -75,3 +80,40 @@ def test_a_worker_that_fails_says_why(workers: Workers) -> None:
     wrong = toy_batch([[4, 999]], [[4, 6]])  # no such word
     with pytest.raises(TrainingError, match=r"(?s)worker 0 failed:.*index out of range"):
         workers([wrong], [1], 2)
+
+
+def test_a_run_of_two_processes_that_was_killed_ends_with_the_weights_of_one(
+    seq2seq: Callable[..., subprocess.CompletedProcess[str]], toy_text: Path, tmp_path: Path
+) -> None:
+    small = "tokenizer.vocabulary=30 tokenizer.byte_fallback=false model.width=16 loader.tokens=60 validation.lines=4"
+    budget = "trainer.updates=40 trainer.validate_every=20 trainer.checkpoint_minutes=0 schedule.warmup=2"
+    common = f"train corpus=files corpus.path={toy_text} corpus.directions=[en-de] {small} {budget}".split()
+    assert seq2seq([*common, "run=one", "trainer.threads=1"], tmp_path).returncode == 0
+    two = [*common, "run=two", "trainer.threads=2", "trainer.accumulation=4"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with (tmp_path / "news").open("wb") as news:
+        command = [sys.executable, "-m", "seq2seq", *two]
+        child = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=news, start_new_session=True)
+    wait_until(lambda: any((tmp_path / "two/checkpoints").glob("last-*.safetensors")))
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    wait_until(lambda: not alive(child.pid))  # its workers are in the same group and end with it
+    done = seq2seq(two, tmp_path)
+    assert done.returncode == 0 and "going on after update" in done.stderr, done.stderr
+    one, other = (load_file(tmp_path / f"{run}/model/model.safetensors") for run in ("one", "two"))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited for a minute"
+        time.sleep(0.01)

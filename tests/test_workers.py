@@ -1,12 +1,14 @@
 """Laws of shared work: processes change nothing but the time, and what happens to them is said."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,10 +17,11 @@ from toy_network import toy_batch, toy_model
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import TrainingError
+from seq2seq.training import workers as workers_module
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Gradient, Part
 from seq2seq.training.update import Updater
-from seq2seq.training.workers import Workers
+from seq2seq.training.workers import Workers, missing_memory
 
 BATCHES = [
     toy_batch([[4, 6, 7, 8], [4, 9, 10]], [[4, 8, 7], [4, 10, 9, 6, 11]]),
@@ -65,6 +68,14 @@ def test_two_processes_give_the_weights_of_one_bit_for_bit() -> None:
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
     fresh = [one for _, one in part().model.named_parameters()]
     assert not torch.equal(expected[1], fresh[0])  # something was learnt
+
+
+def test_too_little_shared_memory_is_known_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = sum(4 * one.numel() for _, one in part().model.named_parameters())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * size))
+    monkeypatch.setattr(workers_module, "SHARED_MEMORY", Path("/"))
+    assert missing_memory(part(), slots=2) == 0
+    assert missing_memory(part(), slots=4) == 2 * size
 
 
 def test_a_killed_worker_is_named(workers: Workers) -> None:

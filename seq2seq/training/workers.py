@@ -4,10 +4,12 @@ Threads inside every small product wait for each other some thousand times an up
 machine; processes wait for each other once.
 """
 
+import shutil
 import signal
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import TrainingError
 from seq2seq.training.gradient import Part
+
+SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
 
 
 class Workers:
@@ -88,6 +92,13 @@ class Workers:
             f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command goes on "
             "from the last checkpoint; lower trainer.threads or loader.tokens if it happens again"
         )
+
+
+def missing_memory(part: Part, slots: int) -> int:
+    """Bytes of shared memory that workers would need beyond what is free: 0 where they can run."""
+    needed = (slots + 1) * sum(4 * parameter.numel() for parameter in _parameters(part))
+    free = shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else needed
+    return max(0, needed - free)
 
 
 def _work(part: Part, slots: list[Tensor], pipe: Any) -> None:

@@ -21,7 +21,7 @@ from seq2seq.training import workers as workers_module
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Gradient, Part
 from seq2seq.training.update import Updater
-from seq2seq.training.workers import Workers, missing_memory
+from seq2seq.training.workers import Workers, missing_memory, shared_out
 
 BATCHES = [
     toy_batch([[4, 6, 7, 8], [4, 9, 10]], [[4, 8, 7], [4, 10, 9, 6, 11]]),
@@ -76,6 +76,10 @@ def test_too_little_shared_memory_is_known_beforehand(monkeypatch: pytest.Monkey
     monkeypatch.setattr(workers_module, "SHARED_MEMORY", Path("/"))
     assert missing_memory(part(), slots=2) == 0
     assert missing_memory(part(), slots=4) == 2 * size
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    said: list[str] = []
+    assert isinstance(shared_out(part(), 4, said.append), Alone)
+    assert said and "threads do the work" in said[0]
 
 
 def test_a_killed_worker_is_named(workers: Workers) -> None:
@@ -97,7 +101,7 @@ def test_a_run_of_two_processes_that_was_killed_ends_with_the_weights_of_one(
     seq2seq: Callable[..., subprocess.CompletedProcess[str]], toy_text: Path, tmp_path: Path
 ) -> None:
     small = "tokenizer.vocabulary=30 tokenizer.byte_fallback=false model.width=16 loader.tokens=60 validation.lines=4"
-    budget = "trainer.updates=40 trainer.validate_every=20 trainer.checkpoint_minutes=0 schedule.warmup=2"
+    budget = "trainer.updates=24 trainer.validate_every=12 trainer.checkpoint_minutes=0 schedule.warmup=2"
     common = f"train corpus=files corpus.path={toy_text} corpus.directions=[en-de] {small} {budget}".split()
     assert seq2seq([*common, "run=one", "trainer.threads=1"], tmp_path).returncode == 0
     two = [*common, "run=two", "trainer.threads=2", "trainer.accumulation=4"]

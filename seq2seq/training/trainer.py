@@ -28,7 +28,7 @@ from seq2seq.training.selection import Selection
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import Interval, State
 from seq2seq.training.update import Updater
-from seq2seq.training.workers import SHARED_MEMORY, Workers, missing_memory
+from seq2seq.training.workers import shared_out
 
 SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
 
@@ -127,23 +127,12 @@ class Trainer:
 
     @contextmanager
     def _shared_out(self) -> Iterator[None]:
-        """Inside, the batches of an update are computed side by side, where they are several on a CPU with cores."""
-        count = min(torch.get_num_threads(), self.settings.accumulation)
-        if count < 2 or self.part.model.output_weight.device.type != "cpu":
-            yield
-            return
-        if missing := missing_memory(self.part, self.settings.accumulation):
-            lack = f"{SHARED_MEMORY} lacks {missing / 1e6:,.0f} MB for a process per core"
-            self._reporter.say(f"{lack}: threads do the work, more slowly (docker: --shm-size=1g)")
-            yield
-            return
-        workers = Workers(self.part, count, self.settings.accumulation)
-        self.updater.gradient = workers
+        """Inside, the batches of an update are computed side by side where that is possible."""
+        self.updater.gradient = shared_out(self.part, self.settings.accumulation, self._reporter.say)
         try:
             yield
         finally:
-            self.updater.gradient = Alone(self.part)
-            workers.close()
+            self.updater.gradient.close()
 
     def _run(self, state: State) -> Outcome:
         try:

@@ -7,7 +7,7 @@ machine; processes wait for each other once.
 import shutil
 import signal
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,21 @@ from torch.nn import Parameter
 from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import TrainingError
-from seq2seq.training.gradient import Part
+from seq2seq.training.gradient import Alone, Gradient, Part
 
 SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
+
+
+def shared_out(part: Part, slots: int, say: Callable[[str], None]) -> Gradient:
+    """Workers where an update has several batches and a CPU several cores, else this process alone."""
+    count = min(torch.get_num_threads(), slots)
+    if count < 2 or part.model.output_weight.device.type != "cpu":
+        return Alone(part)
+    if missing := missing_memory(part, slots):
+        lack = f"{SHARED_MEMORY} lacks {missing / 1e6:,.0f} MB for a process per core"
+        say(f"{lack}: threads do the work, more slowly (docker: --shm-size=1g)")
+        return Alone(part)
+    return Workers(part, count, slots)
 
 
 class Workers:

@@ -67,13 +67,14 @@ class Workers:
         for slot, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
             arrays = [tensor.numpy() for tensor in batch]
             self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens))
-        sums = torch.stack([self._hear(slot % len(self.pipes)) for slot in range(len(batches))]).sum(0)
-        total = self.slots[0]
-        for slot in self.slots[1 : len(batches)]:
-            total += slot
+        sums, total = [], self.slots[0]
+        for slot in range(len(batches)):
+            sums.append(self._hear(slot % len(self.pipes)))
+            if slot > 0:
+                total += self.slots[slot]  # while slower workers are still at it
         for parameter, gradient in zip(self.parameters, _views(total, self.parameters), strict=True):
             parameter.grad = gradient
-        return sums
+        return torch.stack(sums).sum(0)
 
     def close(self) -> None:
         """End the processes."""

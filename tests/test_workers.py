@@ -97,7 +97,7 @@ def test_a_worker_that_fails_says_why(workers: Workers) -> None:
         workers([wrong], [1], 2)
 
 
-def test_a_run_of_two_processes_that_was_killed_ends_with_the_weights_of_one(
+def test_a_run_of_two_processes_that_was_stopped_ends_with_the_weights_of_one(
     seq2seq: Callable[..., subprocess.CompletedProcess[str]], toy_text: Path, tmp_path: Path
 ) -> None:
     small = "tokenizer.vocabulary=30 tokenizer.byte_fallback=false model.width=16 loader.tokens=60 validation.lines=4"
@@ -105,18 +105,28 @@ def test_a_run_of_two_processes_that_was_killed_ends_with_the_weights_of_one(
     common = f"train corpus=files corpus.path={toy_text} corpus.directions=[en-de] {small} {budget}".split()
     assert seq2seq([*common, "run=one", "trainer.threads=1"], tmp_path).returncode == 0
     two = [*common, "run=two", "trainer.threads=2", "trainer.accumulation=4"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with (tmp_path / "news").open("wb") as news:
-        command = [sys.executable, "-m", "seq2seq", *two]
-        child = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=news, start_new_session=True)
-    wait_until(lambda: any((tmp_path / "two/checkpoints").glob("last-*.safetensors")))
-    child.kill()
-    assert child.wait() == -signal.SIGKILL
-    wait_until(lambda: not alive(child.pid))  # its workers are in the same group and end with it
+    for stop, code in ((os.kill, -signal.SIGKILL), (os.killpg, 128 + signal.SIGTERM)):
+        child = started(two, tmp_path)
+        before = newest(tmp_path / "two")
+        wait_until(lambda before=before: newest(tmp_path / "two") > before)
+        stop(child.pid, signal.SIGKILL if code < 0 else signal.SIGTERM)
+        assert child.wait() == code
+        wait_until(lambda child=child: not alive(child.pid))  # its workers are in the same group and end with it
     done = seq2seq(two, tmp_path)
     assert done.returncode == 0 and "going on after update" in done.stderr, done.stderr
     one, other = (load_file(tmp_path / f"{run}/model/model.safetensors") for run in ("one", "two"))
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def started(arguments: list[str], folder: Path) -> "subprocess.Popen[bytes]":
+    """The command in a process group of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-m", "seq2seq", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def newest(run: Path) -> str:
+    return max((path.name for path in (run / "checkpoints").glob("last-*.safetensors")), default="")
 
 
 def alive(group: int) -> bool:

@@ -116,7 +116,8 @@ def missing_memory(part: Part, slots: int) -> int:
 
 def _work(part: Part, slots: list[Tensor], pipe: Any) -> None:
     """The life of a worker: a batch in, its gradient into a slot, until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process ends the run
+    for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends the run
+        signal.signal(number, signal.SIG_IGN)
     tune_memory()
     torch.set_num_threads(1)
     parameters = _parameters(part)

@@ -45,7 +45,7 @@ def tune_memory() -> None:
     """What a CPU training wants of the allocator and of oneDNN; to be called before the first product.
 
     Freed tensors are kept for the next update (glibc only): returned to the system, every large one costs fresh zeroed
-    pages, a tenth of an update. Kernels are kept for 256 shapes of batches, not oneDNN's 1,024 (some MB each).
+    pages, about a tenth of an update. Kernels are kept for 256 shapes of batches instead of oneDNN's 1,024.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     try:

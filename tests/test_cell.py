@@ -28,9 +28,9 @@ def inputs() -> torch.Tensor:
 def test_forward_equals_repeated_steps(cell: Cell) -> None:
     x = inputs()
     outputs, end = cell(x, None, cell.initial_state((BATCH,)))
-    state = cell.initial_state((BATCH,))
+    state, drawn = cell.initial_state((BATCH,)), cell.draw((BATCH,))
     for time in range(TIME):
-        output, state = cell.step(x[:, time], state)
+        output, state = cell.step(x[:, time], state, drawn)
         torch.testing.assert_close(output, outputs[:, time])
     torch.testing.assert_close(tensors(state), tensors(end))
 
@@ -67,8 +67,8 @@ def test_padding_changes_neither_outputs_nor_state(cell: Cell) -> None:
 
 def test_steps_take_any_leading_axes(cell: Cell) -> None:
     x = torch.randn(2, 3, INPUT, dtype=torch.float64)
-    output, _ = cell.step(x, cell.initial_state((2, 3)))
-    flat, _ = cell.step(x.flatten(0, 1), cell.initial_state((6,)))
+    output, _ = cell.step(x, cell.initial_state((2, 3)), cell.draw((2, 3)))
+    flat, _ = cell.step(x.flatten(0, 1), cell.initial_state((6,)), cell.draw((6,)))
     torch.testing.assert_close(output.flatten(0, 1), flat)
 
 

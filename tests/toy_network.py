@@ -1,27 +1,21 @@
 """Small networks for the tests, composed from the YAML that users compose them from."""
 
-from pathlib import Path
+import functools
+from copy import deepcopy
 from typing import Any
 
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config import build
+from seq2seq.config import build, configuration_folder
 from seq2seq.data.batch import Batch
 from seq2seq.network.model import Model
 from seq2seq.symbols import EOS, PAD
 
-CONF = Path(__file__).parents[1] / "conf"
-CHOICES = {
-    "cell": "lstm",
-    "decoder_cell": "lstm",
-    "attention": "multihead",
-    "bridge": "mean",
-    "sublayer": "pre_norm",
-    "encoder": "bidirectional",
-    "decoder": "parallel",
-    "model": "default",
-}
+CONF = configuration_folder()
+TEXT = ("corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]")
+GROUPS = {"decoder_cell": "cell@decoder_cell", "model": "network@model"}  # a key that is not named as its group
 VOCABULARY = 13
 
 
@@ -31,18 +25,22 @@ def members(family: str) -> list[str]:
 
 
 def composed(**chosen: str) -> DictConfig:
-    """The nodes of a model, with some members of the families chosen by name."""
-    names = {**CHOICES, **chosen}
-    folders = {group: {"decoder_cell": "cell", "model": "network"}.get(group, group) for group in names}
-    return OmegaConf.create(
-        {group: OmegaConf.load(CONF / folders[group] / f"{name}.yaml") for group, name in names.items()}
-    )
+    """The configuration of a training, with some members of the families chosen by name."""
+    config = deepcopy(_composed())
+    for key, name in {"decoder_cell": chosen.get("cell", "lstm"), **chosen}.items():
+        config[key] = deepcopy(_composed(f"{GROUPS.get(key, key)}={name}")[key])
+    return config
+
+
+@functools.cache  # composing takes a tenth of a second, so each member is composed once and then put in its place
+def _composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
+        return compose("train", [*TEXT, *overrides])
 
 
 def member(family: str, name: str) -> Any:
     """One member, built (a partial where its YAML says so)."""
-    config = composed(**{family: name})
-    return build(OmegaConf.to_container(config[family], resolve=True))
+    return build(OmegaConf.to_container(composed(**{family: name})[family], resolve=True))
 
 
 def toy_model(width: int = 8, dropout: float = 0.0, **chosen: str) -> Model:

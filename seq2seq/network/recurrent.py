@@ -26,9 +26,11 @@ class Recurrent(nn.Module):
         outputs, _ = self.cell(self.sublayer.enter(x), None, state)
         return self.sublayer.leave(x, outputs)
 
-    def step(self, x: Float[Tensor, "batch beam size"], state: State) -> tuple[Float[Tensor, "batch beam size"], State]:
-        """One position of every hypothesis."""
-        output, state = self.cell.step(self.sublayer.enter(x), state)
+    def step(
+        self, x: Float[Tensor, "batch beam size"], state: State, drawn: State
+    ) -> tuple[Float[Tensor, "batch beam size"], State]:
+        """One position of every hypothesis; `drawn` is `cell.draw`, once a pass."""
+        output, state = self.cell.step(self.sublayer.enter(x), state, drawn)
         return self.sublayer.leave(x, output), state
 
 

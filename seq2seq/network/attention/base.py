@@ -25,4 +25,14 @@ class Attention(nn.Module, ABC):
     def forward(
         self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
     ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        """Contexts and weights (sum 1 over real positions, 0 on padding). The target axis: positions or hypotheses."""
+        """Contexts and weights (sum 1 over real positions, 0 on padding) of all positions of a target, in order."""
+
+    def start(self, mask: Bool[Tensor, "batch source"]) -> State:
+        """What a query knows of earlier ones before the first, `[batch, 1, ...]`: nothing, but for coverage."""
+        return ()
+
+    def step(
+        self, query: Float[Tensor, "batch beam query"], keys: State, mask: Bool[Tensor, "batch source"], past: State
+    ) -> tuple[Float[Tensor, "batch beam context"], Float[Tensor, "batch beam source"], State]:
+        """One position of every hypothesis, with what it knows of earlier ones; `forward` equals repeated `step`."""
+        return *self(query, keys, mask), past

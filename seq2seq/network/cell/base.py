@@ -13,7 +13,8 @@ class Cell(nn.Module, ABC):
     """A recurrence `(input, state) -> (output, state)`.
 
     A cell gives `project`, the input's share of its sums, which needs no past and is one product over all positions,
-    and `advance`, the rest of a step. `forward` equals repeated `step`; a cell with a fused kernel overrides it.
+    and `advance`, the rest of a step. `draw` is what one pass over sequences holds fixed: the recurrent weights, with
+    dropout in training. `forward` equals repeated `step`; a cell with a fused kernel or a scan overrides it.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -29,24 +30,31 @@ class Cell(nn.Module, ABC):
     def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
         """The input's share of the sums inside the gates."""
 
+    def draw(self, shape: tuple[int, ...]) -> State:
+        """What `advance` needs besides its input and state, the same at every step of a pass over `shape` sequences."""
+        return ()
+
     @abstractmethod
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         """One step from a projected input."""
 
-    def step(self, x: Float[Tensor, "*shape input"], state: State) -> tuple[Float[Tensor, "*shape hidden"], State]:
+    def step(
+        self, x: Float[Tensor, "*shape input"], state: State, drawn: State
+    ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         """One step in time over any leading axes."""
-        return self.advance(self.project(x), state)
+        return self.advance(self.project(x), state, drawn)
 
     def forward(
         self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """All steps. Where `mask` is false the state stands still and the output is zero; None means no padding."""
-        projected = self.project(x)
+        drawn = self.draw((len(x),))
         outputs = []
-        for time in range(x.shape[1]):
-            output, following = self.advance(projected[:, time], state)
+        # unbind, not projected[:, time]: the gradient of a slice is as large as the whole
+        for time, projected in enumerate(self.project(x).unbind(1)):
+            output, following = self.advance(projected, state, drawn)
             if mask is not None:
                 real = mask[:, time, None]
                 following = merge(real, following, state)

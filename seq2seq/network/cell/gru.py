@@ -36,7 +36,7 @@ class GRU(Cell):
         return F.linear(x, self.weight, self.bias)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
         reset, update, candidate = projected.chunk(3, dim=-1)

@@ -40,7 +40,7 @@ class LSTM(Cell):
         return F.linear(x, self.weight, self.bias)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)

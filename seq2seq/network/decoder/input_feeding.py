@@ -25,7 +25,8 @@ class InputFeeding(Decoder):
         h  = layers(x')
         a  = tanh(W_c [context(h); h])
 
-    State: `(layer states, a)`. Slower in training than the parallel decoder by the length of the target.
+    State: `(layer states, a, what the attention knows of earlier positions)`. Slower in training than the parallel
+    decoder by the length of the target.
     """
 
     def __init__(
@@ -56,35 +57,39 @@ class InputFeeding(Decoder):
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         prepared, state = self.start(memory)
-        projected = self.input(x)
+        drawn = self._draw((len(x), 1))
         outputs = []
-        for time in range(x.shape[1]):
-            output, state = self._advance(projected[:, time : time + 1], state, prepared)
+        for projected in self.input(x).split(1, dim=1):
+            output, state = self._advance(projected, state, prepared, drawn)
             outputs.append(output)
         return self.dropout(torch.cat(outputs, dim=1))
 
     def start(self, memory: Memory) -> tuple[State, State]:
         states = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
         attentional = memory.values.new_zeros(len(memory.values), 1, memory.values.shape[-1])
-        return (memory.mask, self.attention.keys(memory.values)), (states, attentional)
+        past = self.attention.start(memory.mask)
+        return (memory.mask, self.attention.keys(memory.values)), (states, attentional, past)
 
     def step(
         self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
-        return self._advance(self.input(x), state, prepared)
+        return self._advance(self.input(x), state, prepared, self._draw(x.shape[:2]))
 
-    def _advance(self, projected: Tensor, state: State, prepared: State) -> tuple[Tensor, State]:
+    def _draw(self, shape: tuple[int, ...]) -> list[State]:
+        return [layer.cell.draw(shape) for layer in self._stack]
+
+    def _advance(self, projected: Tensor, state: State, prepared: State, drawn: list[State]) -> tuple[Tensor, State]:
         mask, keys = prepared
-        states, attentional = state
+        states, attentional, past = state
         x = projected + self.fed(attentional)
         following = []
-        for layer, layer_state in zip(self._stack, states, strict=True):
-            x, layer_state = layer.step(x, layer_state)
+        for layer, layer_state, layer_drawn in zip(self._stack, states, drawn, strict=True):
+            x, layer_state = layer.step(x, layer_state, layer_drawn)
             following.append(layer_state)
         hidden = self.closing(x)
-        context, _ = self.attention(hidden, keys, mask)
+        context, _, past = self.attention.step(hidden, keys, mask, past)
         attentional = torch.tanh(self.combine(torch.cat([context, hidden.to(context.dtype)], dim=-1)))
-        return attentional, (tuple(following), attentional)
+        return attentional, (tuple(following), attentional, past)
 
     @property
     def _stack(self) -> list[Recurrent]:

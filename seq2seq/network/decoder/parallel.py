@@ -56,12 +56,13 @@ class Parallel(Decoder):
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         states = self.bridge(memory)
         for layer, state in zip(self._stack, states, strict=True):
-            x = layer.finish(layer.recurrent(x, state), layer.keys(memory), memory.mask)
+            x = layer(x, state, memory)
         return self.closing(x)
 
     def start(self, memory: Memory) -> tuple[State, State]:
-        state = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
-        return (memory.mask, tuple(layer.keys(memory) for layer in self._stack)), state
+        states = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
+        pasts = tuple(layer.past(memory.mask) for layer in self._stack)
+        return (memory.mask, tuple(layer.keys(memory) for layer in self._stack)), tuple(zip(states, pasts, strict=True))
 
     def step(
         self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
@@ -69,8 +70,7 @@ class Parallel(Decoder):
         mask, keys = prepared
         states = []
         for layer, layer_state, layer_keys in zip(self._stack, state, keys, strict=True):
-            x, following = layer.recurrent.step(x, layer_state)
-            x = layer.finish(x, layer_keys, mask)
+            x, following = layer.step(x, layer_state, layer_keys, mask)
             states.append(following)
         return self.closing(x), tuple(states)
 
@@ -96,7 +96,18 @@ class _Layer(nn.Module):
     def keys(self, memory: Memory) -> State:
         return self.attend.attention.keys(memory.values) if self.attend else ()
 
-    def finish(self, x: Tensor, keys: State, mask: Tensor) -> Tensor:
+    def past(self, mask: Tensor) -> State:
+        return self.attend.attention.start(mask) if self.attend else ()
+
+    def forward(self, x: Tensor, state: State, memory: Memory) -> Tensor:
+        x = self.recurrent(x, state)
         if self.attend:
-            x = self.attend(x, keys, mask)
+            x = self.attend(x, self.keys(memory), memory.mask)
         return self.feed_forward(x) if self.feed_forward else x
+
+    def step(self, x: Tensor, state: State, keys: State, mask: Tensor) -> tuple[Tensor, State]:
+        recurrent, past = state
+        x, recurrent = self.recurrent.step(x, recurrent, self.recurrent.cell.draw(x.shape[:2]))
+        if self.attend:
+            x, past = self.attend.step(x, keys, mask, past)
+        return (self.feed_forward(x) if self.feed_forward else x), (recurrent, past)

@@ -13,6 +13,8 @@ GROUND = (
     "seq2seq.config",
     "seq2seq.checking",
     "seq2seq.device",
+    "seq2seq.model_folder",
+    "seq2seq.own",
     "seq2seq.__init__",
 )
 MAY_IMPORT = {  # layer: what it may import of seq2seq besides itself and the ground floor

@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 import seq2seq
+from seq2seq import model_folder
 from seq2seq.errors import ModelError
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation import model_folder
 from seq2seq.translation.model_folder import load, save
 
 SCORES = {"valid": {"bleu": 12.5}}

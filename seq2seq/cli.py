@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq import __version__
+from seq2seq import __version__, own
 from seq2seq.config import call, configuration_folder, suggestion
 from seq2seq.errors import Seq2SeqError
 
@@ -38,6 +38,7 @@ example: seq2seq train corpus=files corpus.path=my_text corpus.directions=[en-de
 """
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 VALUED = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
+OWN = ("--config-dir", "-cd")
 NEEDS_CORPUS = ("doctor", "prepare", "train")  # their defaults lists hold `corpus: ???`
 
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code; every message goes to standard error."""
     command, overrides = (arguments[0] if arguments else "--help"), list(arguments[1:])
     if command in ("--help", "-h", "help"):
-        print(HELP.format(commands="\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())), end="")
+        print(HELP.format(commands="\n".join(f"  {name:22} {text}" for name, text in COMMANDS.items())), end="")
         return 0
     if command == "--version":
         print(f"seq2seq {__version__}")
@@ -70,6 +71,8 @@ def _application(command: str, overrides: list[str]) -> int:
     import hydra
 
     codes = [0]
+    if (folder := _own_folder(overrides)) is not None:
+        own.use(folder)
 
     def task(config: Any) -> None:
         codes.append(_guarded(lambda: _job(command, config, overrides)))
@@ -97,6 +100,16 @@ def _arranged(command: str, arguments: list[str]) -> list[str]:
     if command in NEEDS_CORPUS and not named and {"--help", "-h"} & set(options):
         overrides.append("corpus=files")
     return overrides + options
+
+
+def _own_folder(arguments: Sequence[str]) -> str | None:
+    """The folder of the user's own YAML files and modules, where one is named."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before in OWN:
+            return argument
+        if argument.startswith("--config-dir="):
+            return argument.partition("=")[2]
+    return None
 
 
 def _job(command: str, config: Any, arguments: Sequence[str]) -> int:

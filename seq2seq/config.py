@@ -4,7 +4,8 @@
 
 Keys are checked against the constructor's signature and values against its annotations before anything is called, so
 that a misspelt key or a word where a number belongs is reported with its full path: `encoder.layers: expected int, got
-'two'`. Only names inside `seq2seq` are ever built, because a model folder's config.json comes from somebody else.
+'two'`. Only names inside `seq2seq` are ever built, because a model folder's config.json comes from somebody else; a
+user's own parts are `seq2seq.own` (own.py).
 """
 
 import functools
@@ -102,7 +103,8 @@ def _find(name: object, where: str) -> Callable[..., typing.Any]:
     except (ModuleNotFoundError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("seq2seq"):
             raise ConfigError(f"{key}: {name} needs the package {error.name}, which is not installed") from error
-        raise ConfigError(f"{key}: there is no {name}") from error
+        advice = " in the folder that --config-dir names" if name.startswith("seq2seq.own.") else ""
+        raise ConfigError(f"{key}: there is no {name}{advice}") from error
     if not callable(found) or getattr(found, "__module__", None) != module_name:
         raise ConfigError(f"{key}: {name} is not a class or function defined in {module_name}")
     return typing.cast(Callable[..., typing.Any], found)

@@ -94,7 +94,7 @@ def read(folder: Path, *kinds: str) -> Opened:
 
 
 def assemble(opened: Opened, kind: type[Model]) -> Model:
-    """The model itself, ready to use (evaluation mode). Raises ModelError where node and weights do not fit together."""
+    """The model itself, in evaluation mode. Raises ModelError where node and weights do not fit together."""
     try:
         model = build(opened.node, where="model")
     except (ConfigError, RuntimeError, MemoryError, OverflowError, ValueError, TypeError) as error:

@@ -9,7 +9,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seq2seq.cli import COMMANDS
+from seq2seq.cli import COMMANDS, NEEDS_CORPUS
 from seq2seq.config import build, configuration_folder
 
 CONF = configuration_folder()
@@ -33,7 +33,7 @@ def test_every_key_of_a_command_is_used(command: str) -> None:
     import inspect
 
     wanted = inspect.signature(importlib.import_module(f"seq2seq.command.{command}").run).parameters
-    keys = set(composed(command, *(TEXT if command not in ("translate", "evaluate") else ())))
+    keys = set(composed(command, *(TEXT if command in NEEDS_CORPUS else ())))
     text = "".join(path.read_text("utf-8") for path in CONF.rglob("*.yaml"))
     assert [key for key in keys if key not in wanted and f"${{{key}}}" not in text] == []
 

@@ -1,4 +1,4 @@
-"""A translator's model folder (seq2seq/model_folder.py): the model, its tokenizer and the directions it was trained on."""
+"""A translator's model folder (seq2seq/model_folder.py): model, tokenizer and the directions it was trained on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,0 +1,64 @@
+"""A cell of one's own: one file and one YAML in a folder that `--config-dir` names, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Runner
+from test_cli import SMALL, corpus
+
+CELL = '''
+"""A leaky integrator."""
+
+import torch
+from torch import nn
+
+from seq2seq.network.cell.base import Cell
+
+
+class Leaky(Cell):
+    """h' = keep * h + (1 - keep) * tanh(W x + u * h)"""
+
+    def __init__(self, input_size, hidden_size, keep: float):
+        super().__init__(input_size, hidden_size)
+        self.keep = keep
+        self.input = nn.Linear(input_size, hidden_size)
+        self.past = nn.Parameter(torch.zeros(hidden_size))
+
+    def initial_state(self, shape):
+        return self.zeros(shape)
+
+    def project(self, x):
+        return self.input(x)
+
+    def advance(self, projected, state, drawn):
+        hidden = self.keep * state + (1 - self.keep) * torch.tanh(projected + self.past * state)
+        return hidden, hidden
+'''
+YAML = """
+_target_: seq2seq.own.cell.leaky.Leaky
+_partial_: true
+keep: 0.5
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> list[str]:
+    folder = tmp_path / "my_conf" / "cell"
+    folder.mkdir(parents=True)
+    (folder / "leaky.py").write_text(CELL)
+    (folder / "leaky.yaml").write_text(YAML)
+    return ["--config-dir", "my_conf"]
+
+
+def test_a_cell_of_ones_own_trains_and_translates(
+    own: list[str], toy_text: Path, seq2seq: Runner, tmp_path: Path
+) -> None:
+    two = ["trainer.threads=2", "trainer.accumulation=2"]  # processes that find the cell too
+    trained = seq2seq(["train", *own, *corpus(toy_text), *SMALL, *two, "cell=leaky", "cell.keep=0.7"], tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "seq2seq.own.cell.leaky.Leaky" in (tmp_path / "runs/default/model/config.json").read_text()
+    command = ["translate", "model=runs/default", "source=en", "target=de"]
+    done = seq2seq([*command, *own], tmp_path, text="one dog\n")
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr
+    alone = seq2seq(command, tmp_path, text="one dog\n")
+    assert alone.returncode == 1 and "--config-dir" in alone.stderr

@@ -1,12 +1,13 @@
 """What a training run does: updates, budgets, early stopping, the weights it ships, and what it refuses."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 from toy_training import SCHEDULE, SETTINGS, ToyBatches, ToyModel, toy_batch, toy_trainer
@@ -14,6 +15,7 @@ from toy_training import SCHEDULE, SETTINGS, ToyBatches, ToyModel, toy_batch, to
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.average import ExponentialAverage
+from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.claim import claimed
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Part
@@ -199,3 +201,22 @@ def test_impossible_settings_are_refused_by_name(change: Mapping[str, float], ke
     values: dict[str, object] = {**vars(SETTINGS), **change}
     with pytest.raises(ConfigError, match=rf"trainer.*{key}"):
         Settings(**values)  # type: ignore[arg-type]
+
+
+def test_every_kept_checkpoint_finds_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the newest be damaged, the one before it goes on, with the best weights of its own time."""
+    named: set[int] = set()
+    keep = Checkpoints.keep_best
+
+    def keep_and_look(checkpoints: Checkpoints, updates: Iterable[int]) -> None:
+        keep(checkpoints, updates)
+        for path in checkpoints.folder.glob("last-*"):
+            with safe_open(path, framework="pt") as file:
+                best = json.loads(file.metadata()["content"])["state"]["best"]
+            for one in best:
+                named.add(one["update"])
+                checkpoints.load_best(one["update"])
+
+    monkeypatch.setattr(Checkpoints, "keep_best", keep_and_look)
+    toy_trainer(tmp_path, replace(SETTINGS, average=1, checkpoint_minutes=9.0)).train()
+    assert len(named) > 2

@@ -14,7 +14,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.device import precision
 from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.average import ExponentialAverage
-from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.checkpoint import KEPT, Checkpoints
 from seq2seq.training.claim import claimed
 from seq2seq.training.configuration import check_unchanged, write_configuration
 from seq2seq.training.criterion import Criterion
@@ -118,7 +118,7 @@ class Trainer:
             self._log = Log(self.folder, state.records, state.update)
             self._begun = time.monotonic() - state.seconds
             self._saved = time.monotonic()
-            self._best_before = {one.update for one in state.best}
+            self._named = {state.update: {one.update for one in state.best}}  # best weights, by checkpoint
             try:
                 with self._shared_out():
                     return self._run(state)
@@ -231,9 +231,9 @@ class Trainer:
         state.records = self._log.records
         content = {"state": state.plain(), "configuration": self.configuration}
         self.checkpoints.save(state.update, self.updater.tensors(), content)
-        best = {one.update for one in state.best}
-        self.checkpoints.keep_best(best | self._best_before)  # which the checkpoint before this one names
-        self._best_before = best
+        self._named[state.update] = {one.update for one in state.best}
+        self._named = dict(sorted(self._named.items())[-KEPT:])
+        self.checkpoints.keep_best(set().union(*self._named.values()))
         self._saved = time.monotonic()
 
     def _restored(self) -> State:

@@ -128,7 +128,7 @@ def test_empty_files_missing_files_and_twins_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("directions", "languages", "message"),
     [
-        (["en"], [], "expected two different languages like en-de, got 'en'"),
+        (["en-"], [], "expected two different languages like en-de, got 'en-'"),
         (["en-en"], [], "two different languages"),
         (["en-xx"], ["en", "de"], "unknown language 'xx'.*has en, de"),
         (["en-de", "en-de"], [], "twice"),

@@ -11,7 +11,7 @@ from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 from seq2seq import symbols
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.vocabulary import LONGEST_LINE, Sample, train_tokenizer
+from seq2seq.data.vocabulary import LONGEST_LINE, Sample, Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 
 
@@ -19,6 +19,13 @@ from seq2seq.errors import ConfigError, DataError, ModelError
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     corpus = toy_corpus(tmp_path_factory.mktemp("text"), ["en-de", "fr-de"])
     return train_tokenizer(corpus, vocabulary()).tokenizer
+
+
+@pytest.fixture(scope="module")
+def spelling(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """Every character of the toy text is a piece."""
+    settings = Vocabulary("characters", 400, True, True, "identity", False, 1.0, 1.0, 1)
+    return train_tokenizer(toy_corpus(tmp_path_factory.mktemp("text")), settings).tokenizer
 
 
 def collapsed(line: str) -> str:
@@ -82,6 +89,19 @@ def test_a_side_of_its_own_learns_from_its_own_languages(tmp_path: Path) -> None
     spelt = range(6, 262)  # the bytes follow four symbols and two tags
     assert not set(made.encode(["p"], "en", "source")[0]) & set(spelt)
     assert set(made.encode(["p"], "en", "target")[0]) & set(spelt)
+
+
+@settings(max_examples=200, deadline=None)
+@given(line=LINE)
+def test_characters_give_every_line_back(spelling: Tokenizer, line: str) -> None:
+    [ids] = spelling.encode([line], "en", "target")
+    assert spelling.decode([ids], "en") == [line.replace("\u2581", " ")]
+
+
+def test_a_known_character_is_one_piece_and_an_unknown_one_its_bytes(spelling: Tokenizer) -> None:
+    lines = ["", " ", "a", " ba  b", "é"]
+    assert [len(ids) for ids in spelling.encode(lines, "en", "target")] == [0, 1, 1, 6, 2]
+    assert not spelling.samples
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])

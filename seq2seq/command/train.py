@@ -50,6 +50,12 @@ def run(
     settings: Settings = build(trainer, where="trainer")
     if not text.valid:
         raise ConfigError("corpus.valid: training needs held-out text to choose the best model: name a split")
+    if alone := [source for source, target in text.directions if source == target]:
+        language = alone[0]
+        raise ConfigError(
+            f"corpus.directions: {language} by itself has no translation: name directions like {language}-xx, or learn "
+            "the language with seq2seq train_language_model"
+        )
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
     torch.manual_seed(seed)
     network = _network(model, prepared)

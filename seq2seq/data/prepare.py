@@ -11,12 +11,12 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seq.data.cleaning.base import Counts, Filter, clean
-from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.encoding import encode_pairs
 from seq2seq.data.store import FORMAT, Store, Writer
 from seq2seq.data.tokenizer import Tokenizer
@@ -122,7 +122,8 @@ class _Build:
         self.corpus.carriage_returns.clear()
         pairs = (pair for split in splits for pair in self.corpus.pairs(split))
         with Writer(folder, tokenizer.languages, wide=max(tokenizer.sizes) > 1 << 16) as writer:
-            for chunk, too_long in encode_pairs(clean(pairs, cleaning, counts), tokenizer, writer.schema, longest):
+            kept = _stored(clean(pairs, cleaning, counts))
+            for chunk, too_long in encode_pairs(kept, tokenizer, writer.schema, longest):
                 writer.write(chunk)
                 if longest is not None:
                     counts.dropped[TOO_LONG] = counts.dropped.get(TOO_LONG, 0) + too_long
@@ -158,6 +159,12 @@ class _Build:
         if split not in self._splits:
             self._splits[split] = self.corpus.fingerprint(split)
         return self._splits[split]
+
+
+def _stored(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """The same pairs; text of a language by itself is stored once, with an empty source."""
+    for pair in pairs:
+        yield pair._replace(source="") if pair.source_language == pair.target_language else pair
 
 
 def _counts(folder: Path) -> Counts:

@@ -75,7 +75,7 @@ class Tokenizer:
 
     @property
     def samples(self) -> bool:
-        """Whether the models have probabilities to sample segmentations by (unigram, not BPE)."""
+        """Whether the models have probabilities to sample segmentations by (unigram only)."""
         return all(_is_unigram(processor) for processor in self._processors.values())
 
     def scores(self, side: Side) -> Reals:
@@ -126,10 +126,8 @@ def _languages(processor: SentencePieceProcessor) -> list[str]:
 
 
 def _is_unigram(processor: SentencePieceProcessor) -> bool:
-    """Unigram pieces carry log-probabilities; the pieces of a BPE model carry the negated numbers of their merges."""
-    first = next(piece for piece in range(processor.get_piece_size()) if _is_plain(processor, piece))
-    return bool(processor.get_score(first) % 1)
-
-
-def _is_plain(processor: SentencePieceProcessor, piece: int) -> bool:
-    return not (processor.is_control(piece) or processor.is_unknown(piece) or processor.is_byte(piece))
+    """Only a unigram model can list segmentations: those of the others have no probabilities."""
+    try:
+        return bool(processor.nbest_encode("a", nbest_size=1))
+    except RuntimeError:
+        return False

@@ -15,7 +15,7 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError, DataError
 
 LONGEST_LINE = 4192  # bytes; sentencepiece passes over longer lines without a word, so we count them
-ALGORITHMS = ("unigram", "bpe")
+ALGORITHMS = {"unigram": "unigram", "bpe": "bpe", "characters": "char"}  # our names and sentencepiece's
 NORMALISATIONS = ("identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
 THREADS = 16  # of sentencepiece's training; fixed, since the sums it makes depend on it
 
@@ -23,10 +23,12 @@ THREADS = 16  # of sentencepiece's training; fixed, since the sums it makes depe
 class Vocabulary:
     """The settings of a tokenizer that is yet to be trained.
 
-    algorithm: `unigram` (Kudo 2018) or `bpe` (Sennrich 2016). vocabulary: ids a model. joint: one model for both sides.
-    byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's rule; `identity` changes nothing.
-    collapse_spaces: runs of spaces become one, outer ones go. coverage: share of the characters that get a piece.
-    sample: megabytes (UTF-8) of training text a model sees at most, the same for every language. Raises ConfigError.
+    algorithm: `unigram` (Kudo 2018), `bpe` (Sennrich 2016) or `characters`, each a piece, so that a line comes back as
+    it was (but for U+2581, sentencepiece's own sign for a space). vocabulary: ids a model; for characters at most.
+    joint: one model for both sides. byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's
+    rule; `identity` changes nothing. collapse_spaces: runs of spaces become one, outer ones go. coverage: share of the
+    characters that get a piece. sample: megabytes (UTF-8) of training text a model sees at most, the same for every
+    language. Raises ConfigError.
     """
 
     def __init__(
@@ -138,11 +140,12 @@ def _train(lines: list[str], languages: Sequence[str], settings: Vocabulary) -> 
         SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
             model_writer=model,
-            model_type=settings.algorithm,
+            model_type=ALGORITHMS[settings.algorithm],
             vocab_size=settings.vocabulary,
             byte_fallback=settings.byte_fallback,
             normalization_rule_name=settings.normalisation,
             remove_extra_whitespaces=settings.collapse_spaces,
+            add_dummy_prefix=settings.algorithm != "characters",  # a space before the line, which words need
             character_coverage=settings.coverage,
             control_symbols=[symbols.tag(language) for language in languages],
             pad_id=symbols.PAD,
@@ -169,5 +172,10 @@ def _unsuitable(message: str, vocabulary: int) -> str:
         return (
             f"tokenizer.vocabulary: {vocabulary} does not even hold the characters; set it to at least "
             f"{least[1]}, or tokenizer.coverage below 1"
+        )
+    if "char_model" in message:
+        return (
+            f"tokenizer.vocabulary: {vocabulary} does not hold the 4 symbols, a tag per language and (with "
+            "tokenizer.byte_fallback) 256 bytes; set it to at least 300"
         )
     return f"tokenizer.vocabulary: {vocabulary} does not suit this text: {message.rsplit('] ', 1)[-1].strip()}"

@@ -31,8 +31,9 @@ class Pair(NamedTuple):
 class Corpus(ABC):
     """Parallel text behind one face, whatever it is read from.
 
-    directions: `["en-de", "de-en"]`, or `"all"` for every ordered pair of `languages`. languages: may stay empty where
-        the directions name them all. train, valid, test: the names of the splits that serve each purpose.
+    directions: `["en-de", "de-en"]`, or `"all"` for every ordered pair of `languages`; a language by itself, `["en"]`,
+        is text without a translation. languages: may stay empty where the directions name them all. train, valid, test:
+        the names of the splits that serve each purpose.
     A record lacks a language that its reader found no text for (a missing JSON key, say); pairs skip such directions.
     Raises ConfigError for an impossible direction; reading raises DataError with file, line and what to do.
     """
@@ -65,7 +66,10 @@ class Corpus(ABC):
         """A hash of the split's content (of its files' bytes), the same on every machine."""
 
     def pairs(self, split: str) -> Iterator[Pair]:
-        """Every record once per direction: three records and two directions give six pairs, a record's own together."""
+        """Every record once per direction: three records and two directions give six pairs, a record's own together.
+
+        Text of a language by itself is paired with itself.
+        """
         directions = self.directions
         for texts, origin in self.records(split):
             for source, target in directions:
@@ -74,17 +78,20 @@ class Corpus(ABC):
 
 
 def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) -> list[tuple[str, str]]:
-    """`["en-de", "de-en"]` as pairs of languages; `"all"` as all ordered pairs of `languages`. Raises ConfigError."""
+    """`["en-de", "de-en"]` as pairs of languages; `"all"` as all ordered pairs of `languages`.
+
+    A language by itself, `["en"]`, becomes `("en", "en")`. Raises ConfigError.
+    """
     if directions == "all":
         if len(set(languages)) < 2:
             raise ConfigError(f"corpus.languages: directions=all needs at least two languages, got {list(languages)}")
         return list(permutations(dict.fromkeys(languages), 2))
     if isinstance(directions, str) or not directions:
-        raise ConfigError(f"corpus.directions: expected [en-de,...] or all, got {directions!r}")
+        raise ConfigError(f"corpus.directions: expected [en-de,...], [en] or all, got {directions!r}")
     parsed = []
     for direction in directions:
-        source, dash, target = direction.partition("-")
-        if not (source and dash and target) or "-" in target or source == target:
+        source, dash, target = direction.partition("-") if "-" in direction else (direction, "-", direction)
+        if not (source and dash and target) or "-" in target or direction == f"{source}-{source}":
             raise ConfigError(f"corpus.directions: expected two different languages like en-de, got {direction!r}")
         for language in (source, target):
             if languages and language not in languages:

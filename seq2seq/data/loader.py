@@ -126,7 +126,11 @@ class Loader:
     def _batch(self, rows: Integers, epoch: int) -> Batch:
         source, target = self.sampling(self.store, rows, epoch)
         tags = self._tags[self.store.language_numbers(rows)[1]]
-        return Batch(*_padded(source, tags), *_padded(target, tags), torch.from_numpy(rows))
+        return self.batch(source, target, tags, rows)
+
+    def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
+        """Pieces as padded rows; `tags` are those of the target languages. A loader of other rows has its own."""
+        return Batch(*padded(source, tags, symbols.EOS), *padded(target, tags, symbols.EOS), torch.from_numpy(rows))
 
 
 def by_length(source: Integers, target: Integers) -> Integers:
@@ -154,13 +158,16 @@ def fill(source: Integers, target: Integers, tokens: int) -> list[int]:
     return [*edges, len(source)]
 
 
-def _padded(pieces: list[Pieces], tags: Integers) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows `[tag, pieces, EOS]` and their mask."""
+def padded(pieces: list[Pieces], first: Integers | None, last: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows `[first, pieces, last]`, without those that are None, and their mask."""
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
-    ids: np.ndarray[Any, Any] = np.full((len(pieces), int(lengths.max()) + 2), symbols.PAD, dtype=np.int64)
-    ids[:, 0] = tags
+    begin, more = int(first is not None), int(last is not None)
+    ids: np.ndarray[Any, Any] = np.full((len(pieces), begin + int(lengths.max()) + more), symbols.PAD, dtype=np.int64)
+    if first is not None:
+        ids[:, 0] = first
     for row, line in zip(ids, pieces, strict=True):
-        row[1 : len(line) + 1] = line
-    ids[np.arange(len(pieces)), lengths + 1] = symbols.EOS
-    mask = np.arange(ids.shape[1]) < (lengths + 2)[:, None]
+        row[begin : begin + len(line)] = line
+    if last is not None:
+        ids[np.arange(len(pieces)), begin + lengths] = last
+    mask = np.arange(ids.shape[1]) < (begin + lengths + more)[:, None]
     return torch.from_numpy(ids), torch.from_numpy(mask)

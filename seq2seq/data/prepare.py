@@ -73,6 +73,11 @@ def prepare(
     return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new)
 
 
+def prepare_tokenizer(corpus: Corpus, settings: Vocabulary, cache: Path, report: Report) -> Tokenizer:
+    """The tokenizer alone, trained on the corpus or found in the cache."""
+    return _Build(corpus, Path(cache).expanduser(), report).tokenizer(settings)[1]
+
+
 class _Build:
     """Makes the cache's entries for one corpus."""
 

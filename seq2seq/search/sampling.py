@@ -1,0 +1,130 @@
+"""Sampling: the next token is drawn from the model's distribution, tempered and cut where that is wanted."""
+
+from hashlib import blake2b
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int
+from torch import Tensor
+
+from seq2seq.data.order import uniform
+from seq2seq.errors import ConfigError
+from seq2seq.network.state import select
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows
+from seq2seq.symbols import EOS
+
+
+class Sampling:
+    """Draws every token until EOS or the longest length, `length_factor * source tokens + length_offset`.
+
+    In this order: scores are divided by `temperature`, only the `top_k` likeliest tokens stay (null: all), and of these
+    the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020). Near 0,
+    temperature makes the search greedy; 1, with top_k null and top_p 1, draws from the model itself.
+
+    What a sentence draws depends on `seed`, its key and the position, not on its neighbours. Called like any search,
+    the key is made from the source: the same line draws the same translation. `draw` is told the keys, one a row.
+    The score of the one hypothesis of a sentence is the model's own, neither tempered nor cut.
+    """
+
+    def __init__(
+        self,
+        temperature: float,
+        top_k: int | None,
+        top_p: float,
+        seed: int,
+        length_factor: float,
+        length_offset: int,
+    ) -> None:
+        if not temperature > 0:
+            raise ConfigError(f"search.temperature: expected a positive number, got {temperature}; greedy is near 0")
+        if top_k is not None and top_k < 1:
+            raise ConfigError(f"search.top_k: expected a positive int, or null for all tokens, got {top_k}")
+        if not 0 < top_p <= 1:
+            raise ConfigError(f"search.top_p: expected a probability above 0 and up to 1, got {top_p}")
+        if seed < 0:
+            raise ConfigError(f"search.seed: expected an int of at least 0, got {seed}")
+        self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
+        self.longest = LongestLength(length_factor, length_offset)
+
+    def __call__(
+        self,
+        start: Start,
+        step: Step,
+        source: Int[Tensor, "batch source"],
+        source_mask: Bool[Tensor, "batch source"],
+        first: Int[Tensor, " batch"],
+        forbidden: Int[Tensor, " forbidden"],
+    ) -> list[list[Hypothesis]]:
+        """One hypothesis a sentence; see Search."""
+        return self.draw(start, step, source, source_mask, first, forbidden, _keys(source, source_mask, first))
+
+    def draw(
+        self,
+        start: Start,
+        step: Step,
+        source: Int[Tensor, "batch source"],
+        source_mask: Bool[Tensor, "batch source"],
+        first: Int[Tensor, " batch"],
+        forbidden: Int[Tensor, " forbidden"],
+        keys: Int[Tensor, " batch"],
+    ) -> list[list[Hypothesis]]:
+        """The same for given keys: rows of one source and several keys are different draws."""
+        memory, state = start(source, source_mask)
+        limit = self.longest(source_mask)
+        rows = torch.arange(len(first), device=first.device)
+        tokens = torch.full((len(first), int(limit.max())), EOS, dtype=torch.long, device=first.device)
+        scores = torch.zeros(len(first), device=first.device)
+        finished = torch.zeros(len(first), dtype=torch.bool, device=first.device)
+        previous = first.long()
+        for length in range(1, tokens.shape[1] + 1):
+            logits, state = step(previous.unsqueeze(1), state, memory)
+            likely = logits.squeeze(1).log_softmax(-1)
+            allowed = likely.index_fill(-1, forbidden, IMPOSSIBLE)
+            if length == 1:
+                allowed[:, EOS] = IMPOSSIBLE
+            previous = self._drawn(allowed, keys[rows], length)
+            scores[rows] += likely.gather(1, previous.unsqueeze(1)).squeeze(1)
+            tokens[rows, length - 1] = previous
+            finished[rows] = previous == EOS
+            keep = kept_rows((previous != EOS) & (limit[rows] > length))
+            if len(keep) == 0:
+                break
+            if len(keep) < len(rows):
+                rows, previous = rows[keep], previous[keep]
+                state, memory = select(state, keep), select(memory, keep)
+        lengths = (tokens != EOS).sum(1) + finished
+        columns = (tokens, scores, scores / lengths, finished)
+        return hypotheses(*(column.unsqueeze(1) for column in columns))
+
+    def probabilities(self, scores: Float[Tensor, "batch vocabulary"]) -> Float64[Tensor, "batch vocabulary"]:
+        """What is drawn from: sums to 1 in every row, and is 0 for what is cut away."""
+        tempered = (scores.double() / self.temperature).softmax(-1)
+        if self.top_k is None and self.top_p == 1:
+            return tempered
+        ordered, ids = tempered.sort(dim=-1, descending=True, stable=True)
+        if self.top_k is not None:
+            ordered[:, self.top_k :] = 0
+            ordered = ordered / ordered.sum(-1, keepdim=True)
+        before = ordered.cumsum(-1) - ordered  # of all likelier tokens together
+        ordered = ordered.masked_fill(before >= self.top_p, 0)
+        kept = torch.zeros_like(tempered).scatter_(-1, ids, ordered)
+        return kept / kept.sum(-1, keepdim=True)
+
+    def _drawn(
+        self, scores: Float[Tensor, "batch vocabulary"], keys: Int[Tensor, " batch"], position: int
+    ) -> Int[Tensor, " batch"]:
+        """The token in whose part of [0, 1) the row's random number falls."""
+        ends = self.probabilities(scores).cumsum(-1)
+        numbers = torch.from_numpy(uniform(keys.cpu().numpy(), self.seed, position, 0)).to(ends.device)
+        places = numbers * ends[:, -1]  # which rounding leaves a little off 1
+        return torch.searchsorted(ends, places.unsqueeze(1), right=True).squeeze(1)
+
+
+def _keys(
+    source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"], first: Int[Tensor, " batch"]
+) -> Int[Tensor, " batch"]:
+    """A number for each row that depends on its real tokens only."""
+    keys = []
+    for ids, real, one in zip(source.tolist(), mask.tolist(), first.tolist(), strict=True):
+        row = " ".join(map(str, [one, *(token for token, is_real in zip(ids, real, strict=True) if is_real)]))
+        keys.append(int.from_bytes(blake2b(row.encode(), digest_size=8).digest(), "big") >> 1)
+    return torch.tensor(keys, device=source.device)

@@ -11,7 +11,7 @@ class Batch(NamedTuple):
 
     A source row is `[tag of the target language, piece, ..., EOS]`, a target row `[tag of the target language, piece,
     ..., EOS]`: the decoder reads `target[:, :-1]` and predicts `target[:, 1:]`. `pairs` holds each row's number in the
-    store.
+    store (of running text, the place of its first token; see data/stream.py).
     """
 
     source: Int[Tensor, "batch source"]

@@ -17,7 +17,10 @@ from seq2seq.training.criterion import Criterion
 class Network(Protocol):
     """What training needs of a model: features of the real target tokens, and the output layer over them."""
 
-    training: bool
+    @property
+    def training(self) -> bool:
+        """Whether dropout is on."""
+        ...
 
     @property
     def output_weight(self) -> Tensor:

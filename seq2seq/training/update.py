@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.training.average import ExponentialAverage
+from seq2seq.training.carried import Carried
 from seq2seq.training.gradient import Gradient, Network
 from seq2seq.training.state import UpdateSums
 
@@ -36,6 +37,7 @@ class Updater:
         self.clip = clip
         self.seed = seed
         self.parameters = dict(model.named_parameters())
+        self.carried = model if isinstance(model, Carried) else None
 
     def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
         """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
@@ -57,7 +59,7 @@ class Updater:
         return UpdateSums(plain, smoothed, int(correct), length, tokens, real, places, skipped)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that the next update depends on: weights, the optimiser's moments and the moving average."""
+        """All that the next update depends on: weights, moments, the moving average, a carried state."""
         found: dict[str, Tensor] = {}
         for name, parameter in self.parameters.items():
             found[f"weights/{name}"] = parameter.detach()
@@ -65,6 +67,8 @@ class Updater:
                 found[f"optimizer/{key}/{name}"] = value
         if self.average is not None:
             found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
+        if self.carried is not None:
+            found |= {f"carried/{name}": tensor for name, tensor in self.carried.tensors().items()}
         return found
 
     @torch.no_grad()
@@ -80,6 +84,11 @@ class Updater:
                 _, key, owner = name.split("/", 2)
                 parameter = self.parameters[owner]
                 self.optimizer.state[parameter][key] = value.to(parameter.device)
+        if self.carried is not None:
+            carried = {
+                name.removeprefix("carried/"): one for name, one in tensors.items() if name.startswith("carried/")
+            }
+            self.carried.restore(carried)
 
 
 def _seed(seed: int, update: int, index: int) -> int:

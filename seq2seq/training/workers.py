@@ -21,15 +21,19 @@ from torch.nn import Parameter
 from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import TrainingError
+from seq2seq.training.carried import Carried
 from seq2seq.training.gradient import Alone, Gradient, Part
 
 SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
 
 
 def shared_out(part: Part, slots: int, say: Callable[[str], None]) -> Gradient:
-    """Workers where an update has several batches and a CPU several cores, else this process alone."""
+    """Workers where an update has several batches and a CPU several cores, else this process alone.
+
+    Of running text every batch needs the state of the one before it: this process reads it, on all its threads.
+    """
     count = min(torch.get_num_threads(), slots)
-    if count < 2 or part.model.output_weight.device.type != "cpu":
+    if count < 2 or part.model.output_weight.device.type != "cpu" or isinstance(part.model, Carried):
         return Alone(part)
     if missing := missing_memory(part, slots):
         lack = f"{SHARED_MEMORY} lacks {missing / 1e6:,.0f} MB for a process per core"

@@ -88,8 +88,7 @@ def test_gradients_equal_numerical_ones(cell: Cell) -> None:
 @pytest.mark.parametrize(("ours", "theirs"), [(LSTM, torch.nn.LSTM), (GRU, torch.nn.GRU)])
 def test_equals_torch_with_the_same_weights(ours: type[Cell], theirs: type[torch.nn.RNNBase]) -> None:
     other = theirs(INPUT, HIDDEN, batch_first=True).double()
-    mine = LSTM(INPUT, HIDDEN, forget_bias=1.0) if ours is LSTM else GRU(INPUT, HIDDEN)
-    mine = mine.double()
+    mine = member("cell", ours.__name__.lower())(INPUT, HIDDEN).double()
     with torch.no_grad():
         mine.weight.copy_(other.weight_ih_l0)
         mine.recurrent.copy_(other.weight_hh_l0)
@@ -102,5 +101,5 @@ def test_equals_torch_with_the_same_weights(ours: type[Cell], theirs: type[torch
 
 
 def test_the_forget_bias_starts_where_it_is_set() -> None:
-    bias = LSTM(INPUT, HIDDEN, forget_bias=2.5).bias
+    bias = member("cell", "lstm")(INPUT, HIDDEN, forget_bias=2.5).bias
     assert bias[HIDDEN : 2 * HIDDEN].eq(2.5).all() and not bias[:HIDDEN].any() and not bias[2 * HIDDEN :].any()

@@ -17,7 +17,7 @@ class VariationalDropout(nn.Module):
     def forward(self, x: Float[Tensor, "batch time features"]) -> Float[Tensor, "batch time features"]:
         if not self.training or self.rate == 0:
             return x
-        return x * _mask((x.shape[0], 1, x.shape[2]), self.rate, x)
+        return x * mask_like((x.shape[0], 1, x.shape[2]), self.rate, x)
 
 
 class WordDropout(nn.Module):
@@ -40,6 +40,12 @@ def legal_rate(name: str, rate: float) -> float:
     return rate
 
 
-def _mask(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
+def mask_like(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
+    """A mask on the device and in the number format of `like`: 0 with probability `rate`, else 1 / (1 - rate)."""
     kept = torch.rand(shape, device=like.device) >= rate
     return kept.to(like.dtype) / (1 - rate)
+
+
+def dropped(x: Float[Tensor, "*shape"], rate: float) -> Float[Tensor, "*shape"]:
+    """`x` with entries dropped one by one, the others scaled up."""
+    return x * mask_like(tuple(x.shape), rate, x)

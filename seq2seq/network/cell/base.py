@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seq2seq.network.state import State, merge
 
@@ -15,7 +16,12 @@ class Cell(nn.Module, ABC):
     A cell gives `project`, the input's share of its sums, which needs no past and is one product over all positions,
     and `advance`, the rest of a step. `draw` is what one pass over sequences holds fixed: the recurrent weights, with
     dropout in training. `forward` equals repeated `step`; a cell with a fused kernel or a scan overrides it.
+
+    `input_size` 0 makes a cell that reads its state only (a deep transition's later cells): `weight` is then None.
     """
+
+    weight: nn.Parameter | None  # the input's matrix, gates one below the other
+    bias: nn.Parameter
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -26,9 +32,11 @@ class Cell(nn.Module, ABC):
     def initial_state(self, shape: tuple[int, ...]) -> State:
         """Zeros: every tensor is `[*shape, size]`."""
 
-    @abstractmethod
     def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
-        """The input's share of the sums inside the gates."""
+        """The input's share of the sums inside the gates: W x + b."""
+        if self.weight is None:
+            return self.bias.expand(*x.shape[:-1], -1)
+        return F.linear(x, self.weight, self.bias)
 
     def draw(self, shape: tuple[int, ...]) -> State:
         """What `advance` needs besides its input and state, the same at every step of a pass over `shape` sequences."""
@@ -49,8 +57,13 @@ class Cell(nn.Module, ABC):
     def forward(
         self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        """All steps. Where `mask` is false the state stands still and the output is zero; None means no padding."""
-        drawn = self.draw((len(x),))
+        """All steps. On padding (`mask` false, behind a sequence) the state stands still and the output is zero."""
+        return self.loop(x, mask, state, self.draw((len(x),)))
+
+    def loop(
+        self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State, drawn: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        """`forward`, one step after the other, with what `draw` gave."""
         outputs = []
         # unbind, not projected[:, time]: the gradient of a slice is as large as the whole
         for time, projected in enumerate(self.project(x).unbind(1)):
@@ -66,3 +79,8 @@ class Cell(nn.Module, ABC):
     def zeros(self, shape: tuple[int, ...]) -> Tensor:
         """One tensor of an initial state, on the device of the weights."""
         return next(self.parameters()).new_zeros(*shape, self.hidden_size)
+
+
+def widened(x: Tensor) -> Tensor:
+    """In fp32 at least: what an exponential, a logarithm or a gate that stays close to 1 needs."""
+    return x if x.dtype == torch.float64 else x.float()

@@ -1,0 +1,39 @@
+"""LSTM with coupled input and forget gates (Greff et al. 2017: CIFG)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.network.cell.recurrence import Recurrence
+from seq2seq.network.state import State
+
+
+class CoupledLSTM(Recurrence):
+    """What is forgotten makes room for what is written: the input gate is 1 - f.
+
+        f, o = sigmoid(W x + U h + b), each with its own W, U, b
+        g  = tanh(W_g x + U_g h + b_g)
+        c' = f * c + (1 - f) * g
+        h' = o * tanh(c')
+
+    State: `(h, c)`. Gates lie in the order f, g, o. `forget_bias`: where b_f starts.
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, forget_bias: float, weight_dropout: float, state_dropout: float
+    ) -> None:
+        super().__init__(input_size, hidden_size, (forget_bias, 0.0, 0.0), weight_dropout, state_dropout)
+
+    def initial_state(self, shape: tuple[int, ...]) -> State:
+        return self.zeros(shape), self.zeros(shape)
+
+    def advance(
+        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+    ) -> tuple[Float[Tensor, "*shape hidden"], State]:
+        hidden, cell = state
+        assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
+        f, g, o = (projected + self.past(hidden, drawn)).chunk(3, dim=-1)
+        candidate = torch.tanh(g)
+        cell = candidate + torch.sigmoid(f) * (cell - candidate)
+        hidden = torch.sigmoid(o) * torch.tanh(cell)
+        return hidden, (hidden, cell)

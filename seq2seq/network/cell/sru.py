@@ -1,0 +1,49 @@
+"""Simple recurrent unit (Lei et al. 2018), in the form that is parallel over time."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.network.cell.initial import gate_bias, input_matrix
+from seq2seq.network.cell.scanned import Scanned
+
+
+class SRU(Scanned):
+    """A light recurrence with a highway around it.
+
+        f  = sigmoid(W_f x + b_f)
+        r  = sigmoid(W_r x + b_r)
+        c' = f * c + (1 - f) * (W x + b)
+        h  = r * c' + (1 - r) * a x        a = sqrt(1 + 2 exp(highway_bias))
+
+    x becomes W_x x + b_x on the highway where sizes differ. The paper's gates also see v * c (its equations for f and
+    r); without these peepholes, as in its first version, no gate waits for the past. b is ours. State: `c`. Gates lie
+    in the order f, r, c, x. `forget_bias`, `highway_bias`: where b_f and b_r start.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, forget_bias: float, highway_bias: float) -> None:
+        super().__init__(input_size, hidden_size)
+        own = input_size != hidden_size  # the highway carries x itself where it can
+        self.weight = input_matrix(3 + own, hidden_size, input_size)
+        self.bias = gate_bias(forget_bias, highway_bias, *[0.0] * (1 + own), size=hidden_size)
+        self.scale = math.sqrt(1 + 2 * math.exp(highway_bias))
+
+    def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
+        projected = super().project(x)
+        if self.input_size != self.hidden_size:
+            return projected
+        return torch.cat([projected, x.to(projected.dtype)], dim=-1)
+
+    def coefficients(
+        self, projected: Float[Tensor, "*shape gates"]
+    ) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
+        forget, _, value, _ = projected.chunk(4, dim=-1)
+        return torch.sigmoid(forget), torch.sigmoid(-forget) * value
+
+    def read(
+        self, hidden: Float[Tensor, "*shape hidden"], projected: Float[Tensor, "*shape gates"]
+    ) -> Float[Tensor, "*shape hidden"]:
+        _, reset, _, highway = projected.chunk(4, dim=-1)
+        return torch.lerp(highway * self.scale, hidden, torch.sigmoid(reset))

@@ -1,4 +1,4 @@
-"""A trained model ready to translate: what the commands translate and evaluate share."""
+"""A trained model ready to translate: what the commands that use one share."""
 
 from pathlib import Path
 
@@ -17,8 +17,13 @@ def opened(model: str, search: Node, translator: Node, precision: str, threads: 
 
     Raises ModelError or ConfigError.
     """
-    if threads is not None:
-        if threads < 1:
-            raise ConfigError(f"threads: expected a positive int or null, got {threads}")
-        torch.set_num_threads(threads)
+    use_threads(threads)
     return assemble(Path(model).expanduser(), build(search, where="search"), translator, precision)
+
+
+def use_threads(count: int | None) -> None:
+    """So many processor threads from now on (None: all cores). Raises ConfigError."""
+    if count is not None:
+        if count < 1:
+            raise ConfigError(f"threads: expected a positive int or null, got {count}")
+        torch.set_num_threads(count)

@@ -1,9 +1,8 @@
 """Laws of encoder, decoders, bridges and the whole model, over every member of each family."""
 
-import itertools
-
 import pytest
 import torch
+import yaml
 from omegaconf import OmegaConf
 from toy_network import VOCABULARY, composed, members, toy_batch, toy_model
 
@@ -12,27 +11,47 @@ from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.attention.none import Uniform
 from seq2seq.network.model import Model
-from seq2seq.network.recurrent import reverse, reversed_order
+from seq2seq.network.reversal import reverse, reversed_order
 from seq2seq.network.state import map_state, select, tensors
 
 SOURCES = [[4, 6, 7, 8], [4, 9, 10], [5, 6]]
 TARGETS = [[4, 8, 7], [4, 10, 9, 6, 11], [5, 12]]
 BATCH = toy_batch(SOURCES, TARGETS)
-WIRINGS = sorted(
-    {(d, a, "mean", "pre_norm", "lstm") for d, a in itertools.product(members("decoder"), members("attention"))}
-    | {
-        (d, "general", b, s, c)
-        for d, b, s, c in itertools.product(*map(members, ("decoder", "bridge", "sublayer", "cell")))
-    }
+DECODERS = {
+    "parallel": ("decoder.attend=all", "decoder.attend=first", "decoder.attend=last", "decoder.attend=shared"),
+    "input_feeding": (),
+    "conditional": ("decoder.transitions=2", "decoder.transitions=1"),
+}
+MET = ("attention", "bridge", "cell", "encoder", "sublayer")  # families that a decoder meets
+SETTINGS = ("encoder.reversed=true", "encoder.feed_forward=0")  # of any decoder
+
+
+def wirings(decoder: str) -> list[tuple[str, ...]]:
+    """Overrides that give this decoder each member of each family once, and no more than that."""
+    families = [[f"{family}={name}" for name in members(family)] for family in MET]
+    families += [list(DECODERS[decoder]), ["", *SETTINGS]]
+    count = max(map(len, families))
+    return [(f"decoder={decoder}", *(one[row % len(one)] for one in families if one)) for row in range(count)]
+
+
+NO_ATTENTION = (
+    "decoder=parallel",
+    "bridge=last",
+    "cell=gru",
+    "sublayer=plain",
+    "encoder.feed_forward=0",
+    "decoder.attend=none",
 )
+WIRINGS = [NO_ATTENTION, *(wiring for decoder in members("decoder") for wiring in wirings(decoder))]
 
 
-@pytest.fixture(params=WIRINGS, ids="-".join)
+@pytest.fixture(params=WIRINGS, ids=lambda wiring: "-".join(one.split("=")[-1] for one in wiring if one))
 def model(request: pytest.FixtureRequest) -> Model:
     torch.manual_seed(0)
-    decoder, attention, bridge, sublayer, cell = request.param
+    chosen = dict(one.split("=") for one in request.param if one)
     return toy_model(
-        decoder=decoder, attention=attention, bridge=bridge, sublayer=sublayer, cell=cell, decoder_cell=cell
+        settings={key: yaml.safe_load(value) for key, value in chosen.items() if "." in key},
+        **{key: value for key, value in chosen.items() if "." not in key},
     )
 
 

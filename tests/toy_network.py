@@ -1,6 +1,7 @@
 """Small networks for the tests, composed from the YAML that users compose them from."""
 
 import functools
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -43,12 +44,29 @@ def member(family: str, name: str) -> Any:
     return build(OmegaConf.to_container(composed(**{family: name})[family], resolve=True))
 
 
-def toy_model(width: int = 8, dropout: float = 0.0, **chosen: str) -> Model:
-    """A model in evaluation mode with weights sharp enough that its state and its attention matter."""
+def toy_model(
+    width: int = 8, dropout: float = 0.0, settings: Mapping[str, object] | None = None, **chosen: str
+) -> Model:
+    """A small model of these members, with these keys (`decoder.attend`) set."""
     config = composed(**chosen)
     config.model.width = width
+    for key, value in (settings or {}).items():
+        OmegaConf.update(config, key, value)
+    return sharp_model(config, dropout)
+
+
+def paper_model(name: str, width: int = 8, vocabulary: int = VOCABULARY, dropout: float = 0.0) -> Model:
+    """A published system at its own depth and a tiny width."""
+    config = deepcopy(_composed(f"paper={name}", f"model.width={width}"))
+    return sharp_model(config, dropout, vocabulary)
+
+
+def sharp_model(config: DictConfig, dropout: float, vocabulary: int = VOCABULARY) -> Model:
+    """A model in evaluation mode with weights sharp enough that its state and its attention matter."""
     config.model.word_dropout = config.model.embedding_dropout = config.sublayer.dropout = dropout
-    sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
+    if "hidden_size" in config.attention:
+        config.attention.hidden_size = config.model.width
+    sizes = {"source_vocabulary": vocabulary, "target_vocabulary": vocabulary}
     model: Model = build(OmegaConf.to_container(config.model, resolve=True), sizes)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -1,7 +1,7 @@
 """The encoder: embedded source sentences become a memory."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -9,8 +9,12 @@ from torch import Tensor, nn
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.feed_forward import FeedForward
-from seq2seq.network.recurrent import Bidirectional, reversed_order
+from seq2seq.network.recurrent import Bidirectional, Unidirectional
+from seq2seq.network.reversal import reverse, reversed_order
+from seq2seq.network.state import State
 from seq2seq.network.sublayer import Sublayer
+
+Shape = Literal["unidirectional", "bidirectional", "alternating", "gnmt"]
 
 
 class Memory(NamedTuple):
@@ -18,15 +22,27 @@ class Memory(NamedTuple):
 
     values: Float[Tensor, "batch source memory"]
     mask: Bool[Tensor, "batch source"]
+    last: State = ()  # each layer's state after the last token it read, `[batch, size]`; () where nobody reads it
 
 
 class Encoder(nn.Module):
-    """Deep bidirectional layers, each with a feed-forward block `feed_forward` times as wide inside; 0 for none."""
+    """Deep recurrent layers, each with a feed-forward block `feed_forward` times as wide inside; 0 for none.
+
+    `shape`: which way the layers read.
+        unidirectional   every layer rightward (Cho et al. 2014; Sutskever et al. 2014)
+        bidirectional    every layer from both ends, two cells of half the width (Bahdanau et al. 2015)
+        alternating      rightward, leftward, rightward, ... (Zhou et al. 2016)
+        gnmt             the first layer from both ends, the others rightward (Wu et al. 2016)
+    `reversed`: the tokens of each source are turned round before anything else, so that a rightward layer ends at the
+    first word (Sutskever et al. 2014, section 3.3). The memory then stands in that order.
+    """
 
     def __init__(
         self,
         width: int,
         layers: int,
+        shape: Shape,
+        reversed: bool,
         feed_forward: int,
         cell: Callable[[int, int], Cell],
         sublayer: Callable[[int], Sublayer],
@@ -38,14 +54,36 @@ class Encoder(nn.Module):
             raise ConfigError(
                 f"encoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"
             )
-        self.recurrent = nn.ModuleList(Bidirectional(width, cell, sublayer) for _ in range(layers))
+        self.reversed = reversed
+        self.recurrent = nn.ModuleList(_layer(shape, number, width, cell, sublayer) for number in range(layers))
         self.feed_forward = nn.ModuleList(
             FeedForward(width, feed_forward * width, sublayer) if feed_forward else nn.Identity() for _ in range(layers)
         )
         self.closing = sublayer(width).closing()
 
-    def forward(self, x: Float[Tensor, "batch source width"], mask: Bool[Tensor, "batch source"]) -> Memory:
+    def initial_states(self, batch: int) -> tuple[State, ...]:
+        """What `Memory.last` looks like, before any token: one state a layer."""
+        return tuple(cast(Bidirectional | Unidirectional, layer).initial_state(batch) for layer in self.recurrent)
+
+    def forward(
+        self, x: Float[Tensor, "batch source width"], mask: Bool[Tensor, "batch source"], last: bool = False
+    ) -> Memory:
+        """The memory; with its `last` states only where asked, because standing still on padding costs time."""
         order = reversed_order(mask)
+        if self.reversed:
+            x = reverse(x, order)
+        states = []
         for recurrent, feed_forward in zip(self.recurrent, self.feed_forward, strict=True):
-            x = feed_forward(recurrent(x, order))
-        return Memory(self.closing(x), mask)
+            x, state = recurrent(x, order, mask if last else None)
+            x = feed_forward(x)
+            states.append(state)
+        return Memory(self.closing(x), mask, tuple(states) if last else ())
+
+
+def _layer(
+    shape: Shape, number: int, width: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer]
+) -> Bidirectional | Unidirectional:
+    """The layer of this number, from 0."""
+    if shape == "bidirectional" or (shape == "gnmt" and number == 0):
+        return Bidirectional(width, cell, sublayer)
+    return Unidirectional(width, cell, sublayer, leftward=shape == "alternating" and number % 2 == 1)

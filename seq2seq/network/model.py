@@ -1,6 +1,6 @@
 """The whole network: embeddings, encoder, decoder, output layer; `forward` to train, `start` and `step` to search."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
-from seq2seq.network.dropout import VariationalDropout, WordDropout
+from seq2seq.network.embedding import Embedding
 from seq2seq.network.encoder import Encoder
 from seq2seq.network.state import State
 
@@ -20,8 +20,7 @@ class Model(nn.Module):
     """An attentive encoder-decoder.
 
     `tying`: `none`; `target` shares the target embedding with the output layer; `all` shares the source embedding too
-    (Press & Wolf 2017; needs one vocabulary). Embeddings start with deviation 1/sqrt(embedding) and are multiplied by
-    sqrt(embedding) on the way in, so that tied weights suit both of their uses.
+    (Press & Wolf 2017; needs one vocabulary).
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class Model(nn.Module):
         word_dropout: float,
         embedding_dropout: float,
         encoder: Callable[[int], Encoder],
-        decoder: Callable[[int], Decoder],
+        decoder: Callable[[int, Sequence[State]], Decoder],
     ) -> None:
         super().__init__()
         if min(embedding, width) < 1:
@@ -44,12 +43,12 @@ class Model(nn.Module):
                 "model.tying: `all` needs a joint tokenizer, found one per side: "
                 "use model.tying=target or tokenizer.joint=true"
             )
-        self.source = _Embedding(source_vocabulary, embedding, width, word_dropout, embedding_dropout)
-        self.target = _Embedding(target_vocabulary, embedding, width, word_dropout, embedding_dropout)
+        self.source = Embedding(source_vocabulary, embedding, width, word_dropout, embedding_dropout)
+        self.target = Embedding(target_vocabulary, embedding, width, word_dropout, embedding_dropout)
         if tying == "all":
             self.target.weight = self.source.weight
         self.encoder = encoder(width)
-        self.decoder = decoder(width)
+        self.decoder = decoder(width, self.encoder.initial_states(1))
         self.narrow = nn.Linear(width, embedding) if width != embedding else nn.Identity()
         self.output_weight = (
             self.target.weight
@@ -60,7 +59,7 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens embedding"]:
         """Features of real target tokens only: row i predicts `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
-        memory = self.encoder(self.source(batch.source), batch.source_mask)
+        memory = self.encoder(self.source(batch.source), batch.source_mask, self.decoder.reads_last)
         features = self.decoder(self.target(batch.target[:, :-1]), memory)
         real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)
         narrowed: Tensor = self.narrow(features.flatten(0, 1).index_select(0, real))
@@ -72,7 +71,7 @@ class Model(nn.Module):
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
         """`(memory, state)` of search: memory tensors are `[batch, ...]`, state tensors `[batch, 1, ...]`."""
-        return self.decoder.start(self.encoder(self.source(source), mask))
+        return self.decoder.start(self.encoder(self.source(source), mask, self.decoder.reads_last))
 
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
@@ -80,18 +79,3 @@ class Model(nn.Module):
         """Logits (fp32) of the next token of every hypothesis."""
         features, state = self.decoder.step(self.target(tokens), state, memory)
         return self.logits(self.narrow(features)).float(), state
-
-
-class _Embedding(nn.Module):
-    def __init__(self, vocabulary: int, size: int, width: int, word_dropout: float, dropout: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(vocabulary, size) * size**-0.5)
-        self.scale = size**0.5
-        self.word_dropout = WordDropout(word_dropout)
-        self.dropout = VariationalDropout(dropout)
-        self.widen = nn.Linear(size, width) if size != width else nn.Identity()
-
-    def forward(self, ids: Tensor) -> Tensor:
-        embedded = F.embedding(ids, self.weight) * self.scale
-        widened: Tensor = self.widen(self.dropout(self.word_dropout(embedded)))
-        return widened

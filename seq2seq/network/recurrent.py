@@ -1,7 +1,6 @@
-"""Recurrent layers: one cell forwards, or two cells from both ends, inside a sublayer."""
+"""Recurrent layers: one cell from either end, or two cells from both ends, inside a sublayer."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,33 +8,86 @@ from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
+from seq2seq.network.reversal import reverse
 from seq2seq.network.state import State
 from seq2seq.network.sublayer import Sublayer
 
 
 class Recurrent(nn.Module):
-    """One cell from left to right: what a decoder may use."""
+    """One cell from left to right: what a decoder may use.
 
-    def __init__(self, size: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer]) -> None:
+    With a `context_size`, the cell reads a context beside the layer's input at every position (Wu et al. 2016).
+    """
+
+    def __init__(
+        self,
+        size: int,
+        cell: Callable[[int, int], Cell],
+        sublayer: Callable[[int], Sublayer],
+        context_size: int = 0,
+    ) -> None:
         super().__init__()
         self.sublayer = sublayer(size)
-        self.cell = cell(size, size)
+        self.cell = cell(size + context_size, size)
 
-    def forward(self, x: Float[Tensor, "batch time size"], state: State) -> Float[Tensor, "batch time size"]:
-        """All positions of right-padded sequences: padding comes last, so it reaches no real position."""
-        outputs, _ = self.cell(self.sublayer.enter(x), None, state)
-        return self.sublayer.leave(x, outputs)
+    def forward(
+        self,
+        x: Float[Tensor, "batch time size"],
+        state: State,
+        mask: Bool[Tensor, "batch time"] | None = None,
+        context: Float[Tensor, "batch time context"] | None = None,
+    ) -> tuple[Float[Tensor, "batch time size"], State]:
+        """All positions, and the state after them.
+
+        In a right-padded batch no padding reaches a real position. Without a mask it does reach the state; with one,
+        the state stands still on padding.
+        """
+        outputs, state = self.cell(self._enter(x, context), mask, state)
+        return self.sublayer.leave(x, outputs), state
 
     def step(
-        self, x: Float[Tensor, "batch beam size"], state: State, drawn: State
+        self,
+        x: Float[Tensor, "batch beam size"],
+        state: State,
+        drawn: State,
+        context: Float[Tensor, "batch beam context"] | None = None,
     ) -> tuple[Float[Tensor, "batch beam size"], State]:
         """One position of every hypothesis; `drawn` is `cell.draw`, once a pass."""
-        output, state = self.cell.step(self.sublayer.enter(x), state, drawn)
+        output, state = self.cell.step(self._enter(x, context), state, drawn)
         return self.sublayer.leave(x, output), state
+
+    def _enter(self, x: Tensor, context: Tensor | None) -> Tensor:
+        entered = self.sublayer.enter(x)
+        return entered if context is None else torch.cat([entered, context], dim=-1)
+
+
+class Unidirectional(nn.Module):
+    """One cell over the whole source, from its first token to its last or, `leftward`, from its last to its first."""
+
+    def __init__(
+        self, size: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer], leftward: bool
+    ) -> None:
+        super().__init__()
+        self.leftward = leftward
+        self.layer = Recurrent(size, cell, sublayer)
+
+    def initial_state(self, batch: int) -> State:
+        """Before the first token, `[batch, size]`."""
+        return self.layer.cell.initial_state((batch,))
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time size"],
+        order: Int[Tensor, "batch time"],
+        mask: Bool[Tensor, "batch time"] | None,
+    ) -> tuple[Float[Tensor, "batch time size"], State]:
+        """All positions and the state after the last one read; `order` is `reversed_order` of the batch's mask."""
+        x, state = self.layer(reverse(x, order) if self.leftward else x, self.initial_state(len(x)), mask)
+        return (reverse(x, order) if self.leftward else x), state
 
 
 class Bidirectional(nn.Module):
-    """Two cells of half the size, one from each end; their outputs lie side by side (Schuster & Paliwal 1997)."""
+    """Two cells of half the size, one from each end; outputs and states lie side by side (Schuster & Paliwal 1997)."""
 
     def __init__(self, size: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer]) -> None:
         super().__init__()
@@ -45,45 +97,28 @@ class Bidirectional(nn.Module):
         self.rightward = cell(size, size // 2)
         self.leftward = cell(size, size // 2)
 
+    def initial_state(self, batch: int) -> State:
+        """Before the first token, `[batch, size]`: the rightward half, then the leftward one."""
+        return _beside(self.rightward.initial_state((batch,)), self.leftward.initial_state((batch,)))
+
     def forward(
-        self, x: Float[Tensor, "batch time size"], order: Int[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch time size"]:
-        """All positions; `order` is `reversed_order` of the mask."""
+        self,
+        x: Float[Tensor, "batch time size"],
+        order: Int[Tensor, "batch time"],
+        mask: Bool[Tensor, "batch time"] | None,
+    ) -> tuple[Float[Tensor, "batch time size"], State]:
+        """All positions and the states after the last ones read; `order` is `reversed_order` of the batch's mask."""
         entered = self.sublayer.enter(x)
         start = self.rightward.initial_state((len(x),)), self.leftward.initial_state((len(x),))
-        rightward, _ = self.rightward(entered, None, start[0])
-        leftward, _ = self.leftward(reverse(entered, order), None, start[1])
-        return self.sublayer.leave(x, torch.cat([rightward, reverse(leftward, order)], dim=-1))
+        rightward, right_end = self.rightward(entered, mask, start[0])
+        leftward, left_end = self.leftward(reverse(entered, order), mask, start[1])
+        outputs = torch.cat([rightward, reverse(leftward, order)], dim=-1)
+        return self.sublayer.leave(x, outputs), _beside(right_end, left_end)
 
 
-def reversed_order(mask: Bool[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
-    """Positions that turn every sequence round within its own length and leave padding where it is.
-
-    mask   1 1 1 0    1 1 1 1    1 0 0 0
-    order  2 1 0 3    3 2 1 0    0 1 2 3
-    """
-    positions = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    return torch.where(mask, mask.sum(1, keepdim=True) - 1 - positions, positions)
-
-
-def reverse(x: Float[Tensor, "batch time size"], order: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time size"]:
-    """Every sequence turned round. The order is its own inverse, so the gradient is the same gather."""
-    reversed_x: Tensor = _Reverse.apply(x, order)  # type: ignore[no-untyped-call]
-    return reversed_x
-
-
-class _Reverse(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, order: Tensor) -> Tensor:
-        ctx.save_for_backward(order)
-        return _gather(x, order)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (order,) = ctx.saved_tensors
-        return _gather(gradients[0], order), None
-
-
-def _gather(x: Tensor, order: Tensor) -> Tensor:
-    rows = order + torch.arange(len(x), device=x.device).unsqueeze(1) * x.shape[1]
-    return x.flatten(0, 1).index_select(0, rows.flatten()).view_as(x)
+def _beside(left: State, right: State) -> State:
+    """Two states of one kind as one of both sizes."""
+    if isinstance(left, Tensor):
+        assert isinstance(right, Tensor)
+        return torch.cat([left, right], dim=-1)
+    return tuple(_beside(*pair) for pair in zip(left, right, strict=True))

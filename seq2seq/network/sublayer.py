@@ -1,4 +1,4 @@
-"""What surrounds a block of a deep network: normalisation before it, dropout and a residual sum after it."""
+"""What surrounds a block of a deep network: normalisation before it, dropout and a residual sum after it, or not."""
 
 from abc import ABC, abstractmethod
 
@@ -60,3 +60,16 @@ class Plain(Sublayer):
 
     def leave(self, x: Tensor, y: Tensor) -> Tensor:
         return self.dropout(y)
+
+
+class Residual(Sublayer):
+    """x + dropout(block(x)), no normalisation: the plain residual sum (He et al. 2016; Wu et al. 2016, equation 6)."""
+
+    def closing(self) -> nn.Module:
+        return nn.Identity()
+
+    def enter(self, x: Tensor) -> Tensor:
+        return x
+
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.add(x, y)

@@ -5,12 +5,23 @@ from abc import ABC, abstractmethod
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seq2seq.network.bridge import Bridge
 from seq2seq.network.encoder import Memory
 from seq2seq.network.state import State
 
 
 class Decoder(nn.Module, ABC):
-    """`forward` equals `start` and repeated `step`, to rounding. Embeddings in, features out, both of `width`."""
+    """`forward` equals `start` and repeated `step`, to rounding. Embeddings in, features out, both of `width`.
+
+    It is made from the width and what `Memory.last` looks like (`Encoder.initial_states(1)`), for its bridge.
+    """
+
+    bridge: Bridge
+
+    @property
+    def reads_last(self) -> bool:
+        """Whether the memory must hold the encoder's last states."""
+        return self.bridge.reads_last
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:

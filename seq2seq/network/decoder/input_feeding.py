@@ -32,10 +32,11 @@ class InputFeeding(Decoder):
     def __init__(
         self,
         width: int,
+        last: Sequence[State],
         layers: int,
         cell: Callable[[int, int], Cell],
         attention: Callable[[int, int], Attention],
-        bridge: Callable[[int, Sequence[Cell]], Bridge],
+        bridge: Callable[[int, Sequence[State], Sequence[Cell]], Bridge],
         sublayer: Callable[[int], Sublayer],
     ) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class InputFeeding(Decoder):
             nn.init.xavier_uniform_(layer.weight)
         for layer in (self.input, self.combine):
             nn.init.zeros_(layer.bias)
-        self.bridge = bridge(width, [layer.cell for layer in stack])
+        self.bridge = bridge(width, last, [layer.cell for layer in stack])
         self.dropout = sublayer(width).dropout
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:

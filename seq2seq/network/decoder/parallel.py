@@ -12,6 +12,7 @@ from seq2seq.network.bridge import Bridge
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.decoder.attend import Attend
 from seq2seq.network.decoder.base import Decoder
+from seq2seq.network.decoder.shared import Shared
 from seq2seq.network.encoder import Memory
 from seq2seq.network.feed_forward import FeedForward
 from seq2seq.network.recurrent import Recurrent
@@ -22,57 +23,77 @@ from seq2seq.network.sublayer import Sublayer
 class Parallel(Decoder):
     """Layers of [recurrence][attention][feed-forward]; each runs over the whole target before the next begins.
 
-    No context goes back into the first recurrence (as in GNMT, Wu et al. 2016), so nothing waits for the step before.
-    `attend` names the layers with attention; `feed_forward` is how many times as wide that block is inside, 0 for none.
+    No context goes back into the first recurrence, so nothing waits for the step before. `attend`: who attends.
+        first, last, all   these layers, each with an attention of its own, whose context is added to the stream
+        shared             the first layer, and the others read its context beside their input (GNMT, Wu et al. 2016)
+        none               nobody: all that is known of the source comes through the bridge (Sutskever et al. 2014)
+    `feed_forward` is how many times as wide that block is inside, 0 for none.
     """
 
     def __init__(
         self,
         width: int,
+        last: Sequence[State],
         layers: int,
         feed_forward: int,
-        attend: Literal["first", "last", "all"],
+        attend: Literal["first", "last", "all", "shared", "none"],
         cell: Callable[[int, int], Cell],
         attention: Callable[[int, int], Attention],
-        bridge: Callable[[int, Sequence[Cell]], Bridge],
+        bridge: Callable[[int, Sequence[State], Sequence[Cell]], Bridge],
         sublayer: Callable[[int], Sublayer],
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise ConfigError(f"decoder.layers: expected a positive int, got {layers}")
+        if layers < (2 if attend == "shared" else 1):
+            wanted = "at least 2 where decoder.attend=shared" if attend == "shared" else "a positive int"
+            raise ConfigError(f"decoder.layers: expected {wanted}, got {layers}")
         if feed_forward < 0:
             raise ConfigError(
                 f"decoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"
             )
-        attending = {"first": [0], "last": [layers - 1], "all": list(range(layers))}[attend]
+        attending = {"first": [0], "last": [layers - 1], "all": list(range(layers))}.get(attend, [])
+        self.shared = Shared(width, attention, sublayer) if attend == "shared" else None
+        beside = self.shared.attention.context_size if self.shared else 0
         stack = [
-            _Layer(width, feed_forward, cell, attention if layer in attending else None, sublayer)
-            for layer in range(layers)
+            _Layer(
+                Recurrent(width, cell, sublayer, beside if number else 0),
+                Attend(width, attention, sublayer) if number in attending else None,
+                FeedForward(width, feed_forward * width, sublayer) if feed_forward else None,
+            )
+            for number in range(layers)
         ]
         self.layers = nn.ModuleList(stack)
-        self.bridge = bridge(width, [layer.recurrent.cell for layer in stack])
+        self.bridge = bridge(width, last, [layer.recurrent.cell for layer in stack])
         self.closing = sublayer(width).closing()
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
-        states = self.bridge(memory)
-        for layer, state in zip(self._stack, states, strict=True):
-            x = layer(x, state, memory)
+        context = None
+        for number, (layer, state) in enumerate(zip(self._stack, self.bridge(memory), strict=True)):
+            x = layer(x, state, memory, context)
+            if self.shared and number == 0:
+                context = self.shared(x, self.shared.attention.keys(memory.values), memory.mask)
         return self.closing(x)
 
     def start(self, memory: Memory) -> tuple[State, State]:
         states = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
-        pasts = tuple(layer.past(memory.mask) for layer in self._stack)
-        return (memory.mask, tuple(layer.keys(memory) for layer in self._stack)), tuple(zip(states, pasts, strict=True))
+        attentions = [part.attention if part else None for part in (self.shared, *(one.attend for one in self._stack))]
+        keys = tuple(one.keys(memory.values) if one else () for one in attentions)
+        pasts = tuple(one.start(memory.mask) if one else () for one in attentions)
+        return (memory.mask, keys), (states, pasts)
 
     def step(
         self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
-        mask, keys = prepared
-        states = []
-        for layer, layer_state, layer_keys in zip(self._stack, state, keys, strict=True):
-            x, following = layer.step(x, layer_state, layer_keys, mask)
-            states.append(following)
-        return self.closing(x), tuple(states)
+        mask, (shared_keys, *keys) = prepared
+        states, (shared_past, *pasts) = state
+        following, following_pasts = [], []
+        context = None
+        for number, layer in enumerate(self._stack):
+            x, layer_state, past = layer.step(x, states[number], keys[number], mask, pasts[number], context)
+            following.append(layer_state)
+            following_pasts.append(past)
+            if self.shared and number == 0:
+                context, shared_past = self.shared.step(x, shared_keys, mask, shared_past)
+        return self.closing(x), (tuple(following), (shared_past, *following_pasts))
 
     @property
     def _stack(self) -> "list[_Layer]":
@@ -80,34 +101,23 @@ class Parallel(Decoder):
 
 
 class _Layer(nn.Module):
-    def __init__(
-        self,
-        width: int,
-        feed_forward: int,
-        cell: Callable[[int, int], Cell],
-        attention: Callable[[int, int], Attention] | None,
-        sublayer: Callable[[int], Sublayer],
-    ) -> None:
+    def __init__(self, recurrent: Recurrent, attend: Attend | None, feed_forward: FeedForward | None) -> None:
         super().__init__()
-        self.recurrent = Recurrent(width, cell, sublayer)
-        self.attend = Attend(width, attention, sublayer) if attention else None
-        self.feed_forward = FeedForward(width, feed_forward * width, sublayer) if feed_forward else None
+        self.recurrent = recurrent
+        self.attend = attend
+        self.feed_forward = feed_forward
 
-    def keys(self, memory: Memory) -> State:
-        return self.attend.attention.keys(memory.values) if self.attend else ()
-
-    def past(self, mask: Tensor) -> State:
-        return self.attend.attention.start(mask) if self.attend else ()
-
-    def forward(self, x: Tensor, state: State, memory: Memory) -> Tensor:
-        x = self.recurrent(x, state)
+    def forward(self, x: Tensor, state: State, memory: Memory, context: Tensor | None) -> Tensor:
+        x, _ = self.recurrent(x, state, None, context)
         if self.attend:
-            x = self.attend(x, self.keys(memory), memory.mask)
+            x = self.attend(x, self.attend.attention.keys(memory.values), memory.mask)
         return self.feed_forward(x) if self.feed_forward else x
 
-    def step(self, x: Tensor, state: State, keys: State, mask: Tensor) -> tuple[Tensor, State]:
-        recurrent, past = state
-        x, recurrent = self.recurrent.step(x, recurrent, self.recurrent.cell.draw(x.shape[:2]))
+    def step(
+        self, x: Tensor, state: State, keys: State, mask: Tensor, past: State, context: Tensor | None
+    ) -> tuple[Tensor, State, State]:
+        drawn = self.recurrent.cell.draw(x.shape[:2])
+        x, state = self.recurrent.step(x, state, drawn, context)
         if self.attend:
             x, past = self.attend.step(x, keys, mask, past)
-        return (self.feed_forward(x) if self.feed_forward else x), (recurrent, past)
+        return (self.feed_forward(x) if self.feed_forward else x), state, past

@@ -25,6 +25,12 @@ COMMANDS = {
     "train": "train a translator; the same command again resumes",
     "translate": "translate a file or standard input, line by line",
     "evaluate": "score a translator, or files: BLEU, chrF, TER with signatures",
+    "train_language_model": "train a language model; the same command again resumes",
+    "train_classifier": "train a classifier of lines; the same command again resumes",
+    "train_tagger": "train a tagger of tokens; the same command again resumes",
+    "train_generator": "train a generator of lines from labels or numbers; the same command again resumes",
+    "label": "label a file or standard input with a classifier or a tagger, line by line",
+    "generate": "generate a line of text for every label, or line of numbers",
 }
 HELP = """usage: seq2seq COMMAND [key=value ...] [-m] [--cfg job] [--config-dir FOLDER]
 
@@ -39,7 +45,15 @@ example: seq2seq train corpus=files corpus.path=my_text corpus.directions=[en-de
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 VALUED = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
 OWN = ("--config-dir", "-cd")
-NEEDS_CORPUS = ("doctor", "prepare", "train")  # their defaults lists hold `corpus: ???`
+NEEDS_CORPUS = (  # their defaults lists hold `corpus: ???`
+    "doctor",
+    "prepare",
+    "train",
+    "train_language_model",
+    "train_classifier",
+    "train_tagger",
+    "train_generator",
+)
 
 
 def entry() -> None:

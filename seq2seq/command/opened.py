@@ -27,3 +27,8 @@ def use_threads(count: int | None) -> None:
         if count < 1:
             raise ConfigError(f"threads: expected a positive int or null, got {count}")
         torch.set_num_threads(count)
+
+
+def path(name: str | None) -> Path | None:
+    """A file that may be named with ~, or none."""
+    return None if name is None else Path(name).expanduser()

@@ -1,0 +1,45 @@
+"""`seq2seq label`: a file or standard input, line by line, through a trained classifier or tagger."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+from seq2seq.command.opened import path, use_threads
+from seq2seq.errors import ConfigError
+from seq2seq.labelling.file import label_file
+from seq2seq.labelling.measure import Agreement
+from seq2seq.labelling.model_folder import open_labeller
+from seq2seq.translation.lines import writing
+
+
+def run(
+    model: str,
+    input: str | None,
+    output: str | None,
+    form: Literal["text", "json"],
+    reference: str | None,
+    results: str | None,
+    batch_tokens: int,
+    precision: str,
+    threads: int | None,
+) -> int:
+    """Writes one line of labels a line; a summary, and agreement with a reference, go to standard error."""
+    if results is not None and reference is None:
+        raise ConfigError("results: says how well labels agree with a reference; set reference= too")
+    use_threads(threads)
+    labeller = open_labeller(Path(model).expanduser(), batch_tokens, precision)
+    agreement = label_file(labeller, path(input), path(output), form, path(reference))
+    if agreement is not None:
+        print(_told(agreement, labeller.tags), file=sys.stderr)
+        if results is not None:
+            with writing(path(results)) as write:
+                write([json.dumps(agreement._asdict(), indent=2, ensure_ascii=False)])
+    return 0
+
+
+def _told(agreement: Agreement, tags: bool) -> str:
+    """`accuracy 97.3 %, macro F1 96.9 % over 1,000 labels`, of a tagger with whole lines too."""
+    lines = f", whole lines {agreement.lines:.2f} %" if tags else ""
+    scores = f"accuracy {agreement.accuracy:.2f} %, macro F1 {agreement.macro_f1:.2f} %{lines}"
+    return f"{scores} over {agreement.labels:,} labels"

@@ -1,0 +1,55 @@
+"""`seq2seq train_generator`: labels, or vectors of numbers, each with a line of text, become a generator."""
+
+from collections.abc import Mapping
+from itertools import chain, islice
+from typing import Literal
+
+from seq2seq.command.prepare import Node
+from seq2seq.command.training import parts, train
+from seq2seq.config import build, call
+from seq2seq.data.corpus.base import Pair
+from seq2seq.data.labelled_tokenizer import LabelTokenizer, NumberTokenizer
+from seq2seq.data.store import Store
+from seq2seq.device import default_device
+from seq2seq.errors import ConfigError
+from seq2seq.labelling.generation import Generation, share_exact
+from seq2seq.training.validation import ValidationLoss
+
+
+def run(
+    run: str,
+    seed: int,
+    condition: Literal["label", "numbers"],
+    corpus: Node,
+    cleaning: Node,
+    tokenizer: Node,
+    prepare: Node,
+    cache: str,
+    loader: Node,
+    model: Node,
+    optimizer: Node,
+    schedule: Node,
+    trainer: Node,
+    search: Node,
+    validation: Node,
+    configuration: Node,
+) -> int:
+    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
+    form = LabelTokenizer if condition == "label" else NumberTokenizer
+    made = parts(form, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
+    loss = ValidationLoss(made.network, made.held_out, made.dtype)
+    searching = build(search, where="search")
+    generation = Generation(made.network, made.tokenizer, searching, 64, made.dtype, default_device())
+    pairs = call(held_out_pairs, {**validation, "stores": list(made.prepared.valid.values())}, "validation")
+
+    def validate() -> Mapping[str, float]:
+        return {"loss": loss(), "exact": share_exact(generation, pairs)}
+
+    return train(run, "generator", made, model, optimizer, schedule, validate, configuration)
+
+
+def held_out_pairs(stores: list[Store], lines: int) -> list[Pair]:
+    """The first pairs, at most `lines`."""
+    if lines < 1:
+        raise ConfigError(f"validation.lines: expected a positive int, got {lines}")
+    return list(islice(chain.from_iterable(store.pairs() for store in stores), lines))

@@ -11,7 +11,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,11 @@ from seq2seq.data.arrays import Reals
 from seq2seq.data.labels import MOST, Labels
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError, DataError
+
+
+Form = TypeVar("Form", bound="LabelledTokenizer")
+Named = TypeVar("Named", bound="NamedTokenizer")
+Counted = TypeVar("Counted", bound="NumberTokenizer")
 
 
 class LabelledTokenizer(Tokenizer):
@@ -46,7 +51,7 @@ class LabelledTokenizer(Tokenizer):
 
     @classmethod
     @abstractmethod
-    def gathered(cls, text: Tokenizer, language: str, lines: Iterable[str]) -> Self:
+    def gathered(cls: type[Form], text: Tokenizer, language: str, lines: Iterable[str]) -> Form:
         """The tokenizer for these lines of the other side, the training text's. DataError where they make no sense."""
 
     @property
@@ -76,7 +81,7 @@ class NamedTokenizer(LabelledTokenizer):
         self.labels = labels
 
     @classmethod
-    def gathered(cls, text: Tokenizer, language: str, lines: Iterable[str]) -> Self:
+    def gathered(cls: type[Named], text: Tokenizer, language: str, lines: Iterable[str]) -> Named:
         """See LabelledTokenizer."""
         names: set[str] = set()
         for line in lines:
@@ -205,7 +210,7 @@ class NumberTokenizer(LabelledTokenizer):
         self.count = count
 
     @classmethod
-    def gathered(cls, text: Tokenizer, language: str, lines: Iterable[str]) -> Self:
+    def gathered(cls: type[Counted], text: Tokenizer, language: str, lines: Iterable[str]) -> Counted:
         """See LabelledTokenizer; the first line says how many numbers a line has."""
         first = next((line for line in lines if line.strip()), "")
         if not first:

@@ -68,6 +68,10 @@ class Tokenizer:
         kept = [[int(piece) for piece in line if int(piece) not in skipped] for line in ids]
         return [processor.decode(line).replace("\n", " ") if line else "" for line in kept]
 
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """How the model spells target-side ids: `["▁a", "</s>"]`; a byte is `<0x41>`."""
+        return [self._processors["target"].id_to_piece(int(one)) for one in ids]
+
     def best(self, line: str, side: Side, count: int) -> list[list[int]]:
         """The `count` most probable segmentations of a line, best first (unigram models only)."""
         found: list[list[int]] = self._processors[side].nbest_encode(line, nbest_size=count, out_type=int)

@@ -1,0 +1,36 @@
+"""`seq2seq sample`: lines that a language model writes, from nothing or from given beginnings."""
+
+from pathlib import Path
+from typing import Literal
+
+from seq2seq.command.prepare import Node
+from seq2seq.config import build, call
+from seq2seq.errors import ConfigError
+from seq2seq.modelling.file import sample_file
+from seq2seq.modelling.opened import chosen, opened
+from seq2seq.modelling.sampler import Sampler
+
+
+def run(
+    model: str,
+    language: str | None,
+    count: int,
+    beginnings: str | None,
+    output: str | None,
+    form: Literal["text", "json"],
+    batch: int,
+    precision: str,
+    threads: int | None,
+    search: Node,
+) -> int:
+    """Writes `count` lines a beginning."""
+    if count < 1:
+        raise ConfigError(f"count: expected a positive int, got {count}")
+    parts = {"search": build(search, where="search"), "batch": batch}
+    sampler: Sampler = call(Sampler, {**opened(model, precision, threads), **parts})
+    sample_file(sampler, chosen(language, sampler.languages), count, _path(beginnings), _path(output), form)
+    return 0
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name).expanduser()

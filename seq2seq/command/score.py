@@ -1,0 +1,29 @@
+"""`seq2seq score`: how probable each line of a text is to a language model."""
+
+from pathlib import Path
+from typing import Literal
+
+from seq2seq.config import call
+from seq2seq.modelling.file import score_file
+from seq2seq.modelling.opened import chosen, opened
+from seq2seq.modelling.scorer import Scorer
+
+
+def run(
+    model: str,
+    language: str | None,
+    input: str | None,
+    output: str | None,
+    form: Literal["text", "json"],
+    batch_tokens: int,
+    precision: str,
+    threads: int | None,
+) -> int:
+    """Writes the score of each line; perplexity and bits per character of all go to standard error."""
+    scorer: Scorer = call(Scorer, {**opened(model, precision, threads), "batch_tokens": batch_tokens})
+    score_file(scorer, chosen(language, scorer.languages), _path(input), _path(output), form)
+    return 0
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name).expanduser()

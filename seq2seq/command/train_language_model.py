@@ -1,0 +1,112 @@
+"""`seq2seq train_language_model`: text of one language or several becomes a model of what comes next."""
+
+import functools
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from seq2seq.command.prepare import Node, prepared_corpus
+from seq2seq.config import build
+from seq2seq.data.batch import Batch
+from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.loader import Loader
+from seq2seq.data.prepare import Prepared
+from seq2seq.data.stream import Stream
+from seq2seq.device import default_device, precision, tune_memory
+from seq2seq.errors import ConfigError
+from seq2seq.modelling.measure import bits_per_character, characters, perplexity
+from seq2seq.modelling.model_folder import save
+from seq2seq.network.language_model import LanguageModel
+from seq2seq.training.carried import Carried
+from seq2seq.training.settings import Settings
+from seq2seq.training.trainer import Trainer
+from seq2seq.training.validation import ValidationLoss
+
+Reading = functools.partial[Stream] | functools.partial[Loader]
+
+
+def run(
+    run: str,
+    seed: int,
+    corpus: Node,
+    cleaning: Node,
+    tokenizer: Node,
+    prepare: Node,
+    cache: str,
+    reading: Node,
+    model: Node,
+    optimizer: Node,
+    schedule: Node,
+    trainer: Node,
+    configuration: Node,
+) -> int:
+    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records.
+
+    Running text is read by one process, which uses trainer.threads threads; lines are shared out as translation's are.
+    """
+    tune_memory()
+    text: Corpus = build(corpus, where="corpus")
+    settings: Settings = build(trainer, where="trainer")
+    if not text.valid:
+        raise ConfigError("corpus.valid: training needs held-out text to choose the best model: name a split")
+    if [(language, language) for language in text.languages] != sorted(text.directions):
+        raise ConfigError("languages: expected languages by themselves, such as [en], not directions of translation")
+    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
+    torch.manual_seed(seed)
+    network = _network(model, prepared)
+    reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
+    batches = reader(store=prepared.train)
+    carries = Carried if isinstance(batches, Stream) else _itself
+    held_out = functools.partial(_held_out, reader, prepared)
+    loss = ValidationLoss(carries(network), held_out, precision(settings.precision))
+    count = characters(pair.target for store in prepared.valid.values() for pair in store.pairs())
+
+    def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+        network.load_state_dict(weights)
+        save(folder, network, model, prepared.tokenizer, text.languages, {"valid": dict(scores)})
+
+    outcome = Trainer(
+        settings,
+        carries(network),
+        batches,
+        build(optimizer, where="optimizer"),
+        build(schedule, where="schedule"),
+        lambda: _scores(loss, prepared, count),
+        export,
+        Path(run),
+        {key: value for key, value in configuration.items() if key != "cache"},
+    ).train()
+    return outcome.exit_code
+
+
+def _itself(network: LanguageModel) -> LanguageModel:
+    return network
+
+
+def _network(model: Node, prepared: Prepared) -> LanguageModel:
+    """A new network of the tokenizer's size."""
+    network: LanguageModel = build(model, {"vocabulary": prepared.tokenizer.sizes[1]}, "model")
+    count = sum(parameter.numel() for parameter in network.parameters())
+    tokens = prepared.train.sizes.target_tokens + len(prepared.train)
+    print(f"model: {count:,} parameters; train: {len(prepared.train):,} lines, {tokens:,} tokens", file=sys.stderr)
+    return network.to(default_device())
+
+
+def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
+    """The batches of all validation text, none of whose lines is too long for a batch."""
+    for store in prepared.valid.values():
+        limits: dict[str, object] = {"ahead": 0}
+        if "tokens" in reader.keywords:
+            limits |= {"tokens": max(store.sizes.longest_target + 1, reader.keywords["tokens"]), "sampled": []}
+        yield from reader(store=store, **limits).batches(epoch=0)
+
+
+def _scores(loss: ValidationLoss, prepared: Prepared, count: int) -> Mapping[str, float]:
+    """Nats per token, perplexity and bits per character of the validation text; `count` are its characters."""
+    nats = loss()
+    tokens = sum(store.sizes.target_tokens + len(store) for store in prepared.valid.values())
+    bits = bits_per_character(nats * tokens, count)
+    return {"loss": nats, "perplexity": perplexity(nats, 1), "bits_per_character": bits}

@@ -26,6 +26,8 @@ COMMANDS = {
     "translate": "translate a file or standard input, line by line",
     "evaluate": "score a translator, or files: BLEU, chrF, TER with signatures",
     "train_language_model": "train a language model; the same command again resumes",
+    "score": "how probable each line is to a language model",
+    "sample": "lines that a language model writes",
     "train_classifier": "train a classifier of lines; the same command again resumes",
     "train_tagger": "train a tagger of tokens; the same command again resumes",
     "train_generator": "train a generator of lines from labels or numbers; the same command again resumes",

@@ -3,8 +3,9 @@
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,8 @@ from seq2seq.training.trainer import Trainer
 Form = TypeVar("Form", bound=LabelledTokenizer)
 
 
-class Parts(NamedTuple, Generic[Form]):
+@dataclass(frozen=True)
+class Parts(Generic[Form]):
     """What a run is assembled from."""
 
     settings: Settings

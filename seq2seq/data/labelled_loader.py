@@ -24,11 +24,11 @@ class TagLoader(Loader):
 
     def __init__(self, store: Store, tokenizer: TagTokenizer, tokens: int, seed: int, window: int, ahead: int) -> None:
         super().__init__(store, tokenizer, tokens, seed, window, nbest=1, alpha=0.0, sampled=[], ahead=ahead)
-        self.pieces = tokenizer.pieces
+        self.raised = tokenizer.raised
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
         """See Loader."""
-        return tagged(source, target, self.pieces, rows)
+        return tagged(source, target, self.raised, rows)
 
 
 class ConditionLoader(Loader):
@@ -45,15 +45,15 @@ def classified(source: list[Pieces], target: list[Pieces], rows: Integers) -> Ba
     return Batch(*padded(source, None, symbols.EOS), *padded(target, first, None), torch.from_numpy(rows))
 
 
-def tagged(source: list[Pieces], target: list[Pieces], pieces: int, rows: Integers) -> Batch:
-    """Rows of a tagger: the first piece of a token is raised by `pieces`, and the target's mask is false at the others.
+def tagged(source: list[Pieces], target: list[Pieces], raised: int, rows: Integers) -> Batch:
+    """Rows of a tagger: the first piece of a token is raised by `raised`, and the target's mask is false at the others.
 
     source  _the  _cat  s  _sat  EOS        target  BOS  DET  NOUN  PAD  VERB        mask  1  1  1  0  1
     """
     flagged, source_mask = padded(source, None, symbols.EOS)
-    starts = flagged[:, :-1] >= pieces
+    starts = flagged[:, :-1] >= raised
     target_mask = torch.cat([torch.ones(len(rows), 1, dtype=torch.bool), starts], dim=1)
     ids = torch.full(target_mask.shape, symbols.PAD)
     ids[:, 0] = symbols.BOS
     ids[:, 1:][starts] = torch.from_numpy(np.concatenate(target).astype(np.int64))
-    return Batch(flagged % pieces, source_mask, ids, target_mask, torch.from_numpy(rows))
+    return Batch(flagged % raised, source_mask, ids, target_mask, torch.from_numpy(rows))

@@ -21,7 +21,6 @@ from seq2seq.data.labels import MOST, Labels
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError, DataError
 
-
 Form = TypeVar("Form", bound="LabelledTokenizer")
 Named = TypeVar("Named", bound="NamedTokenizer")
 Counted = TypeVar("Counted", bound="NumberTokenizer")
@@ -145,12 +144,12 @@ class TagTokenizer(ClassTokenizer):
     """Lines of tokens, each token with one label; tokens and labels stand between spaces (U+0020).
 
     Every token is tokenised by itself, so that no piece crosses from one into the next; the id of its first piece is
-    raised by `pieces`, the size of the vocabulary. A token without a piece (white space to the tokenizer) is one UNK.
+    raised by `raised`, the size of the vocabulary. A token without a piece (white space to the tokenizer) is one UNK.
     """
 
     def __init__(self, text: Tokenizer, language: str, labels: Labels) -> None:
         super().__init__(text, language, labels)
-        self.pieces = text.sizes[0]
+        self.raised = text.sizes[0]
 
     @staticmethod
     def named(line: str) -> list[str]:
@@ -165,7 +164,7 @@ class TagTokenizer(ClassTokenizer):
     @property
     def sizes(self) -> tuple[int, int]:
         """Ids of pieces, first ones and others; and labels."""
-        return 2 * self.pieces, len(self.labels)
+        return 2 * self.raised, len(self.labels)
 
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
         """See Tokenizer."""
@@ -174,7 +173,7 @@ class TagTokenizer(ClassTokenizer):
         split = [items(line) for line in lines]
         distinct = list(dict.fromkeys(itertools.chain.from_iterable(split)))
         encoded = [ids or [symbols.UNK] for ids in self.text.encode(distinct, self.text.languages[0], side)]
-        flagged = {token: [ids[0] + self.pieces, *ids[1:]] for token, ids in zip(distinct, encoded, strict=True)}
+        flagged = {token: [ids[0] + self.raised, *ids[1:]] for token, ids in zip(distinct, encoded, strict=True)}
         return [list(itertools.chain.from_iterable(flagged[token] for token in tokens)) for tokens in split]
 
 

@@ -90,7 +90,7 @@ class Labeller:
         holes: list[Pieces] = [np.zeros(count, dtype=np.int64) for count in counts]
         numbers = np.arange(len(rows), dtype=np.int64)
         if isinstance(self.tokenizer, TagTokenizer):
-            batch = tagged(source, holes, self.tokenizer.pieces, numbers)
+            batch = tagged(source, holes, self.tokenizer.raised, numbers)
         else:
             batch = classified(source, holes, numbers)
         return probabilities(self.model, batch, self.dtype, self.device).cpu()

@@ -1,0 +1,58 @@
+"""A language of three letters: its text, its tokenizer (8 ids: four symbols, a tag, three letters), and a toy model."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from toy_network import member
+from toy_text import write
+
+from seq2seq.data.cleaning.empty import Empty
+from seq2seq.data.corpus.files import Files
+from seq2seq.data.prepare import Prepared, prepare
+from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.network.language_model import LanguageModel
+
+LETTERS = "ab "
+VOCABULARY = 4 + 1 + len(LETTERS)
+
+
+def lines(count: int, seed: int = 0, longest: int = 9) -> list[str]:
+    """Lines that begin and end with a letter; the first has them all."""
+    draw = random.Random(seed)
+    inner = ["".join(draw.choices(LETTERS, k=draw.randint(0, longest))) for _ in range(count - 1)]
+    return ["a b", *(f"{draw.choice('ab')}{part}b" for part in inner)]
+
+
+def prepared(folder: Path, count: int = 40, languages: Sequence[str] = ("en",)) -> Prepared:
+    """Its text in some languages, each by itself: train and valid."""
+    for number, language in enumerate(languages):
+        write(folder, "train", {language: lines(count, number)})
+        write(folder, "valid", {language: lines(max(4, count // 4), number + 100)})
+    corpus = Files(str(folder), list(languages), [], ["train"], ["valid"], [])
+    letters = Vocabulary("characters", 50, True, False, "identity", False, 1.0, 1.0, 1)
+    return prepare(corpus, {"empty": Empty()}, letters, folder / "cache", 100)
+
+
+def toy_language_model(
+    cell: str = "gru", vocabulary: int = VOCABULARY, feed_forward: int = 0, dropout: float = 0.0, seed: int = 0
+) -> LanguageModel:
+    """Two layers with weights sharp enough that the state matters, in evaluation mode."""
+    torch.manual_seed(seed)
+    sublayer = member("sublayer", "pre_norm")
+    sublayer.keywords["dropout"] = dropout
+    sizes = {"embedding": 5, "width": 6, "layers": 2, "feed_forward": feed_forward}
+    model = LanguageModel(
+        vocabulary,
+        **sizes,
+        tied=False,
+        word_dropout=0.0,
+        embedding_dropout=dropout,
+        cell=member("cell", cell),
+        sublayer=sublayer,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5).add_(torch.randn_like(parameter) * 0.1)
+    return model.eval()

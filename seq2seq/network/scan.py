@@ -41,11 +41,8 @@ class _Scan(torch.autograd.Function):
 
 def solve(keep: Tensor, write: Tensor, start: Tensor, backwards: bool = False) -> Tensor:
     """The form for the device; `backwards` begins at the last position."""
-    if keep.device.type == "cpu":
-        return walk(keep, write, start, backwards)
-    if backwards:
-        return double(keep.flip(1), write.flip(1), start).flip(1)
-    return double(keep, write, start)
+    form = walk if keep.device.type == "cpu" else double
+    return form(keep, write, start, backwards)
 
 
 def walk(keep: Tensor, write: Tensor, start: Tensor, backwards: bool) -> Tensor:
@@ -58,8 +55,10 @@ def walk(keep: Tensor, write: Tensor, start: Tensor, backwards: bool) -> Tensor:
     return states
 
 
-def double(keep: Tensor, write: Tensor, start: Tensor) -> Tensor:
+def double(keep: Tensor, write: Tensor, start: Tensor, backwards: bool) -> Tensor:
     """In log2(time) rounds: after round r a position holds the share of the 2^r positions up to itself."""
+    if backwards:
+        return double(keep.flip(1), write.flip(1), start, backwards=False).flip(1)
     states = torch.cat([torch.addcmul(write[:, :1], keep[:, :1], start.unsqueeze(1)), write[:, 1:]], dim=1)
     reach = 1
     while reach < keep.shape[1]:

@@ -21,10 +21,11 @@ class RGLRU(Scanned):
         a  = sigmoid(l) ^ (8 r)
         h' = a * h + sqrt(1 - a^2) * (i * x)
 
-    (section 2.4; l is the paper's Lambda). x becomes W_x x + b_x where sizes differ. Gates are full matrices here, the
-    paper's are block-diagonal. l starts so that sigmoid(l)^8, the memory of an open gate, lies between `shortest` and
-    `longest`, spread over the features. Powers are computed as exponentials, in fp32. State: `h`. Gates lie in the
-    order r, i, x.
+    (section 2.4; l is the paper's Lambda). Here x inside the last line is W_x x + b_x, the linear layer that stands
+    before the recurrence in Griffin's block. Gates are full matrices, the paper's are block-diagonal. l starts so that
+    sigmoid(l)^8, what is kept with r = 1, lies between `shortest` and `longest`, spread over the features: the paper's
+    0.9 to 0.999 is for documents, a sentence wants to forget faster. Powers are computed as exponentials, in fp32.
+    State: `h`. Gates lie in the order r, i, x.
     """
 
     def __init__(self, input_size: int, hidden_size: int, shortest: float, longest: float) -> None:
@@ -33,17 +34,10 @@ class RGLRU(Scanned):
             raise ConfigError(
                 f"cell.shortest, cell.longest: expected 0 < shortest <= longest < 1, got {shortest} and {longest}"
             )
-        own = input_size != hidden_size
-        self.weight = input_matrix(2 + own, hidden_size, input_size)
-        self.bias = gate_bias(*[0.0] * (2 + own), size=hidden_size)
+        self.weight = input_matrix(3, hidden_size, input_size)
+        self.bias = gate_bias(0.0, 0.0, 0.0, size=hidden_size)
         keep = torch.empty(hidden_size).uniform_(shortest, longest) ** (1 / POWER)
         self.decay = nn.Parameter(torch.logit(keep))
-
-    def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
-        projected = super().project(x)
-        if self.input_size != self.hidden_size:
-            return projected
-        return torch.cat([projected, x.to(projected.dtype)], dim=-1)
 
     def coefficients(
         self, projected: Float[Tensor, "*shape gates"]

@@ -10,14 +10,17 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.cell.recurrence import Fused, last_real
 from seq2seq.network.state import State
 
+SMALL = 0.001  # deviation of the entries of W where the state only ever adds up (Le et al. 2015)
+
 
 class RNN(Fused):
     """The past and the input in one sum.
 
         h' = g(W x + U h + b)        g = tanh or ReLU
 
-    State: `h`. U starts orthogonal with tanh. With ReLU it starts as the identity, b as 0 (Le et al. 2015, section 2):
-    without an input the state stays, and so does its gradient, until taught otherwise.
+    State: `h`. U starts orthogonal with tanh. With ReLU it starts as the identity, b as 0 and W small (Le et al. 2015,
+    section 2 and 4): the state stays, and so does its gradient, until taught otherwise; and as nothing in it ever
+    shrinks, a W of the usual size would let it grow from step to step.
     """
 
     def __init__(
@@ -37,6 +40,8 @@ class RNN(Fused):
         self.register_buffer("no_bias", torch.zeros(hidden_size), persistent=False)
         if activation == "relu":
             nn.init.eye_(self.recurrent)
+            if self.weight is not None:
+                nn.init.normal_(self.weight, std=SMALL)
 
     def initial_state(self, shape: tuple[int, ...]) -> State:
         return self.zeros(shape)

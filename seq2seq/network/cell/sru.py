@@ -16,25 +16,19 @@ class SRU(Scanned):
         f  = sigmoid(W_f x + b_f)
         r  = sigmoid(W_r x + b_r)
         c' = f * c + (1 - f) * (W x + b)
-        h  = r * c' + (1 - r) * a x        a = sqrt(1 + 2 exp(highway_bias))
+        h  = r * c' + (1 - r) * a (W_x x + b_x)        a = sqrt(1 + 2 exp(highway_bias))
 
-    x becomes W_x x + b_x on the highway where sizes differ. The paper's gates also see v * c (its equations for f and
-    r); without these peepholes, as in its first version, no gate waits for the past. b is ours. State: `c`. Gates lie
-    in the order f, r, c, x. `forget_bias`, `highway_bias`: where b_f and b_r start.
+    The paper's gates also see v * c (its equations for f and r); without these peepholes, as in its first version, no
+    gate waits for the past. The paper has W_x only where sizes differ and carries x itself elsewhere; inside residual
+    layers, which carry it already, that learns far slower. b and b_x are ours. State: `c`. Gates lie in the order f,
+    r, c, x. `forget_bias`, `highway_bias`: where b_f and b_r start.
     """
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float, highway_bias: float) -> None:
         super().__init__(input_size, hidden_size)
-        own = input_size != hidden_size  # the highway carries x itself where it can
-        self.weight = input_matrix(3 + own, hidden_size, input_size)
-        self.bias = gate_bias(forget_bias, highway_bias, *[0.0] * (1 + own), size=hidden_size)
+        self.weight = input_matrix(4, hidden_size, input_size)
+        self.bias = gate_bias(forget_bias, highway_bias, 0.0, 0.0, size=hidden_size)
         self.scale = math.sqrt(1 + 2 * math.exp(highway_bias))
-
-    def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
-        projected = super().project(x)
-        if self.input_size != self.hidden_size:
-            return projected
-        return torch.cat([projected, x.to(projected.dtype)], dim=-1)
 
     def coefficients(
         self, projected: Float[Tensor, "*shape gates"]

@@ -1,0 +1,170 @@
+"""Truncated back-propagation through time: values pass from chunk to chunk, gradients do not; nothing is forgotten."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from test_resume import assert_equal_runs, last
+from toy_language import prepared, toy_language_model
+from toy_network import members
+from toy_streaming import streaming_trainer
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.prepare import Prepared
+from seq2seq.data.stream import Stream
+from seq2seq.network.state import tensors
+from seq2seq.training.carried import Carried
+from seq2seq.training.criterion import Criterion
+from seq2seq.training.gradient import Alone, Part
+from seq2seq.training.trainer import Batches
+from seq2seq.training.workers import shared_out
+
+PROGRAM = Path(__file__).parent / "toy_streaming.py"
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepared(tmp_path_factory.mktemp("text"))
+
+
+@pytest.fixture(scope="module")
+def whole(text: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to: two epochs and a half."""
+    folder = tmp_path_factory.mktemp("whole")
+    streaming_trainer(folder, text, 30).train()
+    return folder
+
+
+def batches(text: Prepared, length: int) -> list[Batch]:
+    return list(Stream(text.train, text.tokenizer, 2, length, 0).batches(0))
+
+
+def features(carried: Carried, found: list[Batch]) -> torch.Tensor:
+    """Of every token, in the order of the text."""
+    rows: list[list[torch.Tensor]] = [[], []]
+    for batch in found:
+        counts = batch.target_mask[:, 1:].sum(1).tolist()
+        found_features = carried(batch).detach()
+        rows[0].append(found_features[: counts[0]])
+        rows[1].append(found_features[counts[0] :])
+    return torch.cat([part for row in rows for part in row])
+
+
+@pytest.mark.parametrize("cell", members("cell"))
+def test_chunks_with_a_carried_state_equal_one_pass(text: Prepared, cell: str) -> None:
+    model = toy_language_model(cell, sharpness=0.8)
+    expected = features(Carried(model), batches(text, 10_000))
+    for length in (1, 7) if cell == "lstm" else (7,):
+        torch.testing.assert_close(features(Carried(model), batches(text, length)), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_every_epoch_begins_anew(text: Prepared) -> None:
+    carried, found = Carried(toy_language_model()), batches(text, 9)
+    first = features(carried, found)
+    assert torch.equal(features(carried, found), first)
+
+
+def test_where_reading_jumps_nothing_is_carried(text: Prepared) -> None:
+    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried(found[0])
+    assert torch.equal(carried(found[2]), Carried(carried.model)(found[2]))
+    carried(found[0])
+    assert not torch.equal(carried(found[1]), Carried(carried.model)(found[1]))
+
+
+def test_gradients_end_at_the_edge_of_a_chunk(text: Prepared) -> None:
+    """The embedding of a token that stands in the first chunk only learns nothing from the second."""
+    model, found = toy_language_model(), batches(text, 9)
+    carried = Carried(model)
+    changed = found[0]._replace(target=found[0].target.clone())
+    changed.target[:, 1] = 1  # UNK, which no text has
+    carried(found[0])
+    before = carried(found[1])
+    carried(changed)
+    after = carried(found[1])
+    assert not torch.allclose(before, after)  # its value is felt
+    torch.autograd.backward(after.sum())
+    gradient = model.embedding.weight.grad
+    assert isinstance(gradient, torch.Tensor)
+    assert not gradient[1].any() and gradient[5].any()
+
+
+def test_a_state_that_is_not_finite_is_not_carried(text: Prepared) -> None:
+    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried(found[0])
+    tensors(carried.state)[0][0, 0] = float("nan")
+    mixed, fresh = carried(found[1]), Carried(carried.model)(found[1])
+    first = int(found[1].target_mask[0, 1:].sum())
+    assert torch.equal(mixed[:first], fresh[:first]) and mixed.isfinite().all()
+    assert not torch.allclose(mixed[first:], fresh[first:])
+
+
+def test_one_process_reads_a_stream() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        part = Part(Carried(toy_language_model()), Criterion(0.0), torch.float32)
+        assert isinstance(shared_out(part, 4, print), Alone)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("stops", [[1], [7, 8, 21]])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+    text: Prepared, whole: Path, tmp_path: Path, stops: list[int]
+) -> None:
+    for updates in stops:
+        trainer = streaming_trainer(tmp_path, text, 30)
+        trainer.batches = Failing(trainer.batches, updates)
+        with pytest.raises(OSError, match="the disk is gone"):
+            trainer.train()
+        assert int(last(tmp_path).stem.split("-")[1]) == updates
+    streaming_trainer(tmp_path, text, 30).train()
+    assert_equal_runs(whole, tmp_path)
+
+
+class Failing:
+    """Batches that end in an error after so many updates of two."""
+
+    def __init__(self, given: Batches, updates: int) -> None:
+        self.given, self.updates = given, updates
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        for number, batch in enumerate(self.given.batches(epoch, start), start):
+            if epoch * self.updates_of_an_epoch + number // 2 >= self.updates:
+                raise OSError("the disk is gone")
+            yield batch
+
+    def batch_count(self, epoch: int) -> int:
+        return self.given.batch_count(epoch)
+
+    @property
+    def updates_of_an_epoch(self) -> int:
+        return -(-self.batch_count(0) // 2)
+
+
+def test_a_killed_run_ends_as_one_that_was_not(text: Prepared, whole: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    source = text.train.folder.parents[1]
+    arguments = [sys.executable, str(PROGRAM), str(tmp_path), str(source), "30"]
+    with subprocess.Popen([*arguments, "0.05"], env=environment, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "checkpoints").glob("last-*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -9 and last(tmp_path).name < last(whole).name
+    streaming_trainer(tmp_path, text, 30).train()
+    assert_equal_runs(whole, tmp_path)
+
+
+def test_a_checkpoint_holds_the_carried_state(whole: Path) -> None:
+    held = {name: one for name, one in load_file(last(whole)).items() if name.startswith("carried/")}
+    assert len(held) == 5  # where the rows end, and two layers of h and c
+    assert all(len(one) == 3 and one.any() for one in held.values())

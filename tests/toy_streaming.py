@@ -1,0 +1,73 @@
+"""A training on running text small enough to be killed: `python toy_streaming.py FOLDER TEXT UPDATES PAUSE`.
+
+TEXT is a folder that toy_language.prepared wrote into; PAUSE is how many seconds every update waits.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from toy_language import prepared, toy_language_model
+from toy_training import SCHEDULE, SETTINGS, export
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.prepare import Prepared
+from seq2seq.data.stream import Stream
+from seq2seq.training.carried import Carried
+from seq2seq.training.optimizer import Adam
+from seq2seq.training.trainer import Trainer
+from seq2seq.training.validation import ValidationLoss
+
+STREAMS, LENGTH = 3, 5
+
+
+class Slow:
+    """Batches that take their time."""
+
+    def __init__(self, stream: Stream, pause: float) -> None:
+        self.stream, self.pause = stream, pause
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """As the stream's."""
+        for batch in self.stream.batches(epoch, start):
+            time.sleep(self.pause)
+            yield batch
+
+    def batch_count(self, epoch: int) -> int:
+        """As the stream's."""
+        return self.stream.batch_count(epoch)
+
+
+def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float = 0.0, cell: str = "lstm") -> Trainer:
+    """A checkpoint after every update, two chunks an update, dropout, validation on running text too."""
+    model = toy_language_model(cell, dropout=0.2)
+    loss = ValidationLoss(Carried(model), lambda: _stream(text, "valid").batches(0), torch.float32)
+
+    def validate() -> Mapping[str, float]:
+        return {"loss": loss()}
+
+    return Trainer(
+        replace(SETTINGS, updates=updates),
+        Carried(model),
+        Slow(_stream(text, "train"), pause),
+        Adam(learning_rate=0.02, beta1=0.9, beta2=0.98, epsilon=1e-9),
+        SCHEDULE,
+        validate,
+        export,
+        folder,
+        {"cell": cell},
+    )
+
+
+def _stream(text: Prepared, split: str) -> Stream:
+    store = text.train if split == "train" else text.valid[split]
+    return Stream(store, text.tokenizer, STREAMS, LENGTH, 0)
+
+
+if __name__ == "__main__":
+    text = prepared(Path(sys.argv[2]))
+    outcome = streaming_trainer(Path(sys.argv[1]), text, int(sys.argv[3]), float(sys.argv[4])).train()
+    sys.exit(outcome.exit_code)

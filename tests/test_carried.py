@@ -79,6 +79,14 @@ def test_where_reading_jumps_nothing_is_carried(text: Prepared) -> None:
     assert not torch.equal(carried(found[1]), Carried(carried.model)(found[1]))
 
 
+def test_another_text_begins_anew_wherever_its_rows_lie(text: Prepared) -> None:
+    """The second row of the other text begins, by chance, at the number where that row of the first one ended."""
+    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried(found[0])
+    other = found[0]._replace(pairs=torch.tensor([0, int(found[1].pairs[1])]))
+    assert torch.equal(carried(other), Carried(carried.model)(found[0]))
+
+
 def test_gradients_end_at_the_edge_of_a_chunk(text: Prepared) -> None:
     """The embedding of a token that stands in the first chunk only learns nothing from the second."""
     model, found = toy_language_model(), batches(text, 9)

@@ -175,7 +175,12 @@ def _guarded(action: Callable[[], int | None]) -> int:
 def _explained(error: Exception) -> tuple[int, str]:
     """Exit code and message of an error."""
     from hydra.errors import HydraException
-    from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+    from omegaconf.errors import (
+        InterpolationResolutionError,
+        InterpolationToMissingValueError,
+        MissingMandatoryValue,
+        OmegaConfBaseException,
+    )
 
     if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -184,6 +189,9 @@ def _explained(error: Exception) -> tuple[int, str]:
         return FAILED, f"error: {error}"
     if isinstance(error, MissingMandatoryValue):
         return USAGE, f"error: {error.full_key}: a value is needed: {error.full_key}=..."
+    if isinstance(error, InterpolationToMissingValueError):  # a key takes its value from one that has none
+        key = str(error.msg).splitlines()[0].rpartition(": ")[2].strip(".")
+        return USAGE, f"error: {key}: a value is needed: {key}=..."
     if isinstance(error, InterpolationResolutionError):
         text = str(error.msg).splitlines()[0] if error.msg else str(error)
         return USAGE, f"error: {error.full_key}: {text.rpartition(': ')[2].strip(chr(34))}"

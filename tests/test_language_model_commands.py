@@ -1,7 +1,6 @@
 """The commands of the language model as users run them: train, score, sample."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,14 +86,16 @@ def test_held_out_lines_score_as_validation_said(
     """Of lines read by themselves, the model that shipped is judged alike by both: over both languages together."""
     nats = tokens = 0.0
     for language in ("de", "en"):
-        capsys.readouterr()
-        written(place, "score", by_line, f"input={place}/text/valid.{language}", f"language={language}")
-        said = capsys.readouterr().err
-        assert "20 of 20 lines scored: log-probability" in said
-        found = re.search(r"log-probability (-[\d,.]+) nats, perplexity [\d.]+ over ([\d,]+) tokens", said)
-        assert found
-        nats -= float(found[1].replace(",", ""))
-        tokens += int(found[2].replace(",", ""))
+        given = [f"input={place}/text/valid.{language}", f"language={language}", f"totals={place}/totals.json"]
+        written(place, "score", by_line, *given)
+        totals = json.loads((place / "totals.json").read_text("utf-8"))
+        assert totals["lines"] == 20 and totals["tokens"] == totals["characters"]
+        counted = f"perplexity {totals['perplexity']:.3f} over {totals['tokens']:,} tokens (each line's EOS included)"
+        assert (
+            f"20 of 20 lines scored: log-probability {-totals['nats']:,.1f} nats, {counted}" in capsys.readouterr().err
+        )
+        nats += totals["nats"]
+        tokens += totals["tokens"]
     shipped = json.loads((by_line / "model" / "config.json").read_text("utf-8"))["scores"]["valid"]["loss"]
     assert nats / tokens == pytest.approx(shipped, rel=1e-3)
 

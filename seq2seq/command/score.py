@@ -7,6 +7,7 @@ from seq2seq.config import call
 from seq2seq.modelling.file import score_file
 from seq2seq.modelling.opened import chosen, opened
 from seq2seq.modelling.scorer import Scorer
+from seq2seq.translation.lines import writing
 
 
 def run(
@@ -14,6 +15,7 @@ def run(
     language: str | None,
     input: str | None,
     output: str | None,
+    totals: str | None,
     form: Literal["text", "json"],
     batch_tokens: int,
     precision: str,
@@ -21,7 +23,10 @@ def run(
 ) -> int:
     """Writes the score of each line; perplexity and bits per character of all go to standard error."""
     scorer: Scorer = call(Scorer, {**opened(model, precision, threads), "batch_tokens": batch_tokens})
-    score_file(scorer, chosen(language, scorer.languages), _path(input), _path(output), form)
+    found = score_file(scorer, chosen(language, scorer.languages), _path(input), _path(output), form)
+    if totals is not None:
+        with writing(_path(totals)) as write:
+            write([found.to_json()])
     return 0
 
 

@@ -44,6 +44,11 @@ class Totals(NamedTuple):
         """See measure.py."""
         return bits_per_character(self.nats, self.characters)
 
+    def to_json(self) -> str:
+        """The sums with what follows from them."""
+        derived = {"perplexity": self.perplexity, "bits_per_character": self.bits_per_character}
+        return json.dumps({**self._asdict(), **derived}, indent=1)
+
 
 def score_file(scorer: Scorer, language: str, input: Path | None, output: Path | None, form: Form) -> Totals:
     """Scores every line of `input` (none: standard input) into `output` (none: standard output).

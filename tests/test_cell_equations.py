@@ -113,8 +113,7 @@ def min_lstm(cell: Cell, x: Tensor, state: Parts) -> tuple[Tensor, Parts]:
 def sru(cell: Cell, x: Tensor, state: Parts) -> tuple[Tensor, Parts]:
     forget, reset, value, highway = inputs_of(cell, x)
     c = sigmoid(forget) * state[0] + (1 - sigmoid(forget)) * value
-    scale = (1 + 2 * torch.tensor(2.0, dtype=torch.float64).exp()).sqrt()  # highway_bias is 2 in the YAML
-    return sigmoid(reset) * c + (1 - sigmoid(reset)) * scale * highway, (c,)
+    return sigmoid(reset) * c + (1 - sigmoid(reset)) * highway, (c,)
 
 
 def ssru(cell: Cell, x: Tensor, state: Parts) -> tuple[Tensor, Parts]:

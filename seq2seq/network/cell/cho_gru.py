@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from seq2seq.network.cell.recurrence import Recurrence
+from seq2seq.network.cell.recurrence import Recurrence, cast_once
 from seq2seq.network.state import State
 
 
@@ -29,7 +29,7 @@ class ChoGRU(Recurrence):
     def draw(self, shape: tuple[int, ...]) -> State:
         """`((U_r and U_z, U_n), mask)`: cut once a pass, not at every step."""
         matrix, mask = super().draw(shape)
-        return matrix.tensor_split([2 * self.hidden_size]), mask
+        return cast_once(matrix).tensor_split([2 * self.hidden_size]), mask
 
     def advance(
         self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State

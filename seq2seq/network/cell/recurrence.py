@@ -43,14 +43,18 @@ class Recurrence(Cell):
     def _matrix(self) -> Tensor:
         if not self.training or self.weight_dropout == 0:
             return self.recurrent  # autocast casts a parameter once and remembers it
-        matrix = dropped(self.recurrent, self.weight_dropout)
-        device = matrix.device.type
-        return matrix.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else matrix
+        return cast_once(dropped(self.recurrent, self.weight_dropout))
 
     def _mask(self, shape: tuple[int, ...]) -> State:
         if not self.training or self.state_dropout == 0:
             return ()
         return mask_like((*shape, self.hidden_size), self.state_dropout, self.recurrent)
+
+
+def cast_once(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
+    """In autocast's number format: what is not a parameter it would cast again in every product."""
+    device = matrix.device.type
+    return matrix.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else matrix
 
 
 class Fused(Recurrence):

@@ -55,10 +55,10 @@ class SLSTM(Recurrence):
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
         i, f, z, o = widened(projected + self.past(hidden, drawn)).chunk(4, dim=-1)
         kept = (F.logsigmoid(f) if self.forget == "sigmoid" else f) + scale
-        scale = torch.maximum(kept, i)
+        scale = torch.maximum(kept, i).detach()  # it cancels in c / n, so no gradient comes through it
         keep, write = torch.exp(kept - scale), torch.exp(i - scale)
         cell = keep * cell + write * torch.tanh(z)
         normaliser = keep * normaliser + write
-        divisor = torch.maximum(normaliser, cell.abs()).clamp(min=TINY)
-        hidden = torch.sigmoid(o) * cell / divisor
+        excess = torch.relu(cell.abs() - normaliser)  # the larger of two, with a gradient faster than maximum's
+        hidden = torch.sigmoid(o) * cell / (normaliser + excess + TINY)
         return hidden, (hidden, cell, normaliser, scale)

@@ -1,7 +1,5 @@
 """Simple recurrent unit (Lei et al. 2018), in the form that is parallel over time."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,11 +14,12 @@ class SRU(Scanned):
         f  = sigmoid(W_f x + b_f)
         r  = sigmoid(W_r x + b_r)
         c' = f * c + (1 - f) * (W x + b)
-        h  = r * c' + (1 - r) * a (W_x x + b_x)        a = sqrt(1 + 2 exp(highway_bias))
+        h  = r * c' + (1 - r) * (W_x x + b_x)
 
     The paper's gates also see v * c (its equations for f and r); without these peepholes, as in its first version, no
     gate waits for the past. The paper has W_x only where sizes differ and carries x itself elsewhere; inside residual
-    layers, which carry it already, that learns far slower. b and b_x are ours. State: `c`. Gates lie in the order f,
+    layers, which carry it already, that learns far slower. Its factor on the highway, which keeps the variance of a
+    stack without residuals, is left out. b and b_x are ours. State: `c`. Gates lie in the order f,
     r, c, x. `forget_bias`, `highway_bias`: where b_f and b_r start.
     """
 
@@ -28,7 +27,6 @@ class SRU(Scanned):
         super().__init__(input_size, hidden_size)
         self.weight = input_matrix(4, hidden_size, input_size)
         self.bias = gate_bias(forget_bias, highway_bias, 0.0, 0.0, size=hidden_size)
-        self.scale = math.sqrt(1 + 2 * math.exp(highway_bias))
 
     def coefficients(
         self, projected: Float[Tensor, "*shape gates"]
@@ -40,4 +38,4 @@ class SRU(Scanned):
         self, hidden: Float[Tensor, "*shape hidden"], projected: Float[Tensor, "*shape gates"]
     ) -> Float[Tensor, "*shape hidden"]:
         _, reset, _, highway = projected.chunk(4, dim=-1)
-        return torch.lerp(highway * self.scale, hidden, torch.sigmoid(reset))
+        return torch.lerp(highway, hidden, torch.sigmoid(reset))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from test_conf import composed
 from test_resume import last, log
 from toy_language import lines
 from toy_text import write
+from toy_training import SETTINGS
 
 from seq2seq.cli import main
 
@@ -166,6 +168,14 @@ def test_what_cannot_be_read_as_asked_is_refused(place: Path, capsys: pytest.Cap
     translator = ["corpus=files", f"corpus.path={place}/text", "corpus.directions=[en]", "trainer.updates=1"]
     assert main(["train", *translator, f"run={place}/refused"]) == 1
     assert "en by itself has no translation" in capsys.readouterr().err
+
+
+def test_whatever_it_is_called_less_loss_is_better() -> None:
+    for name in ("loss", "perplexity", "bits_per_character"):
+        settings = replace(SETTINGS, metric=name)
+        assert settings.judge({name: 1.0}) > settings.judge({name: 2.0})
+    bleu = replace(SETTINGS, metric="bleu")
+    assert bleu.judge({"bleu": 1.0}) < bleu.judge({"bleu": 2.0})
 
 
 def test_every_option_of_the_network_composes() -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 from seq2seq.errors import ConfigError, TrainingError
 
 BUDGETS = ("updates", "epochs", "hours")
+LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_character")  # how such scores' names end
 
 
 @dataclass(frozen=True)
@@ -65,5 +66,5 @@ class Settings:
         """
         if self.metric not in scores:
             raise TrainingError(f"trainer.metric: found {self.metric}, validation gives {', '.join(sorted(scores))}")
-        score = -scores[self.metric] if self.metric.endswith("loss") else scores[self.metric]
+        score = -scores[self.metric] if self.metric.endswith(LOWER_IS_BETTER) else scores[self.metric]
         return float("-inf") if math.isnan(score) else score

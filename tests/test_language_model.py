@@ -1,6 +1,7 @@
 """Laws of the language model, its scorer and its sampler: one probability, however it is computed."""
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepared(tmp_path_factory.mktemp("text"))
 
 
-def scorer(text: Prepared, batch_tokens: int = 1000, model: LanguageModel | None = None) -> Scorer:
-    return Scorer(model or toy_language_model(), text.tokenizer, ["en"], batch_tokens, torch.float32, CPU)
+def scorer(text: Prepared, batch_tokens: int = 1000, likeliest: int = 0) -> Scorer:
+    return Scorer(toy_language_model(), text.tokenizer, ["en"], batch_tokens, likeliest, torch.float32, CPU)
 
 
 def scores(text: Prepared, found: list[str], batch_tokens: int = 1000) -> list[Score]:
@@ -108,8 +109,7 @@ def test_a_line_is_as_probable_as_its_steps_together(text: Prepared) -> None:
     for line, score in zip(lines(5), scores(text, lines(5)), strict=True):
         [ids] = text.tokenizer.encode([line], "en", "target")
         assert math.exp(score.log_probability) == pytest.approx(probability(model, [*ids, EOS]), rel=1e-4)
-        assert score.log_probability == pytest.approx(sum(value for _, value in score.pieces))
-        assert "".join(piece for piece, _ in score.pieces) == f"{line.replace(' ', '▁')}</s>"
+        assert "".join(token.piece for token in score.tokens) == f"{line.replace(' ', '▁')}</s>"
         assert score.perplexity == pytest.approx(math.exp(-score.log_probability / (len(line) + 1)))
         assert score.bits_per_character == pytest.approx(-score.log_probability / math.log(2) / (len(line) + 1))
 
@@ -120,11 +120,27 @@ def test_all_strings_up_to_a_length_and_what_is_longer_have_probability_one(text
     ended = 0.0
     for length in range(4):
         rows = [[*ids, EOS] for ids in product(letters, repeat=length)]
-        ended += sum(math.exp(sum(row)) for row in judge.log_probabilities(rows, "en"))
-    longer = judge.log_probabilities(list(product(letters, repeat=4)), "en")
-    rest = sum(math.exp(sum(row)) for row in longer)
+        ended += chance(judge, rows)
+    rest = chance(judge, list(product(letters, repeat=4)))
     assert 0.1 < rest < 0.99
     assert ended + rest == pytest.approx(1, abs=1e-4)
+
+
+def chance(judge: Scorer, rows: Sequence[Sequence[int]]) -> float:
+    """Of any of these beginnings."""
+    return sum(math.exp(float(one.scores.sum())) for one in judge.predict(rows, "en"))
+
+
+def test_the_likeliest_tokens_of_every_place_are_told(text: Prepared) -> None:
+    every = scorer(text, likeliest=VOCABULARY)
+    [[score]] = every.score([["ab b"]], "en")
+    assert len(score.tokens) == 5
+    for token in score.tokens:
+        values = [value for _, value in token.likeliest]
+        assert sum(map(math.exp, values)) == pytest.approx(1, abs=1e-5) and values == sorted(values, reverse=True)
+        assert dict(token.likeliest)[token.piece] == token.log_probability
+    [[two]] = scorer(text, likeliest=2).score([["ab b"]], "en")
+    assert [token.likeliest for token in two.tokens] == [token.likeliest[:2] for token in score.tokens]
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 4, 30])
@@ -136,7 +152,7 @@ def test_neighbours_parts_and_blank_lines_change_no_score(text: Prepared, batch_
         [alone] = scores(text, [line])
         for found in (alone, other):
             assert found.log_probability == pytest.approx(score.log_probability, abs=1e-4)
-            assert [piece for piece, _ in found.pieces] == [piece for piece, _ in score.pieces]
+            assert [token.piece for token in found.tokens] == [token.piece for token in score.tokens]
             assert found.characters == score.characters
 
 
@@ -155,8 +171,9 @@ def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) 
     for beginning, one in zip(beginnings, together, strict=True):
         assert one.text.startswith(beginning) and len(one.text) > len(beginning)
         if one.finished:
-            [added] = [score.pieces[len(beginning) :] for score in scores(text, [one.text])]
-            assert one.log_probability == pytest.approx(sum(value for _, value in added), abs=1e-3)
+            [whole] = scores(text, [one.text])
+            added = sum(token.log_probability for token in whole.tokens[len(beginning) :])
+            assert one.log_probability == pytest.approx(added, abs=1e-3)
     assert len({one.text for one in together if one.beginning == "a"}) > 1  # each line draws for itself
 
 
@@ -208,7 +225,8 @@ def test_illegal_values_are_named(text: Prepared) -> None:
     }.items():
         with pytest.raises(ConfigError, match=rf"model\.{key}"):
             LanguageModel(VOCABULARY, *values, False, 0.0, 0.0, *parts)
-    with pytest.raises(ConfigError, match="batch_tokens"):
-        scorer(text, 0)
+    for key, given in {"batch_tokens": (0, 0), "likeliest": (1, VOCABULARY + 1)}.items():
+        with pytest.raises(ConfigError, match=key):
+            scorer(text, *given)
     with pytest.raises(ConfigError, match="language=de: this model knows en"):
         scorer(text).score([["a"]], "de")

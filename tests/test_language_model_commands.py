@@ -116,6 +116,17 @@ def test_score_writes_a_line_for_each_line(place: Path, running: Path) -> None:
             names = ("log_probability", "perplexity", "bits_per_character")
             assert [float(value) for value in line.split("\t")] == [one[name] for name in names]
             assert one["log_probability"] == pytest.approx(sum(value for _, value in one["tokens"]), abs=1e-3)
+    best = [
+        json.loads(line)
+        for line in written(place, "score", running, f"input={place}/given", "form=json", "likeliest=2")
+    ]
+    assert [[len(likeliest) for _, _, likeliest in one.get("tokens", ())] for one in best] == [
+        [2] * 4,
+        [],
+        [2] * 3,
+        [],
+        [2] * 6,
+    ]
     assert [piece for piece, _ in found[0]["tokens"]] == ["a", "▁", "b", "</s>"]
     assert len(found[4]["tokens"]) == 6  # an unknown character is three bytes
 
@@ -150,6 +161,7 @@ def test_beginnings_are_continued_in_order(place: Path, running: Path) -> None:
         (["sample", "model={by_line}"], 1, "language: this model knows de, en; choose one"),
         (["score", "model={running}", "input=nowhere"], 1, "nowhere: cannot be read"),
         (["score", "model={running}", "threads=0"], 1, "threads: expected a positive int"),
+        (["score", "model={running}", "likeliest=2"], 1, "choose form=json"),
         (["translate", "model={running}"], 1, "found a language_model: use it with `seq2seq score`"),
     ],
 )

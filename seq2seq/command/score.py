@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from seq2seq.config import call
+from seq2seq.errors import ConfigError
 from seq2seq.modelling.file import score_file
 from seq2seq.modelling.opened import chosen, opened
 from seq2seq.modelling.scorer import Scorer
@@ -17,12 +18,16 @@ def run(
     output: str | None,
     totals: str | None,
     form: Literal["text", "json"],
+    likeliest: int,
     batch_tokens: int,
     precision: str,
     threads: int | None,
 ) -> int:
     """Writes the score of each line; perplexity and bits per character of all go to standard error."""
-    scorer: Scorer = call(Scorer, {**opened(model, precision, threads), "batch_tokens": batch_tokens})
+    if likeliest and form == "text":
+        raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
+    limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
+    scorer: Scorer = call(Scorer, {**opened(model, precision, threads), **limits})
     found = score_file(scorer, chosen(language, scorer.languages), _path(input), _path(output), form)
     if totals is not None:
         with writing(_path(totals)) as write:

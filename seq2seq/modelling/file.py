@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from seq2seq.modelling.measure import bits_per_character, perplexity
 from seq2seq.modelling.sampler import Sample, Sampler
-from seq2seq.modelling.scorer import Score, Scorer
+from seq2seq.modelling.scorer import Score, Scorer, Token
 from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 
 Form = Literal["text", "json"]
@@ -30,7 +30,7 @@ class Totals(NamedTuple):
             self.lines + len(scores),
             self.blank + sum(score.blank for score in scores),
             self.nats - sum(score.log_probability for score in scores),
-            self.tokens + sum(len(score.pieces) for score in scores),
+            self.tokens + sum(len(score.tokens) for score in scores),
             self.characters + sum(score.characters for score in scores),
         )
 
@@ -54,7 +54,8 @@ def score_file(scorer: Scorer, language: str, input: Path | None, output: Path |
     """Scores every line of `input` (none: standard input) into `output` (none: standard output).
 
     `form`: `text` writes the line's log-probability in nats, its perplexity per token and its bits per character,
-    separated by tabs; `json` an object with these and the log-probability of each token. A blank line stays one (in
+    separated by tabs; `json` an object with these and each token with its log-probability (and
+    the likeliest tokens in its place, as many as the scorer was told to find). A blank line stays one (in
     JSON `{"status": "blank"}`). Standard error gets the totals, which are returned too.
     Raises ConfigError for a language the model does not know, DataError where a file cannot be read or written.
     """
@@ -123,10 +124,15 @@ def _score_as_json(score: Score) -> str:
             "log_probability": round(score.log_probability, 4),
             "perplexity": round(score.perplexity, 4),
             "bits_per_character": round(score.bits_per_character, 4),
-            "tokens": [[piece, round(value, 4)] for piece, value in score.pieces],
+            "tokens": [[token.piece, round(token.log_probability, 4), *_likeliest(token)] for token in score.tokens],
         },
         ensure_ascii=False,
     )
+
+
+def _likeliest(token: Token) -> list[dict[str, float]]:
+    """`[{"a": -0.1, "b": -2.4}]`, or nothing where that was not asked for."""
+    return [{piece: round(value, 4) for piece, value in token.likeliest}] if token.likeliest else []
 
 
 def _sample_as_text(sample: Sample) -> str:

@@ -45,7 +45,7 @@ NO_ATTENTION = (
 WIRINGS = [NO_ATTENTION, *(wiring for decoder in members("decoder") for wiring in wirings(decoder))]
 
 
-@pytest.fixture(params=WIRINGS, ids=lambda wiring: "-".join(one.split("=")[-1] for one in wiring if one))
+@pytest.fixture(scope="module", params=WIRINGS, ids=lambda wiring: "-".join(one.split("=")[-1] for one in wiring if one))
 def model(request: pytest.FixtureRequest) -> Model:
     torch.manual_seed(0)
     chosen = dict(one.split("=") for one in request.param if one)
@@ -103,6 +103,7 @@ def test_rows_selected_in_mid_search_go_on_alike(model: Model) -> None:
 
 
 def test_every_parameter_learns(model: Model) -> None:
+    model.zero_grad()
     model.logits(model(BATCH)).square().sum().backward()
     idle = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
     if any(isinstance(module, Uniform) for module in model.modules()):  # it never looks at its query
@@ -113,7 +114,7 @@ def test_every_parameter_learns(model: Model) -> None:
 def test_the_state_and_the_source_matter(model: Model) -> None:
     """A law about order is empty on a network that has no memory."""
     base = logits(model, toy_batch([[4, 6, 7]], [[4, 8, 7]]))
-    assert not torch.allclose(base[-1], logits(model, toy_batch([[4, 6, 7]], [[4, 9, 7]]))[-1], atol=1e-3)
+    assert not torch.allclose(base[-1], logits(model, toy_batch([[4, 6, 7]], [[4, 9, 7]]))[-1], atol=1e-4)
     assert not torch.allclose(base, logits(model, toy_batch([[4, 7, 6]], [[4, 8, 7]])), atol=1e-4)
 
 

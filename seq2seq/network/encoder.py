@@ -55,7 +55,7 @@ class Encoder(nn.Module):
                 f"encoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"
             )
         self.reversed = reversed
-        self.recurrent = nn.ModuleList(_layer(shape, number, width, cell, sublayer) for number in range(layers))
+        self.recurrent = nn.ModuleList(_layer(shape, number, width, cell, sublayer) for number in range(1, layers + 1))
         self.feed_forward = nn.ModuleList(
             FeedForward(width, feed_forward * width, sublayer) if feed_forward else nn.Identity() for _ in range(layers)
         )
@@ -83,7 +83,7 @@ class Encoder(nn.Module):
 def _layer(
     shape: Shape, number: int, width: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer]
 ) -> Bidirectional | Unidirectional:
-    """The layer of this number, from 0."""
-    if shape == "bidirectional" or (shape == "gnmt" and number == 0):
-        return Bidirectional(width, cell, sublayer)
-    return Unidirectional(width, cell, sublayer, leftward=shape == "alternating" and number % 2 == 1)
+    """The layer of this number, the lowest being 1."""
+    if shape == "bidirectional" or (shape == "gnmt" and number == 1):
+        return Bidirectional(width, cell, sublayer, number)
+    return Unidirectional(width, cell, sublayer, number, leftward=shape == "alternating" and number % 2 == 0)

@@ -49,7 +49,9 @@ class LanguageModel(nn.Module):
                 f"model.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"
             )
         self.embedding = Embedding(vocabulary, embedding, width, word_dropout, embedding_dropout)
-        self.layers = nn.ModuleList(_Layer(width, feed_forward, cell, sublayer) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            _Layer(width, feed_forward, cell, sublayer, number) for number in range(1, layers + 1)
+        )
         self.closing = sublayer(width).closing()
         self.narrow = nn.Linear(width, embedding) if width != embedding else nn.Identity()
         self.output_weight = (
@@ -117,10 +119,15 @@ class LanguageModel(nn.Module):
 
 class _Layer(nn.Module):
     def __init__(
-        self, width: int, feed_forward: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer]
+        self,
+        width: int,
+        feed_forward: int,
+        cell: Callable[[int, int], Cell],
+        sublayer: Callable[[int], Sublayer],
+        number: int,
     ) -> None:
         super().__init__()
-        self.recurrent = Recurrent(width, cell, sublayer)
+        self.recurrent = Recurrent(width, cell, sublayer, number)
         self.feed_forward = FeedForward(width, feed_forward * width, sublayer) if feed_forward else nn.Identity()
 
     def forward(self, x: Tensor, mask: Tensor | None, state: State) -> tuple[Tensor, State]:

@@ -16,7 +16,8 @@ from seq2seq.network.sublayer import Sublayer
 class Recurrent(nn.Module):
     """One cell from left to right: what a decoder may use.
 
-    With a `context_size`, the cell reads a context beside the layer's input at every position (Wu et al. 2016).
+    `number` is the layer's place in its stack, the lowest being 1. With a `context_size`, the cell reads a context
+    beside the layer's input at every position (Wu et al. 2016).
     """
 
     def __init__(
@@ -24,10 +25,11 @@ class Recurrent(nn.Module):
         size: int,
         cell: Callable[[int, int], Cell],
         sublayer: Callable[[int], Sublayer],
+        number: int,
         context_size: int = 0,
     ) -> None:
         super().__init__()
-        self.sublayer = sublayer(size)
+        self.sublayer = sublayer(size).at(number)
         self.cell = cell(size + context_size, size)
 
     def forward(
@@ -65,11 +67,16 @@ class Unidirectional(nn.Module):
     """One cell over the whole source, from its first token to its last or, `leftward`, from its last to its first."""
 
     def __init__(
-        self, size: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer], leftward: bool
+        self,
+        size: int,
+        cell: Callable[[int, int], Cell],
+        sublayer: Callable[[int], Sublayer],
+        number: int,
+        leftward: bool,
     ) -> None:
         super().__init__()
         self.leftward = leftward
-        self.layer = Recurrent(size, cell, sublayer)
+        self.layer = Recurrent(size, cell, sublayer, number)
 
     def initial_state(self, batch: int) -> State:
         """Before the first token, `[batch, size]`."""
@@ -89,11 +96,13 @@ class Unidirectional(nn.Module):
 class Bidirectional(nn.Module):
     """Two cells of half the size, one from each end; outputs and states lie side by side (Schuster & Paliwal 1997)."""
 
-    def __init__(self, size: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer]) -> None:
+    def __init__(
+        self, size: int, cell: Callable[[int, int], Cell], sublayer: Callable[[int], Sublayer], number: int
+    ) -> None:
         super().__init__()
         if size % 2:
             raise ConfigError(f"model.width: a bidirectional encoder needs an even width, got {size}")
-        self.sublayer = sublayer(size)
+        self.sublayer = sublayer(size).at(number)
         self.rightward = cell(size, size // 2)
         self.leftward = cell(size, size // 2)
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from seq2seq.errors import ConfigError
 from seq2seq.network.dropout import VariationalDropout
 
 
@@ -25,6 +26,10 @@ class Sublayer(nn.Module, ABC):
     @abstractmethod
     def closing(self) -> nn.Module:
         """What ends a stack of such blocks."""
+
+    def at(self, layer: int) -> "Sublayer":
+        """The same around the recurrence of this layer of a stack, the lowest being 1."""
+        return self
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         """The block as a correction of its input."""
@@ -63,7 +68,23 @@ class Plain(Sublayer):
 
 
 class Residual(Sublayer):
-    """x + dropout(block(x)), no normalisation: the plain residual sum (He et al. 2016; Wu et al. 2016, equation 6)."""
+    """x + dropout(block(x)), no normalisation: the plain residual sum (He et al. 2016; Wu et al. 2016, equation 6).
+
+    `first`: the lowest layer with a sum around its recurrence; those below are dropout(block(x)). With 1 the embedding
+    of the word before goes straight to the output layer, and where that shares the table, every word begins as the
+    likeliest one to follow itself.
+    """
+
+    def __init__(self, size: int, dropout: float, first: int) -> None:
+        super().__init__(size, dropout)
+        if first < 1:
+            raise ConfigError(f"sublayer.first: expected a positive int, got {first}")
+        self.first = first
+        self.sums = True
+
+    def at(self, layer: int) -> "Sublayer":
+        self.sums = layer >= self.first
+        return self
 
     def closing(self) -> nn.Module:
         return nn.Identity()
@@ -72,4 +93,4 @@ class Residual(Sublayer):
         return x
 
     def leave(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.add(x, y)
+        return self.add(x, y) if self.sums else self.dropout(y)

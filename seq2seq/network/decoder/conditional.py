@@ -58,7 +58,7 @@ class Conditional(Decoder):
         self.word = cell(width, width) if transitions == 2 else None
         self.found = None if self.word else nn.Linear(beside, width, bias=False)
         self.cell = cell(beside if self.word else width, width)
-        upper = [Recurrent(width, cell, sublayer, beside) for _ in range(layers - 1)]
+        upper = [Recurrent(width, cell, sublayer, number, beside) for number in range(2, layers + 1)]
         self.layers = nn.ModuleList(upper)
         self.closing = sublayer(width).closing()
         self.dropout = sublayer(width).dropout

@@ -44,7 +44,7 @@ class InputFeeding(Decoder):
             raise ConfigError(f"decoder.layers: expected a positive int, got {layers}")
         self.input = nn.Linear(width, width)
         self.fed = nn.Linear(width, width, bias=False)
-        stack = [Recurrent(width, cell, sublayer) for _ in range(layers)]
+        stack = [Recurrent(width, cell, sublayer, number) for number in range(1, layers + 1)]
         self.layers = nn.ModuleList(stack)
         self.closing = sublayer(width).closing()
         self.attention = attention(width, width)

@@ -55,7 +55,7 @@ class Parallel(Decoder):
         beside = self.shared.attention.context_size if self.shared else 0
         stack = [
             _Layer(
-                Recurrent(width, cell, sublayer, beside if number else 0),
+                Recurrent(width, cell, sublayer, number + 1, beside if number else 0),
                 Attend(width, attention, sublayer) if number in attending else None,
                 FeedForward(width, feed_forward * width, sublayer) if feed_forward else None,
             )

@@ -18,9 +18,9 @@ class RNN(Fused):
 
         h' = g(W x + U h + b)        g = tanh or ReLU
 
-    State: `h`. U starts orthogonal with tanh. With ReLU it starts as the identity, b as 0 and W small (Le et al. 2015,
-    section 2 and 4): the state stays, and so does its gradient, until taught otherwise; and as nothing in it ever
-    shrinks, a W of the usual size would let it grow from step to step.
+    State: `h`. U starts orthogonal with tanh. With ReLU it starts as the identity, b as 0 and W small (Le et al. 2015):
+    the state stays, and so does its gradient, until taught otherwise; and as nothing in it ever shrinks, a W of the
+    usual size would let it grow from step to step.
     """
 
     def __init__(

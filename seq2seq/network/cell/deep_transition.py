@@ -12,7 +12,7 @@ from seq2seq.network.state import State
 
 
 class DeepTransition(Cell):
-    """`transitions` cells of one kind; the first reads the input, the others only the state (the transitions of BiDeep).
+    """`transitions` cells of one kind; the first reads the input, the others only the state (BiDeep).
 
         s_1 = cell_1(x, s)
         s_k = cell_k(s_{k-1})        k = 2 ... transitions

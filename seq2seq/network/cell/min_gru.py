@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.network.cell.initial import gate_bias, input_matrix
-from seq2seq.network.cell.scanned import Scanned
+from seq2seq.network.cell.scanned import Scanned, Sums
 
 
 class MinGRU(Scanned):
@@ -24,8 +24,6 @@ class MinGRU(Scanned):
         self.weight = input_matrix(2, hidden_size, input_size)
         self.bias = gate_bias(update_bias, 0.0, size=hidden_size)
 
-    def coefficients(
-        self, projected: Float[Tensor, "*shape gates"]
-    ) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
-        update, candidate = projected.chunk(2, dim=-1)
+    def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
+        update, candidate = sums
         return torch.sigmoid(-update), torch.sigmoid(update) * candidate

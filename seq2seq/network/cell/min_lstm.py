@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seq2seq.network.cell.initial import gate_bias, input_matrix
-from seq2seq.network.cell.scanned import Scanned
+from seq2seq.network.cell.scanned import Scanned, Sums
 
 
 class MinLSTM(Scanned):
@@ -25,9 +25,7 @@ class MinLSTM(Scanned):
         self.weight = input_matrix(3, hidden_size, input_size)
         self.bias = gate_bias(forget_bias, 0.0, 0.0, size=hidden_size)
 
-    def coefficients(
-        self, projected: Float[Tensor, "*shape gates"]
-    ) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
-        forget, update, candidate = projected.chunk(3, dim=-1)
+    def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
+        forget, update, candidate = sums
         balance = F.logsigmoid(forget) - F.logsigmoid(update)
         return torch.sigmoid(balance), torch.sigmoid(-balance) * candidate

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.initial import gate_bias, input_matrix
-from seq2seq.network.cell.scanned import Scanned
+from seq2seq.network.cell.scanned import Scanned, Sums
 
 POWER = 8.0  # the paper's c
 SMALLEST = 1e-12  # of 1 - a^2, whose root has no gradient at 0
@@ -39,10 +39,8 @@ class RGLRU(Scanned):
         keep = torch.empty(hidden_size).uniform_(shortest, longest) ** (1 / POWER)
         self.decay = nn.Parameter(torch.logit(keep))
 
-    def coefficients(
-        self, projected: Float[Tensor, "*shape gates"]
-    ) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
-        gate, update, value = projected.chunk(3, dim=-1)
+    def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
+        gate, update, value = sums
         log_keep = POWER * F.logsigmoid(self.decay) * torch.sigmoid(gate)
         size = torch.sqrt(-torch.expm1(2 * log_keep).clamp(max=-SMALLEST))  # sqrt(1 - a^2) without cancellation
         return torch.exp(log_keep), size * torch.sigmoid(update) * value

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.network.cell.initial import gate_bias, input_matrix
-from seq2seq.network.cell.scanned import Scanned
+from seq2seq.network.cell.scanned import Scanned, Sums
 
 
 class SRU(Scanned):
@@ -28,14 +28,10 @@ class SRU(Scanned):
         self.weight = input_matrix(4, hidden_size, input_size)
         self.bias = gate_bias(forget_bias, highway_bias, 0.0, 0.0, size=hidden_size)
 
-    def coefficients(
-        self, projected: Float[Tensor, "*shape gates"]
-    ) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
-        forget, _, value, _ = projected.chunk(4, dim=-1)
+    def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
+        forget, _, value, _ = sums
         return torch.sigmoid(forget), torch.sigmoid(-forget) * value
 
-    def read(
-        self, hidden: Float[Tensor, "*shape hidden"], projected: Float[Tensor, "*shape gates"]
-    ) -> Float[Tensor, "*shape hidden"]:
-        _, reset, _, highway = projected.chunk(4, dim=-1)
+    def read(self, hidden: Float[Tensor, "*shape hidden"], sums: Sums) -> Float[Tensor, "*shape hidden"]:
+        _, reset, _, highway = sums
         return torch.lerp(highway, hidden, torch.sigmoid(reset))

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.network.cell.initial import gate_bias, input_matrix
-from seq2seq.network.cell.scanned import Scanned
+from seq2seq.network.cell.scanned import Scanned, Sums
 
 
 class SSRU(Scanned):
@@ -23,13 +23,9 @@ class SSRU(Scanned):
         self.weight = input_matrix(2, hidden_size, input_size)
         self.bias = gate_bias(forget_bias, 0.0, size=hidden_size)
 
-    def coefficients(
-        self, projected: Float[Tensor, "*shape gates"]
-    ) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
-        forget, value = projected.chunk(2, dim=-1)
+    def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
+        forget, value = sums
         return torch.sigmoid(forget), torch.sigmoid(-forget) * value
 
-    def read(
-        self, hidden: Float[Tensor, "*shape hidden"], projected: Float[Tensor, "*shape gates"]
-    ) -> Float[Tensor, "*shape hidden"]:
+    def read(self, hidden: Float[Tensor, "*shape hidden"], sums: Sums) -> Float[Tensor, "*shape hidden"]:
         return torch.relu(hidden)

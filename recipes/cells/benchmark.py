@@ -1,7 +1,8 @@
-"""Speed of every cell beside torch's fused LSTM and GRU: `OMP_NUM_THREADS=1 python benchmark.py FOLDER`.
+"""Speed of every cell on one core of a CPU, beside torch's fused LSTM and GRU: `python benchmark.py FOLDER`.
 
 Writes speed.json (every figure), speed.md (tables) and, where matplotlib is installed, speed.png. A figure is the best
-of some repeats, in positions (tokens) a second; a product of matrices of the same run says what the machine could do.
+of some repeats, in positions (tokens) a second of processor time, which other programs on the machine do not take part
+in; a product of matrices of the same run says what the machine could do.
 """
 
 import argparse
@@ -55,6 +56,7 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     tune_memory()
+    torch.set_num_threads(1)
     names = sorted(path.stem for path in (configuration_folder() / "cell").glob("*.yaml"))
     makers = {**TORCH, **{name: maker(name) for name in names}}
     scanned = [name for name in names if isinstance(makers[name](4, 4), Scanned)]
@@ -130,13 +132,13 @@ def product(dtype: torch.dtype, repeats: int) -> float:
 
 
 def best(run: Callable[[], object], repeats: int) -> float:
-    """Seconds of the fastest run, after one that counts for nothing."""
+    """Processor seconds of the fastest run, after one that counts for nothing."""
     run()
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return min(seconds)
 
 
@@ -144,13 +146,12 @@ def write(folder: Path, speeds: list[Speed], steps: list[Step], products: dict[s
     """speed.json, speed.md, speed.png."""
     everything = {
         "gemm_gflops": products,
-        "threads": torch.get_num_threads(),
         "speeds": [speed._asdict() for speed in speeds],
         "steps": [one._asdict() for one in steps],
     }
     (folder / "speed.json").write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
     rates = ", ".join(f"{name} {rate:.0f}" for name, rate in products.items())
-    parts = [f"{torch.get_num_threads()} thread(s); product of matrices, GFLOP/s: {rates}"]
+    parts = [f"one thread; product of matrices, GFLOP/s: {rates}"]
     for number_format in FORMATS:
         parts.append(f"{number_format}, length {LENGTH}, thousand tokens/s: forward / forward and backward\n")
         parts[-1] += "\n".join(table([one for one in speeds if one[2:4] == (LENGTH, number_format)]))

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 run=runs/cells
 
 mkdir -p $run
-OMP_NUM_THREADS=1 python "$here/benchmark.py" $run
+python "$here/benchmark.py" $run
 python "$here/quality.py" $run "$@"
 
 cat $run/speed.md $run/quality.md

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_labels import LABELS, SHALLOW, WORDS, assert_same_weights, network, run, toy_tokenizer, write
+from toy_labels import LABELS, SHALLOW, WORDS, assert_same_weights, network, node, run, toy_tokenizer, write
 
 from seq2seq.data.labelled_loader import classified
 from seq2seq.data.labelled_tokenizer import ClassTokenizer
@@ -93,8 +93,14 @@ def test_n_lines_get_n_labels_whatever_they_hold(batch: int) -> None:
 
 def test_a_model_folder_gives_the_classifier_back(tmp_path: Path) -> None:
     mine = labeller()
-    node = json.loads(json.dumps(_node()))
-    save(tmp_path / "model", "classifier", mine.model, node, mine.tokenizer, {"valid": {"accuracy": 12.5}})
+    save(
+        tmp_path / "model",
+        "classifier",
+        mine.model,
+        node("train_classifier"),
+        mine.tokenizer,
+        {"valid": {"accuracy": 12.5}},
+    )
     names = {"config.json", "model.safetensors", "tokenizer.model", "labels.json"}
     assert {path.name for path in (tmp_path / "model").iterdir()} == names
     back = open_labeller(tmp_path, 100, "fp32")
@@ -106,19 +112,6 @@ def test_a_model_folder_gives_the_classifier_back(tmp_path: Path) -> None:
         load(tmp_path, "classifier")
     with pytest.raises(ModelError, match="expected a generator, found a classifier: use it with `seq2seq label`"):
         load(tmp_path, "generator")
-
-
-def _node() -> dict[str, object]:
-    """What builds the labeller's network once the tokenizer's facts are added."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-    from toy_network import TEXT
-
-    from seq2seq.config import configuration_folder
-
-    with initialize_config_dir(str(configuration_folder().absolute()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("train_classifier", [*TEXT, "model.width=8"]), resolve=True)
-    return config["model"]  # type: ignore[index, return-value, call-overload]
 
 
 def test_agreement_is_counted() -> None:

@@ -71,12 +71,19 @@ def tag_tokenizer() -> TagTokenizer:
     return TagTokenizer(toy_text(), "label", Labels(LABELS))
 
 
-def network(command: str, facts: dict[str, int | str], *overrides: str) -> Any:
-    """The network of a command's YAML, in evaluation mode, with sharp random weights and no dropout."""
+@cache
+def node(command: str, *overrides: str) -> dict[str, Any]:
+    """What builds the network of a command once the tokenizer's facts are added."""
     with initialize_config_dir(str(configuration_folder().absolute()), version_base="1.3"):
         config = OmegaConf.to_container(compose(command, [*TEXT, "model.width=8", *overrides]), resolve=True)
+    found: dict[str, Any] = config["model"]  # type: ignore[index, assignment, call-overload]
+    return found
+
+
+def network(command: str, facts: dict[str, int | str], *overrides: str) -> Any:
+    """The network of a command's YAML, in evaluation mode, with sharp random weights and no dropout."""
     torch.manual_seed(0)
-    model = build(config["model"], facts, "model")  # type: ignore[index]
+    model = build(node(command, *overrides), facts, "model")
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(1.5).add_(torch.randn_like(parameter) * 0.1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import yaml
 from omegaconf import OmegaConf
-from toy_network import VOCABULARY, composed, members, toy_batch, toy_model
+from toy_network import VOCABULARY, composed, members, paper_model, toy_batch, toy_model
 
 from seq2seq.config import build
 from seq2seq.data.batch import Batch
@@ -42,13 +42,18 @@ NO_ATTENTION = (
     "encoder.feed_forward=0",
     "decoder.attend=none",
 )
-WIRINGS = [NO_ATTENTION, *(wiring for decoder in members("decoder") for wiring in wirings(decoder))]
+PAPERS = [(f"paper={name}",) for name in members("paper")]
+WIRINGS = [NO_ATTENTION, *(wiring for decoder in members("decoder") for wiring in wirings(decoder)), *PAPERS]
 
 
-@pytest.fixture(scope="module", params=WIRINGS, ids=lambda wiring: "-".join(one.split("=")[-1] for one in wiring if one))
+@pytest.fixture(
+    scope="module", params=WIRINGS, ids=lambda wiring: "-".join(one.split("=")[-1] for one in wiring if one)
+)
 def model(request: pytest.FixtureRequest) -> Model:
     torch.manual_seed(0)
     chosen = dict(one.split("=") for one in request.param if one)
+    if "paper" in chosen:
+        return paper_model(chosen["paper"])
     return toy_model(
         settings={key: yaml.safe_load(value) for key, value in chosen.items() if "." in key},
         **{key: value for key, value in chosen.items() if "." not in key},

@@ -63,10 +63,9 @@ def toy_model(
     return sharp_model(config, dropout)
 
 
-def paper_model(name: str, width: int = 8, vocabulary: int = VOCABULARY, dropout: float = 0.0) -> Model:
+def paper_model(name: str, width: int = 8, vocabulary: int = VOCABULARY) -> Model:
     """A published system at its own depth and a tiny width."""
-    config = deepcopy(_composed(f"paper={name}", f"model.width={width}"))
-    return sharp_model(config, dropout, vocabulary)
+    return sharp_model(deepcopy(_composed(f"paper={name}", f"model.width={width}")), 0.0, vocabulary)
 
 
 def sharp_model(config: DictConfig, dropout: float, vocabulary: int = VOCABULARY) -> Model:

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from toy_cell import CELLS, HIDDEN, INPUT, drawn_cell, inputs, maker, node
+from hydra import compose, initialize_config_dir
+from toy_cell import CELLS, CONF, HIDDEN, INPUT, drawn_cell, inputs, maker, node
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
@@ -162,3 +163,13 @@ def test_exponential_gates_overflow_nowhere(forget: str) -> None:
 def test_impossible_values_are_named(name: str, key: str, value: object, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         maker(name, **{key: value})(INPUT, HIDDEN)
+
+
+def test_the_cell_inside_a_deep_transition_is_an_override() -> None:
+    """For the decoder by itself, as its cell is another one."""
+    text = ["corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]"]
+    chosen = ["cell=deep_transition", "cell@cell.transition=lstm", "cell@decoder_cell.transition=ssru"]
+    with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
+        config = compose("train", [*text, *chosen])
+    targets = [config[key].cell.transition._target_.split(".")[-1] for key in ("encoder", "decoder")]
+    assert targets == ["LSTM", "SSRU"]

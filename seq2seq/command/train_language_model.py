@@ -45,7 +45,8 @@ def run(
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records.
 
-    Running text is read by one process, which uses trainer.threads threads; lines are shared out as translation's are.
+    Running text is read by one process with trainer.threads threads, since every chunk needs the state of the one
+    before it; lines are shared out over processes as translation's pairs are.
     """
     tune_memory()
     text: Corpus = build(corpus, where="corpus")

@@ -227,6 +227,15 @@ def test_the_wrong_way_round_is_noticed(tmp_path: Path) -> None:
         prepared(text, ClassTokenizer, tmp_path / "cache")
 
 
+def test_more_labels_than_lines_bear_are_noticed(tmp_path: Path) -> None:
+    write(tmp_path, "train.text", ["ka"] * 110)
+    write(tmp_path, "train.label", [f"label {number}" for number in range(110)])
+    text = Files(str(tmp_path), ["text-label"], [], ["train"], ["train"], [])
+    with pytest.raises(DataError, match=r"110 different labels on 110 lines .*wrong way round"):
+        prepared(text, ClassTokenizer, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()  # before anything is spent on it
+
+
 def test_only_text_can_be_sampled(tmp_path: Path) -> None:
     found, made = prepared(corpus(tmp_path, ClassTokenizer), ClassTokenizer, tmp_path / "cache")
     with pytest.raises(ConfigError, match=r"loader\.sampled: the target"):

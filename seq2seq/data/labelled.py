@@ -76,8 +76,7 @@ def prepare_labelled(
     if not tokenizer.joint:
         raise ConfigError("tokenizer.joint: labelled text has only one side to tokenise, so leave it true")
     plain = Labelled(corpus, form.text_first)
-    text = prepare_tokenizer(plain, tokenizer, cache, report)
-    made = form.gathered(text, plain.label, plain.labels())
+    made = form.gathered(lambda: prepare_tokenizer(plain, tokenizer, cache, report), plain.label, plain.labels())
     checked = Labelled(corpus, form.text_first, made.check)
     return prepare(checked, cleaning, made, cache, longest, report), made
 

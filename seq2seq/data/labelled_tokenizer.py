@@ -9,7 +9,7 @@ NumberTokenizer     numbers, by spaces    a line of text
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -20,6 +20,8 @@ from seq2seq.data.arrays import Reals
 from seq2seq.data.labels import MOST, Labels
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError, DataError
+
+MOST_PER_LINE = 0.5  # different labels, above which nothing can be learnt from them
 
 Form = TypeVar("Form", bound="LabelledTokenizer")
 Named = TypeVar("Named", bound="NamedTokenizer")
@@ -50,8 +52,11 @@ class LabelledTokenizer(Tokenizer):
 
     @classmethod
     @abstractmethod
-    def gathered(cls: type[Form], text: Tokenizer, language: str, lines: Iterable[str]) -> Form:
-        """The tokenizer for these lines of the other side, the training text's. DataError where they make no sense."""
+    def gathered(cls: type[Form], text: Callable[[], Tokenizer], language: str, lines: Iterable[str]) -> Form:
+        """The tokenizer for these lines of the other side, the training text's. DataError where they make no sense.
+
+        `text` makes the tokenizer of the text, which takes longer than to look at the labels.
+        """
 
     @property
     @abstractmethod
@@ -80,14 +85,22 @@ class NamedTokenizer(LabelledTokenizer):
         self.labels = labels
 
     @classmethod
-    def gathered(cls: type[Named], text: Tokenizer, language: str, lines: Iterable[str]) -> Named:
+    def gathered(cls: type[Named], text: Callable[[], Tokenizer], language: str, lines: Iterable[str]) -> Named:
         """See LabelledTokenizer."""
         names: set[str] = set()
+        count = 0
         for line in lines:
+            count += 1
             names.update(cls.named(line))
             if len(names) > MOST:  # Labels says what is wrong
                 break
-        return cls(text, language, Labels(sorted(names)))
+        labels = Labels(sorted(names))
+        if cls.text_first and len(labels) > max(MOST_PER_LINE * count, 100):
+            raise DataError(
+                f"corpus.train: {len(labels):,} different labels on {count:,} lines ({labels.listed()}): "
+                "is corpus.directions the wrong way round?"
+            )
+        return cls(text(), language, labels)
 
     @property
     def expected(self) -> str:
@@ -209,12 +222,12 @@ class NumberTokenizer(LabelledTokenizer):
         self.count = count
 
     @classmethod
-    def gathered(cls: type[Counted], text: Tokenizer, language: str, lines: Iterable[str]) -> Counted:
+    def gathered(cls: type[Counted], text: Callable[[], Tokenizer], language: str, lines: Iterable[str]) -> Counted:
         """See LabelledTokenizer; the first line says how many numbers a line has."""
         first = next((line for line in lines if line.strip()), "")
         if not first:
             raise DataError(f"corpus.train: no numbers in {language}; check the splits and corpus.directions")
-        return cls(text, language, len(items(first)))
+        return cls(text(), language, len(items(first)))
 
     @property
     def expected(self) -> str:

@@ -8,7 +8,7 @@ from seq2seq.errors import DataError, ModelError
 
 FILE = "labels.json"
 MOST = 1 << 16  # labels; more are most often text that was taken for labels
-SHOWN = 12  # labels named in a message
+SHOWN, LONGEST = 12, 30  # labels named in a message, and characters of each
 
 
 class Labels:
@@ -39,7 +39,7 @@ class Labels:
     def listed(self) -> str:
         """Their names for a message, the first dozen of many."""
         more = f" and {len(self.names) - SHOWN:,} more" if len(self.names) > SHOWN else ""
-        return ", ".join(self.names[:SHOWN]) + more
+        return ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in self.names[:SHOWN]) + more
 
     def encoded(self) -> bytes:
         """The same labels give the same bytes."""

@@ -21,10 +21,7 @@ from seq2seq.data.prepare import Prepared
 from seq2seq.data.stream import Stream
 from seq2seq.network.state import tensors
 from seq2seq.training.carried import Carried
-from seq2seq.training.criterion import Criterion
-from seq2seq.training.gradient import Alone, Part
 from seq2seq.training.trainer import Batches
-from seq2seq.training.workers import shared_out
 
 PROGRAM = Path(__file__).parent / "toy_streaming.py"
 
@@ -43,7 +40,7 @@ def whole(text: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def batches(text: Prepared, length: int) -> list[Batch]:
-    return list(Stream(text.train, text.tokenizer, 2, length, 0).batches(0))
+    return list(Stream(text.train, text.tokenizer, 2, length, 1, 0).batches(0))
 
 
 def features(carried: Carried, found: list[Batch]) -> torch.Tensor:
@@ -60,37 +57,37 @@ def features(carried: Carried, found: list[Batch]) -> torch.Tensor:
 @pytest.mark.parametrize("cell", members("cell"))
 def test_chunks_with_a_carried_state_equal_one_pass(text: Prepared, cell: str) -> None:
     model = toy_language_model(cell, sharpness=0.8)
-    expected = features(Carried(model), batches(text, 10_000))
+    expected = features(Carried(model, 1), batches(text, 10_000))
     for length in (1, 7) if cell == "lstm" else (7,):
-        torch.testing.assert_close(features(Carried(model), batches(text, length)), expected, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(features(Carried(model, 1), batches(text, length)), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_every_epoch_begins_anew(text: Prepared) -> None:
-    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried, found = Carried(toy_language_model(), 1), batches(text, 9)
     first = features(carried, found)
     assert torch.equal(features(carried, found), first)
 
 
 def test_where_reading_jumps_nothing_is_carried(text: Prepared) -> None:
-    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried, found = Carried(toy_language_model(), 1), batches(text, 9)
     carried(found[0])
-    assert torch.equal(carried(found[2]), Carried(carried.model)(found[2]))
+    assert torch.equal(carried(found[2]), Carried(carried.model, 1)(found[2]))
     carried(found[0])
-    assert not torch.equal(carried(found[1]), Carried(carried.model)(found[1]))
+    assert not torch.equal(carried(found[1]), Carried(carried.model, 1)(found[1]))
 
 
 def test_another_text_begins_anew_wherever_its_rows_lie(text: Prepared) -> None:
     """The second row of the other text begins, by chance, at the number where that row of the first one ended."""
-    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried, found = Carried(toy_language_model(), 1), batches(text, 9)
     carried(found[0])
     other = found[0]._replace(pairs=torch.tensor([0, int(found[1].pairs[1])]))
-    assert torch.equal(carried(other), Carried(carried.model)(found[0]))
+    assert torch.equal(carried(other), Carried(carried.model, 1)(found[0]))
 
 
 def test_gradients_end_at_the_edge_of_a_chunk(text: Prepared) -> None:
     """The embedding of a token that stands in the first chunk only learns nothing from the second."""
     model, found = toy_language_model(), batches(text, 9)
-    carried = Carried(model)
+    carried = Carried(model, 1)
     changed = found[0]._replace(target=found[0].target.clone())
     changed.target[:, 1] = 1  # UNK, which no text has
     carried(found[0])
@@ -105,23 +102,35 @@ def test_gradients_end_at_the_edge_of_a_chunk(text: Prepared) -> None:
 
 
 def test_a_state_that_is_not_finite_is_not_carried(text: Prepared) -> None:
-    carried, found = Carried(toy_language_model()), batches(text, 9)
+    carried, found = Carried(toy_language_model(), 1), batches(text, 9)
     carried(found[0])
-    tensors(carried.state)[0][0, 0] = float("nan")
-    mixed, fresh = carried(found[1]), Carried(carried.model)(found[1])
+    tensors(carried.past[0].state)[0][0, 0] = float("nan")
+    mixed, fresh = carried(found[1]), Carried(carried.model, 1)(found[1])
     first = int(found[1].target_mask[0, 1:].sum())
     assert torch.equal(mixed[:first], fresh[:first]) and mixed.isfinite().all()
     assert not torch.allclose(mixed[first:], fresh[first:])
 
 
-def test_one_process_reads_a_stream() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        part = Part(Carried(toy_language_model()), Criterion(0.0), torch.float32)
-        assert isinstance(shared_out(part, 4, print), Alone)
-    finally:
-        torch.set_num_threads(before)
+def test_parts_side_by_side_carry_what_one_batch_does(text: Prepared) -> None:
+    model = toy_language_model()
+    together, apart = Carried(model, 1), Carried(model, 2)
+    given = (text.train, text.tokenizer, 4, 9)
+    for _ in range(2):
+        halves = Stream(*given, 2, 0).batches(0)
+        for batch in Stream(*given, 1, 0).batches(0):
+            found = torch.cat([apart(next(halves)), apart(next(halves))])
+            torch.testing.assert_close(found, together(batch), rtol=1e-4, atol=1e-5)
+
+
+def test_several_processes_train_as_one_does_and_go_on_where_it_stopped(
+    text: Prepared, whole: Path, tmp_path: Path
+) -> None:
+    """One process up to update 8, two up to 20, one to the end."""
+    for updates, threads in ((8, 1), (20, 2), (30, 1)):
+        assert streaming_trainer(tmp_path, text, updates, threads=threads).train().update == updates
+    ours, theirs = load_file(last(whole)), load_file(last(tmp_path))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.parametrize("stops", [[1], [7, 8, 21]])
@@ -174,5 +183,6 @@ def test_a_killed_run_ends_as_one_that_was_not(text: Prepared, whole: Path, tmp_
 
 def test_a_checkpoint_holds_the_carried_state(whole: Path) -> None:
     held = {name: one for name, one in load_file(last(whole)).items() if name.startswith("carried/")}
-    assert len(held) == 5  # where the rows end, and two layers of h and c
-    assert all(len(one) == 3 and one.any() for one in held.values())
+    assert len(held) == 10  # of both parts where the rows end, and two layers of h and c
+    assert all(len(one) == 2 and one.any() for one in held.values())
+    assert held["carried/0/0"].max() < held["carried/1/0"].min()

@@ -26,8 +26,8 @@ def whole(text: Prepared) -> list[int]:
     return list(chain.from_iterable([text.tokenizer.tag_id("en"), *row, EOS] for row in rows))
 
 
-def chunks(text: Prepared, streams: int = 3, length: int = 7, ahead: int = 0) -> Stream:
-    return Stream(text.train, text.tokenizer, streams, length, ahead)
+def chunks(text: Prepared, streams: int = 3, length: int = 7, parts: int = 1, ahead: int = 0) -> Stream:
+    return Stream(text.train, text.tokenizer, streams, length, parts, ahead)
 
 
 def equal(left: Batch, right: Batch) -> bool:
@@ -75,11 +75,20 @@ def test_a_row_goes_on_where_it_ended(text: Prepared) -> None:
     assert batches[0].pairs[0] == 0
 
 
-@pytest.mark.parametrize("ahead", [0, 4])
-def test_the_tail_of_an_epoch_is_the_same_from_anywhere(text: Prepared, ahead: int) -> None:
-    every = list(chunks(text).batches(0))
+@pytest.mark.parametrize("parts", [2, 3])
+def test_the_parts_of_a_chunk_are_its_rows(text: Prepared, parts: int) -> None:
+    every = list(chunks(text, 6, parts=parts).batches(0))
+    for number, batch in enumerate(chunks(text, 6).batches(0)):
+        together = every[number * parts : (number + 1) * parts]
+        assert equal(Batch(*map(torch.cat, zip(*together, strict=True))), batch)
+    assert len(every) == chunks(text, 6, parts=parts).batch_count(0) == parts * chunks(text, 6).batch_count(0)
+
+
+@pytest.mark.parametrize(("parts", "ahead"), [(1, 0), (2, 4)])
+def test_the_tail_of_an_epoch_is_the_same_from_anywhere(text: Prepared, parts: int, ahead: int) -> None:
+    every = list(chunks(text, 4, parts=parts).batches(0))
     for start in (0, 1, 5, len(every)):
-        tail = list(chunks(text, ahead=ahead).batches(3, start))
+        tail = list(chunks(text, 4, parts=parts, ahead=ahead).batches(3, start))
         assert len(tail) == len(every) - start and all(map(equal, tail, every[start:]))
 
 
@@ -90,8 +99,17 @@ def test_running_text_is_of_one_language(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "values"), [("streams", (0, 1, 0)), ("length", (1, 0, 0)), ("ahead", (1, 1, -1)), ("streams", (9999, 1, 0))]
+    ("key", "values"),
+    [
+        ("streams", (0, 1, 1, 0)),
+        ("length", (1, 0, 1, 0)),
+        ("parts", (1, 1, 0, 0)),
+        ("ahead", (1, 1, 1, -1)),
+        ("streams", (9999, 1, 1, 0)),
+        ("streams", (5, 1, 2, 0)),
+        ("streams", (2, 1, 2, 0)),
+    ],
 )
-def test_illegal_values_are_named(text: Prepared, key: str, values: tuple[int, int, int]) -> None:
+def test_illegal_values_are_named(text: Prepared, key: str, values: tuple[int, int, int, int]) -> None:
     with pytest.raises(ConfigError, match=rf"reading\.{key}"):
         Stream(text.train, text.tokenizer, *values)

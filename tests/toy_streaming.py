@@ -21,7 +21,7 @@ from seq2seq.training.optimizer import Adam
 from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
 
-STREAMS, LENGTH = 3, 5
+STREAMS, LENGTH, PARTS = 4, 5, 2
 
 
 class Slow:
@@ -41,30 +41,30 @@ class Slow:
         return self.stream.batch_count(epoch)
 
 
-def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float = 0.0, cell: str = "lstm") -> Trainer:
-    """A checkpoint after every update, two chunks an update, dropout, validation on running text too."""
-    model = toy_language_model(cell, dropout=0.2)
-    loss = ValidationLoss(Carried(model), lambda: _stream(text, "valid").batches(0), torch.float32)
+def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float = 0.0, threads: int = 1) -> Trainer:
+    """A checkpoint after every update, two batches a chunk, dropout, validation on running text too."""
+    model = toy_language_model("lstm", dropout=0.2)
+    loss = ValidationLoss(Carried(model, 1), lambda: _stream(text, "valid", 1).batches(0), torch.float32)
 
     def validate() -> Mapping[str, float]:
         return {"loss": loss()}
 
     return Trainer(
-        replace(SETTINGS, updates=updates),
-        Carried(model),
-        Slow(_stream(text, "train"), pause),
+        replace(SETTINGS, updates=updates, threads=threads, accumulation=PARTS),
+        Carried(model, PARTS),
+        Slow(_stream(text, "train", PARTS), pause),
         Adam(learning_rate=0.02, beta1=0.9, beta2=0.98, epsilon=1e-9),
         SCHEDULE,
         validate,
         export,
         folder,
-        {"cell": cell},
+        {},
     )
 
 
-def _stream(text: Prepared, split: str) -> Stream:
+def _stream(text: Prepared, split: str, parts: int) -> Stream:
     store = text.train if split == "train" else text.valid[split]
-    return Stream(store, text.tokenizer, STREAMS, LENGTH, 0)
+    return Stream(store, text.tokenizer, STREAMS, LENGTH, parts, 0)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from seq2seq.modelling.measure import bits_per_character, characters, perplexity
 from seq2seq.modelling.model_folder import save
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.training.carried import Carried
+from seq2seq.training.gradient import Network
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
@@ -45,8 +46,8 @@ def run(
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records.
 
-    Running text is read by one process with trainer.threads threads, since every chunk needs the state of the one
-    before it; lines are shared out over processes as translation's pairs are.
+    The rows of a chunk of running text are shared out over processes as batches of lines are; each process carries the
+    states of its own.
     """
     tune_memory()
     text: Corpus = build(corpus, where="corpus")
@@ -59,10 +60,11 @@ def run(
     torch.manual_seed(seed)
     network = _network(model, prepared)
     reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
-    batches = reader(store=prepared.train)
-    carries = Carried if isinstance(batches, Stream) else _itself
+    running = reader.func is Stream
+    parts = {"parts": settings.accumulation} if running else {}
     held_out = functools.partial(_held_out, reader, prepared)
-    loss = ValidationLoss(carries(network), held_out, precision(settings.precision))
+    judged: Network = Carried(network, 1) if running else network
+    loss = ValidationLoss(judged, held_out, precision(settings.precision))
     count = characters(pair.target for store in prepared.valid.values() for pair in store.pairs())
 
     def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
@@ -71,8 +73,8 @@ def run(
 
     outcome = Trainer(
         settings,
-        carries(network),
-        batches,
+        Carried(network, settings.accumulation) if running else network,
+        reader(store=prepared.train, **parts),
         build(optimizer, where="optimizer"),
         build(schedule, where="schedule"),
         lambda: _scores(loss, prepared, count),
@@ -81,10 +83,6 @@ def run(
         {key: value for key, value in configuration.items() if key != "cache"},
     ).train()
     return outcome.exit_code
-
-
-def _itself(network: LanguageModel) -> LanguageModel:
-    return network
 
 
 def _network(model: Node, prepared: Prepared) -> LanguageModel:
@@ -99,10 +97,11 @@ def _network(model: Node, prepared: Prepared) -> LanguageModel:
 def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
     """The batches of all validation text, none of whose lines is too long for a batch."""
     for store in prepared.valid.values():
-        limits: dict[str, object] = {"ahead": 0}
-        if "tokens" in reader.keywords:
-            limits |= {"tokens": max(store.sizes.longest_target + 1, reader.keywords["tokens"]), "sampled": []}
-        yield from reader(store=store, **limits).batches(epoch=0)
+        if reader.func is Stream:
+            limits: dict[str, object] = {"parts": 1}
+        else:
+            limits = {"tokens": max(store.sizes.longest_target + 1, reader.keywords["tokens"]), "sampled": []}
+        yield from reader(store=store, ahead=0, **limits).batches(epoch=0)
 
 
 def _scores(loss: ValidationLoss, prepared: Prepared, count: int) -> Mapping[str, float]:

@@ -1,8 +1,9 @@
 """Running text in training: the state that a batch ends in is where the next one begins (Williams & Peng 1990)."""
 
-from collections.abc import Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -24,53 +25,65 @@ class Reader(Network, Protocol):
         ...
 
 
+class Past(NamedTuple):
+    """The state in which the rows of a batch ended, and the place in the text that follows each."""
+
+    ends: Tensor
+    state: State
+
+
 class Carried:
     """A network over running text: truncated back-propagation through time.
 
-    A row of a batch goes on from the state in which that row of the batch before it ended, where it begins at the place
-    where that one ended (`pairs`, see data/stream.py), and from an initial state everywhere else: so an epoch, or a
-    pass over held-out text, starts anew by itself. Values are carried, gradients are not. A state that is not finite
-    is not carried. The carried state is part of a checkpoint.
+    Batches take turns: each of `parts` has rows of its own. A batch goes on from the state in which its rows ended,
+    which are known by the place where they begin (`pairs`, see data/stream.py), and from an initial state where no
+    rows ended there: so an epoch, or a pass over held-out text, starts anew by itself. Values are carried, gradients
+    are not. A row's state that is not finite is not carried. What is carried is part of a checkpoint.
     """
 
-    def __init__(self, model: Reader) -> None:
+    def __init__(self, model: Reader, parts: int) -> None:
         self.model = model
-        self.state: State = ()
-        self.ends: Tensor | None = None  # the place that follows each row
+        self.parts = parts  # how many batches' states to keep; a process keeps those of its own batches only
+        self.past: list[Past] = []  # the newest last
 
     def __call__(self, batch: Batch) -> Tensor:
         """Features of the real target tokens, row by row."""
         features, state = self.model.read(batch.target[:, :-1], None, self._before(batch.pairs))
-        self.state = map_state(lambda tensor: tensor.detach().float(), state)
-        self.ends = batch.pairs + batch.target.shape[1] - 1
+        ends = batch.pairs + batch.target.shape[1] - 1
+        self.past.append(Past(ends, map_state(lambda tensor: tensor.detach().float(), state)))
+        del self.past[: -self.parts]
         real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)
         return features.flatten(0, 1).index_select(0, real)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """What is carried, by name; nothing before the first batch."""
-        if self.ends is None:
-            return {}
-        return {"ends": self.ends} | {str(number): tensor for number, tensor in enumerate(tensors(self.state))}
+    def carried(self) -> list[list[Tensor]]:
+        """Of each batch, where its rows ended and the tensors of their state."""
+        return [[past.ends, *tensors(past.state)] for past in self.past[-self.parts :]]
 
-    def restore(self, found: Mapping[str, Tensor]) -> None:
-        """Carry what `tensors` gave. Raises KeyError where that was another model's."""
-        if "ends" not in found:
-            return
+    def restore(self, carried: Sequence[Sequence[Tensor]]) -> None:
+        """Carry what `carried` gave. Raises KeyError where that was another model's."""
         device = self.output_weight.device
-        self.ends = found["ends"].to(device)
-        numbers = iter(range(len(found)))
-        initial = self.model.initial_state(len(self.ends))
-        self.state = map_state(lambda _: found[str(next(numbers))].to(device), initial)
+        self.past = []
+        for ends, *state in carried:
+            initial = self.model.initial_state(len(ends))
+            if [one.shape for one in state] != [one.shape for one in tensors(initial)]:
+                raise KeyError("a state of other sizes")
+            kept = iter([tensor.to(device) for tensor in state])
+            self.past.append(Past(ends.to(device), _nested(kept, initial)))
+
+    def take(self, worker: int, count: int) -> None:
+        """Keep the states of every `count`-th batch, from number `worker` on: those that one process of many reads."""
+        self.past = self.past[worker::count]
+        self.parts = len(range(worker, self.parts, count))
 
     def _before(self, places: Tensor) -> State:
         """The state in which each row begins."""
-        state = self.model.initial_state(len(places))
-        if self.ends is None or len(self.ends) != len(places):
-            return state
-        going = (self.ends == places) & (places[0] > 0)  # a text begins at place 0
-        for tensor in tensors(self.state):
-            going = going & tensor.isfinite().flatten(1).all(1)
-        return merge(going.unsqueeze(1), self.state, state)
+        initial = self.model.initial_state(len(places))
+        for number, (ends, state) in enumerate(self.past):
+            if torch.equal(ends, places):
+                del self.past[number]
+                going = torch.stack([tensor.isfinite().flatten(1).all(1) for tensor in tensors(state)]).all(0)
+                return merge(going.unsqueeze(1), state, initial)
+        return initial
 
     @property
     def training(self) -> bool:
@@ -98,3 +111,8 @@ class Carried:
     def state_dict(self) -> dict[str, Tensor]:
         """As the model."""
         return self.model.state_dict()
+
+
+def _nested(flat: Iterator[Tensor], like: State) -> State:
+    """The tensors in the nest of another state."""
+    return map_state(lambda _: next(flat), like)

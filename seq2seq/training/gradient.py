@@ -49,6 +49,23 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
+class Carrying(Protocol):
+    """A network that remembers something from update to update; see carried.py."""
+
+    def carried(self) -> list[list[Tensor]]:
+        """What it remembers of each batch of an update, first of all the places where its rows ended."""
+        ...
+
+    def restore(self, carried: Sequence[Sequence[Tensor]], /) -> None:
+        """Remember that."""
+        ...
+
+    def take(self, worker: int, count: int, /) -> None:
+        """Remember only what concerns the batches of one process of `count`."""
+        ...
+
+
 class Part:
     """One batch's share of an update: adds to the gradients of `model`, dropout drawn from the seed it is given."""
 
@@ -79,6 +96,10 @@ class Gradient(Protocol):
         """Sums of plain loss, smoothed loss and right tokens over all batches."""
         ...
 
+    def carried(self) -> list[list[Tensor]]:
+        """What a model over running text carries to the next update, batch by batch; nothing for others."""
+        ...
+
     def close(self) -> None:
         """Free what it holds."""
         ...
@@ -94,6 +115,10 @@ class Alone:
         """See Gradient."""
         sums = [self.part(batch, seed, tokens) for batch, seed in zip(batches, seeds, strict=True)]
         return torch.stack(sums).sum(0)
+
+    def carried(self) -> list[list[Tensor]]:
+        """See Gradient."""
+        return self.part.model.carried() if isinstance(self.part.model, Carrying) else []
 
     def close(self) -> None:
         """Nothing to free."""

@@ -3,14 +3,14 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
 
 import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.training.average import ExponentialAverage
-from seq2seq.training.carried import Carried
-from seq2seq.training.gradient import Gradient, Network
+from seq2seq.training.gradient import Carrying, Gradient, Network
 from seq2seq.training.state import UpdateSums
 
 
@@ -37,7 +37,7 @@ class Updater:
         self.clip = clip
         self.seed = seed
         self.parameters = dict(model.named_parameters())
-        self.carried = model if isinstance(model, Carried) else None
+        self.carrying = model if isinstance(model, Carrying) else None
 
     def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
         """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
@@ -67,8 +67,8 @@ class Updater:
                 found[f"optimizer/{key}/{name}"] = value
         if self.average is not None:
             found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
-        if self.carried is not None:
-            found |= {f"carried/{name}": tensor for name, tensor in self.carried.tensors().items()}
+        for number, batch in enumerate(sorted(self.gradient.carried(), key=lambda one: int(one[0][0]))):
+            found |= {f"carried/{number}/{name}": tensor for name, tensor in enumerate(batch)}
         return found
 
     @torch.no_grad()
@@ -84,11 +84,12 @@ class Updater:
                 _, key, owner = name.split("/", 2)
                 parameter = self.parameters[owner]
                 self.optimizer.state[parameter][key] = value.to(parameter.device)
-        if self.carried is not None:
-            carried = {
-                name.removeprefix("carried/"): one for name, one in tensors.items() if name.startswith("carried/")
-            }
-            self.carried.restore(carried)
+        if self.carrying is not None:
+            carried: list[list[Tensor]] = []
+            while (first := f"carried/{len(carried)}/0") in tensors:
+                names = (f"{first[:-1]}{number}" for number in count())
+                carried.append([tensors[name] for name in takewhile(tensors.__contains__, names)])
+            self.carrying.restore(carried)
 
 
 def _seed(seed: int, update: int, index: int) -> int:

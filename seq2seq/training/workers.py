@@ -21,19 +21,15 @@ from torch.nn import Parameter
 from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import TrainingError
-from seq2seq.training.carried import Carried
-from seq2seq.training.gradient import Alone, Gradient, Part
+from seq2seq.training.gradient import Alone, Carrying, Gradient, Part
 
 SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
 
 
 def shared_out(part: Part, slots: int, say: Callable[[str], None]) -> Gradient:
-    """Workers where an update has several batches and a CPU several cores, else this process alone.
-
-    Of running text every batch needs the state of the one before it: this process reads it, on all its threads.
-    """
+    """Workers where an update has several batches and a CPU several cores, else this process alone."""
     count = min(torch.get_num_threads(), slots)
-    if count < 2 or part.model.output_weight.device.type != "cpu" or isinstance(part.model, Carried):
+    if count < 2 or part.model.output_weight.device.type != "cpu":
         return Alone(part)
     if missing := missing_memory(part, slots):
         lack = f"{SHARED_MEMORY} lacks {missing / 1e6:,.0f} MB for a process per core"
@@ -58,9 +54,11 @@ class Workers:
         context = torch.multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
         self.processes = []
-        for _ in range(min(count, slots)):
+        self.carries = isinstance(part.model, Carrying)
+        for worker in range(min(count, slots)):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(part, self.slots, theirs), daemon=True)
+            place = (worker, min(count, slots))
+            process = context.Process(target=_work, args=(part, self.slots, theirs, place), daemon=True)
             process.start()
             theirs.close()
             self.pipes.append(ours)
@@ -80,6 +78,16 @@ class Workers:
             parameter.grad = gradient
         return torch.stack(sums).sum(0)
 
+    def carried(self) -> list[list[Tensor]]:
+        """See Gradient; every process carries the states of its own batches."""
+        if not self.carries:
+            return []
+        found: list[list[Tensor]] = []
+        for worker in range(len(self.pipes)):
+            self._tell(worker, None)
+            found += [[torch.from_numpy(one) for one in batch] for batch in self._answer(worker)]
+        return found
+
     def close(self) -> None:
         """End the processes."""
         for pipe in self.pipes:
@@ -94,13 +102,16 @@ class Workers:
             raise self._vanished(worker) from None
 
     def _hear(self, worker: int) -> Tensor:
+        return torch.tensor(self._answer(worker), dtype=torch.float64)
+
+    def _answer(self, worker: int) -> Any:
         try:
-            answer: list[float] | str = self.pipes[worker].recv()
+            answer = self.pipes[worker].recv()
         except (EOFError, OSError):
             raise self._vanished(worker) from None
         if isinstance(answer, str):
             raise TrainingError(f"worker {worker} failed:\n{answer}")
-        return torch.tensor(answer, dtype=torch.float64)
+        return answer
 
     def _vanished(self, worker: int) -> TrainingError:
         self.processes[worker].join(1)
@@ -118,26 +129,40 @@ def missing_memory(part: Part, slots: int) -> int:
     return max(0, needed - free)
 
 
-def _work(part: Part, slots: list[Tensor], pipe: Any) -> None:
-    """The life of a worker: a batch in, its gradient into a slot, until the other end closes."""
+def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) -> None:
+    """The life of worker `place[0]` of `place[1]`: a batch in, its gradient into a slot, until the other end closes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends the run
         signal.signal(number, signal.SIG_IGN)
     tune_memory()
     torch.set_num_threads(1)
-    parameters = _parameters(part)
+    if isinstance(part.model, Carrying):
+        part.model.take(*place)
     while True:
         try:
-            slot, arrays, seed, tokens = pipe.recv()
+            message = pipe.recv()
         except EOFError:
             return
         try:
-            answer: list[float] | str = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens).tolist()
-            for parameter, view in zip(parameters, _views(slots[slot], parameters), strict=True):
-                view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
-                parameter.grad = None
+            answer = _carried(part) if message is None else _computed(part, slots, *message)
         except Exception:
             answer = traceback.format_exc()
         pipe.send(answer)
+
+
+def _computed(part: Part, slots: list[Tensor], slot: int, arrays: Sequence[Any], seed: int, tokens: int) -> Any:
+    """The sums of a batch, after its gradient went into the slot."""
+    sums = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens).tolist()
+    parameters = _parameters(part)
+    for parameter, view in zip(parameters, _views(slots[slot], parameters), strict=True):
+        view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
+        parameter.grad = None
+    return sums
+
+
+def _carried(part: Part) -> Any:
+    """What this process carries, as arrays: a tensor would be sent through shared memory, which may be short."""
+    assert isinstance(part.model, Carrying)
+    return [[tensor.numpy() for tensor in batch] for batch in part.model.carried()]
 
 
 def _parameters(part: Part) -> list[Parameter]:

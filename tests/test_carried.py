@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from test_resume import assert_equal_runs, last
 from toy_language import prepared, toy_language_model
 from toy_network import members
-from toy_streaming import streaming_trainer
+from toy_streaming import PARTS, streaming_trainer
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.prepare import Prepared
@@ -122,6 +123,18 @@ def test_parts_side_by_side_carry_what_one_batch_does(text: Prepared) -> None:
             torch.testing.assert_close(found, together(batch), rtol=1e-4, atol=1e-5)
 
 
+def test_a_process_takes_the_states_of_its_own_batches(text: Prepared) -> None:
+    carried, model = Carried(toy_language_model(), 4), toy_language_model()
+    for batch in list(Stream(text.train, text.tokenizer, 8, 9, 4, 0).batches(0))[:4]:
+        carried(batch)
+    for worker, own in enumerate(([0, 2], [1, 3])):
+        one = Carried(model, 4)
+        one.restore(carried.carried())
+        one.take(worker, 2)
+        expected = [carried.carried()[number] for number in own]
+        assert all(map(torch.equal, chain(*one.carried()), chain(*expected))) and one.parts == 2
+
+
 def test_several_processes_train_as_one_does_and_go_on_where_it_stopped(
     text: Prepared, whole: Path, tmp_path: Path
 ) -> None:
@@ -148,23 +161,19 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
 
 
 class Failing:
-    """Batches that end in an error after so many updates of two."""
+    """Batches that end in an error after so many updates."""
 
     def __init__(self, given: Batches, updates: int) -> None:
         self.given, self.updates = given, updates
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         for number, batch in enumerate(self.given.batches(epoch, start), start):
-            if epoch * self.updates_of_an_epoch + number // 2 >= self.updates:
+            if (epoch * self.batch_count(0) + number) // PARTS >= self.updates:
                 raise OSError("the disk is gone")
             yield batch
 
     def batch_count(self, epoch: int) -> int:
         return self.given.batch_count(epoch)
-
-    @property
-    def updates_of_an_epoch(self) -> int:
-        return -(-self.batch_count(0) // 2)
 
 
 def test_a_killed_run_ends_as_one_that_was_not(text: Prepared, whole: Path, tmp_path: Path) -> None:
@@ -183,6 +192,6 @@ def test_a_killed_run_ends_as_one_that_was_not(text: Prepared, whole: Path, tmp_
 
 def test_a_checkpoint_holds_the_carried_state(whole: Path) -> None:
     held = {name: one for name, one in load_file(last(whole)).items() if name.startswith("carried/")}
-    assert len(held) == 10  # of both parts where the rows end, and two layers of h and c
+    assert len(held) == 15  # of three parts where the rows end, and two layers of h and c
     assert all(len(one) == 2 and one.any() for one in held.values())
-    assert held["carried/0/0"].max() < held["carried/1/0"].min()
+    assert held["carried/0/0"].max() < held["carried/1/0"].min() < held["carried/2/0"].min()

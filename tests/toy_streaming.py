@@ -21,7 +21,7 @@ from seq2seq.training.optimizer import Adam
 from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
 
-STREAMS, LENGTH, PARTS = 4, 5, 2
+STREAMS, LENGTH, PARTS = 6, 4, 3
 
 
 class Slow:
@@ -42,7 +42,7 @@ class Slow:
 
 
 def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float = 0.0, threads: int = 1) -> Trainer:
-    """A checkpoint after every update, two batches a chunk, dropout, validation on running text too."""
+    """A checkpoint after every update, three batches a chunk, dropout, validation on running text too."""
     model = toy_language_model("lstm", dropout=0.2)
     loss = ValidationLoss(Carried(model, 1), lambda: _stream(text, "valid", 1).batches(0), torch.float32)
 

@@ -22,6 +22,7 @@ from seq2seq.network.classifier import Classifier, pooled_over
 FACTS: dict[str, int | str] = {"vocabulary": 13, "labels": 3}
 ROWS = [[4, 6, 7, 8], [4, 9, 10], [5], [12, 5, 6, 7, 9, 9, 4]]
 LINES = ["ka lo", "", "mi nu pesto rafi ka", " \u3000", "rafi", "\u2028\x00 ka\x85", "x" * 3000, "\t", "ka lo"]
+LABELLER = {"_target_": "seq2seq.labelling.labeller.Labeller", "_partial_": True, "batch_tokens": 100}
 POOLS = ("mean", "max", "last")
 SHAPES = ("unidirectional", "bidirectional", "alternating", "gnmt")
 
@@ -103,7 +104,7 @@ def test_a_model_folder_gives_the_classifier_back(tmp_path: Path) -> None:
     )
     names = {"config.json", "model.safetensors", "tokenizer.model", "labels.json"}
     assert {path.name for path in (tmp_path / "model").iterdir()} == names
-    back = open_labeller(tmp_path, 100, "fp32")
+    back = open_labeller(tmp_path, LABELLER, "fp32")
     assert labelled(back, LINES) == labelled(mine, LINES)
     found = load(tmp_path, "classifier")
     assert found.scores == {"valid": {"accuracy": 12.5}} and isinstance(found.tokenizer, ClassTokenizer)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import path, use_threads
+from seq2seq.command.opened import Node, path, use_threads
 from seq2seq.errors import ConfigError
 from seq2seq.labelling.file import label_file
 from seq2seq.labelling.measure import Agreement
@@ -20,7 +20,7 @@ def run(
     form: Literal["text", "json"],
     reference: str | None,
     results: str | None,
-    batch_tokens: int,
+    labeller: Node,
     precision: str,
     threads: int | None,
 ) -> int:
@@ -28,10 +28,10 @@ def run(
     if results is not None and reference is None:
         raise ConfigError("results: says how well labels agree with a reference; set reference= too")
     use_threads(threads)
-    labeller = open_labeller(Path(model).expanduser(), batch_tokens, precision)
-    agreement = label_file(labeller, path(input), path(output), form, path(reference))
+    opened = open_labeller(Path(model).expanduser(), labeller, precision)
+    agreement = label_file(opened, path(input), path(output), form, path(reference))
     if agreement is not None:
-        print(_told(agreement, labeller.tags), file=sys.stderr)
+        print(_told(agreement, opened.tags), file=sys.stderr)
         if results is not None:
             with writing(path(results)) as write:
                 write([json.dumps(agreement._asdict(), indent=2, ensure_ascii=False)])

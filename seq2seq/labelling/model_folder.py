@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from seq2seq.config import build
 from seq2seq.data.labelled_tokenizer import (
     ClassTokenizer,
     LabelledTokenizer,
@@ -66,14 +67,18 @@ def load(folder: Path, *kinds: str) -> LabelledFolder:
     return LabelledFolder(assemble(opened, KINDS[opened.content["kind"]]), tokenizer, opened.content["scores"])
 
 
-def open_labeller(folder: Path, batch_tokens: int, number_format: str) -> Labeller:
-    """The classifier or tagger of a folder, ready to label, on the GPU where there is one. ModelError, ConfigError."""
+def open_labeller(folder: Path, labeller: Mapping[str, Any], number_format: str) -> Labeller:
+    """The classifier or tagger of a folder, ready to label, on the GPU where there is one. ModelError, ConfigError.
+
+    `labeller` is a node like that of conf/label.yaml.
+    """
     found = load(folder, "classifier", "tagger")
-    assert isinstance(found.model, Classifier | Tagger)
-    assert isinstance(found.tokenizer, ClassTokenizer)
     device = default_device()
-    model = found.model.to(device)
-    return Labeller(model, found.tokenizer, batch_tokens, precision(number_format, device), device)
+    parts = {"model": found.model.to(device), "tokenizer": found.tokenizer}
+    built: Labeller = build(
+        labeller, {**parts, "dtype": precision(number_format, device), "device": device}, "labeller"
+    )()
+    return built
 
 
 def open_generation(folder: Path, search: Search, batch_lines: int, number_format: str) -> Generation:

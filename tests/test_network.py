@@ -53,7 +53,7 @@ def model(request: pytest.FixtureRequest) -> Model:
     torch.manual_seed(0)
     chosen = dict(one.split("=") for one in request.param if one)
     if "paper" in chosen:
-        return paper_model(chosen["paper"])
+        return paper_model(chosen["paper"]).double()  # in fp32 rounding grows through 14 sharp layers
     return toy_model(
         settings={key: yaml.safe_load(value) for key, value in chosen.items() if "." in key},
         **{key: value for key, value in chosen.items() if "." not in key},
@@ -73,7 +73,7 @@ def test_forward_equals_start_and_steps(model: Model) -> None:
             step, state = model.step(BATCH.target[:, time, None], state, memory)
             for row, wanted in enumerate(expected):
                 if time < len(wanted):
-                    torch.testing.assert_close(step[row, 0], wanted[time], atol=1e-5, rtol=1e-4)
+                    torch.testing.assert_close(step[row, 0], wanted[time].float(), atol=1e-5, rtol=1e-4)
 
 
 def test_a_sentence_scores_the_same_alone_padded_and_in_another_order(model: Model) -> None:

@@ -206,11 +206,13 @@ def cell_node(name: str) -> object:
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_parameters_are_counted_by_the_formula(tied: bool) -> None:
-    """Embedding n_y n_x, per layer a GRU's 3 ((n_a + n_x) n_a + n_a) + n_a and a norm's 2 n_a, output n_a n_y + n_y."""
+    """Embedding n_y n_x, per layer a GRU's 3 ((n_a + n_x) n_a + n_a) + n_a and a norm's 2 n_a, output n_a n_y + n_y
+    (tied: a map n_a n_x + n_x instead of a table)."""
     size, parts = 6, (member("cell", "gru"), member("sublayer", "pre_norm"))
     model = LanguageModel(VOCABULARY, size, size, 2, 0, tied, 0.0, 0.0, *parts)
     layer = sum(one.numel() for one in parts[0](size, size).parameters()) + 2 * size
-    expected = VOCABULARY * size * (1 if tied else 2) + VOCABULARY + 2 * layer + 2 * size
+    output = size * size + size if tied else VOCABULARY * size
+    expected = VOCABULARY * size + output + VOCABULARY + 2 * layer + 2 * size
     assert sum(one.numel() for one in model.parameters()) == expected
     assert (model.output_weight is model.embedding.weight) == tied
 

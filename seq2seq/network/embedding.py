@@ -7,6 +7,16 @@ from torch.nn import functional as F
 from seq2seq.network.dropout import VariationalDropout, WordDropout
 
 
+def projection(width: int, embedding: int, tied: bool) -> nn.Module:
+    """What stands between features of `width` and an output table of `embedding` numbers a word.
+
+    A linear map wherever sizes differ or the table is also the embeddings' (Gulordava et al. 2018): residual sums carry
+    the last word's embedding up to the table, and without a map between them every word is its own likeliest successor
+    at the start.
+    """
+    return nn.Linear(width, embedding) if tied or width != embedding else nn.Identity()
+
+
 class Embedding(nn.Module):
     """A table of `vocabulary` rows of `size` numbers, widened to `width` where that is another number.
 

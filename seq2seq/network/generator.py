@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
-from seq2seq.network.embedding import Embedding
+from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Memory
 from seq2seq.network.state import State
 
@@ -44,7 +44,7 @@ class Generator(nn.Module):
         self.target = Embedding(vocabulary, embedding, width, word_dropout, embedding_dropout)
         self.condition = _Label(conditions, width) if condition == "label" else _Numbers(conditions, width)
         self.decoder = decoder(width, (torch.zeros(1, width),))
-        self.narrow = nn.Linear(width, embedding) if width != embedding else nn.Identity()
+        self.projection = projection(width, embedding, tied)
         self.output_weight = (
             self.target.weight if tied else nn.Parameter(torch.randn(vocabulary, embedding) * embedding**-0.5)
         )
@@ -54,7 +54,7 @@ class Generator(nn.Module):
         """Features of real target tokens only: row i predicts `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
         features = self.decoder(self.target(batch.target[:, :-1]), self.memory(batch.source))
         real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)
-        narrowed: Tensor = self.narrow(features.flatten(0, 1).index_select(0, real))
+        narrowed: Tensor = self.projection(features.flatten(0, 1).index_select(0, real))
         return narrowed
 
     def memory(self, source: Int[Tensor, "batch condition"]) -> Memory:
@@ -78,7 +78,7 @@ class Generator(nn.Module):
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
         """Logits (fp32) of the next token of every hypothesis."""
         features, state = self.decoder.step(self.target(tokens), state, memory)
-        return self.logits(self.narrow(features)).float(), state
+        return self.logits(self.projection(features)).float(), state
 
 
 class _Label(nn.Embedding):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
-from seq2seq.network.embedding import Embedding
+from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.feed_forward import FeedForward
 from seq2seq.network.recurrent import Recurrent
 from seq2seq.network.state import State, map_state
@@ -53,7 +53,7 @@ class LanguageModel(nn.Module):
             _Layer(width, feed_forward, cell, sublayer, number) for number in range(1, layers + 1)
         )
         self.closing = sublayer(width).closing()
-        self.narrow = nn.Linear(width, embedding) if width != embedding else nn.Identity()
+        self.projection = projection(width, embedding, tied)
         self.output_weight = (
             self.embedding.weight if tied else nn.Parameter(torch.randn(vocabulary, embedding) * embedding**-0.5)
         )
@@ -84,7 +84,7 @@ class LanguageModel(nn.Module):
         for layer, layer_state in zip(self._stack, state, strict=True):
             x, layer_state = layer(x, mask, layer_state)
             following.append(layer_state)
-        narrowed: Tensor = self.narrow(self.closing(x))
+        narrowed: Tensor = self.projection(self.closing(x))
         return narrowed, tuple(following)
 
     def logits(self, features: Float[Tensor, "*shape embedding"]) -> Float[Tensor, "*shape vocabulary"]:
@@ -110,7 +110,7 @@ class LanguageModel(nn.Module):
         for layer, layer_state in zip(self._stack, state, strict=True):
             x, layer_state = layer.step(x, layer_state)
             following.append(layer_state)
-        return self.logits(self.narrow(self.closing(x))).float(), tuple(following)
+        return self.logits(self.projection(self.closing(x))).float(), tuple(following)
 
     @property
     def _stack(self) -> "list[_Layer]":

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
-from seq2seq.network.embedding import Embedding
+from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Encoder
 from seq2seq.network.state import State
 
@@ -49,7 +49,7 @@ class Model(nn.Module):
             self.target.weight = self.source.weight
         self.encoder = encoder(width)
         self.decoder = decoder(width, self.encoder.initial_states(1))
-        self.narrow = nn.Linear(width, embedding) if width != embedding else nn.Identity()
+        self.projection = projection(width, embedding, tying != "none")
         self.output_weight = (
             self.target.weight
             if tying != "none"
@@ -62,7 +62,7 @@ class Model(nn.Module):
         memory = self.encoder(self.source(batch.source), batch.source_mask, self.decoder.reads_last)
         features = self.decoder(self.target(batch.target[:, :-1]), memory)
         real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)
-        narrowed: Tensor = self.narrow(features.flatten(0, 1).index_select(0, real))
+        narrowed: Tensor = self.projection(features.flatten(0, 1).index_select(0, real))
         return narrowed
 
     def logits(self, features: Float[Tensor, "*shape embedding"]) -> Float[Tensor, "*shape vocabulary"]:
@@ -78,4 +78,4 @@ class Model(nn.Module):
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
         """Logits (fp32) of the next token of every hypothesis."""
         features, state = self.decoder.step(self.target(tokens), state, memory)
-        return self.logits(self.narrow(features)).float(), state
+        return self.logits(self.projection(features)).float(), state

@@ -10,8 +10,9 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -61,6 +62,14 @@ class Checkpoints:
                 f"{self.folder}: none of the {len(paths)} checkpoints can be read: remove the folder to start again"
             )
         return None
+
+    def contents(self) -> list[dict[str, Any]]:
+        """What the kept checkpoints hold besides tensors, the newest first, where it can be read."""
+        found = []
+        for path in self._newest_first():
+            with suppress(SafetensorError, OSError, ValueError, KeyError), safe_open(path, framework="pt") as file:
+                found.append(json.loads(file.metadata()["content"]))
+        return found
 
     def save_best(self, update: int, weights: Mapping[str, Tensor]) -> None:
         """Keep the weights that were validated at `update`."""

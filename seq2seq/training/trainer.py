@@ -14,7 +14,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.device import precision
 from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.average import ExponentialAverage
-from seq2seq.training.checkpoint import KEPT, Checkpoints
+from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.claim import claimed
 from seq2seq.training.configuration import check_unchanged, write_configuration
 from seq2seq.training.criterion import Criterion
@@ -118,7 +118,6 @@ class Trainer:
             self._log = Log(self.folder, state.records, state.update)
             self._begun = time.monotonic() - state.seconds
             self._saved = time.monotonic()
-            self._named = {state.update: {one.update for one in state.best}}  # best weights, by checkpoint
             try:
                 with self._shared_out():
                     return self._run(state)
@@ -231,9 +230,8 @@ class Trainer:
         state.records = self._log.records
         content = {"state": state.plain(), "configuration": self.configuration}
         self.checkpoints.save(state.update, self.updater.tensors(), content)
-        self._named[state.update] = {one.update for one in state.best}
-        self._named = dict(sorted(self._named.items())[-KEPT:])
-        self.checkpoints.keep_best(set().union(*self._named.values()))
+        states = [State.read(content["state"]) for content in self.checkpoints.contents()]
+        self.checkpoints.keep_best(one.update for kept in states for one in kept.best)
         self._saved = time.monotonic()
 
     def _restored(self) -> State:

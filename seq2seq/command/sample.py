@@ -1,8 +1,8 @@
 """`seq2seq sample`: lines that a language model writes, from nothing or from given beginnings."""
 
-from pathlib import Path
 from typing import Literal
 
+from seq2seq.command.opened import path
 from seq2seq.command.prepare import Node
 from seq2seq.config import build, call
 from seq2seq.errors import ConfigError
@@ -28,9 +28,5 @@ def run(
         raise ConfigError(f"count: expected a positive int, got {count}")
     parts = {"search": build(search, where="search"), "batch": batch}
     sampler: Sampler = call(Sampler, {**opened(model, precision, threads), **parts})
-    sample_file(sampler, chosen(language, sampler.languages), count, _path(beginnings), _path(output), form)
+    sample_file(sampler, chosen(language, sampler.languages), count, path(beginnings), path(output), form)
     return 0
-
-
-def _path(name: str | None) -> Path | None:
-    return None if name is None else Path(name).expanduser()

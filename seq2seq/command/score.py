@@ -1,8 +1,8 @@
 """`seq2seq score`: how probable each line of a text is to a language model."""
 
-from pathlib import Path
 from typing import Literal
 
+from seq2seq.command.opened import path
 from seq2seq.config import call
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.file import score_file
@@ -28,12 +28,8 @@ def run(
         raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
     limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
     scorer: Scorer = call(Scorer, {**opened(model, precision, threads), **limits})
-    found = score_file(scorer, chosen(language, scorer.languages), _path(input), _path(output), form)
+    found = score_file(scorer, chosen(language, scorer.languages), path(input), path(output), form)
     if totals is not None:
-        with writing(_path(totals)) as write:
+        with writing(path(totals)) as write:
             write([found.to_json()])
     return 0
-
-
-def _path(name: str | None) -> Path | None:
-    return None if name is None else Path(name).expanduser()

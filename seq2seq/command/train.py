@@ -1,17 +1,17 @@
 """`seq2seq train`: assembles data, network, training, translation and evaluation into one run."""
 
 import functools
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
-import torch
 from torch import Tensor
 
 from seq2seq.command.prepare import Node, prepared_corpus
+from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build, call
 from seq2seq.data.batch import Batch
-from seq2seq.data.corpus.base import Corpus, Pair
+from seq2seq.data.corpus.base import Pair
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.store import Store
@@ -20,7 +20,6 @@ from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import grouped, validation_scores
 from seq2seq.network.model import Model
 from seq2seq.training.settings import Settings
-from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
@@ -46,19 +45,13 @@ def run(
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     tune_memory()
-    text: Corpus = build(corpus, where="corpus")
+    text = corpus_with_valid(corpus)
     settings: Settings = build(trainer, where="trainer")
-    if not text.valid:
-        raise ConfigError("corpus.valid: training needs held-out text to choose the best model: name a split")
-    if alone := [source for source, target in text.directions if source == target]:
-        language = alone[0]
-        raise ConfigError(
-            f"corpus.directions: {language} by itself has no translation: name directions like {language}-xx, or learn "
-            "the language with seq2seq train_language_model"
-        )
+    _check(text.directions)
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
-    torch.manual_seed(seed)
-    network = _network(model, prepared)
+    source, target = prepared.tokenizer.sizes
+    sizes = {"source_vocabulary": source, "target_vocabulary": target}
+    network = cast(Model, new_network(model, sizes, seed, prepared.counts))
     reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
     number_format = precision(settings.precision)
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), number_format)
@@ -72,18 +65,11 @@ def run(
         network.load_state_dict(weights)
         save(folder, network, model, prepared.tokenizer, text.directions, {"valid": dict(scores)})
 
-    outcome = Trainer(
-        settings,
-        network,
-        reader(store=prepared.train),
-        build(optimizer, where="optimizer"),
-        build(schedule, where="schedule"),
-        lambda: {"loss": loss(), **validation_scores(translate, pairs)},
-        export,
-        Path(run),
-        {key: value for key, value in configuration.items() if key != "cache"},
-    ).train()
-    return outcome.exit_code
+    def validate() -> Mapping[str, float]:
+        return {"loss": loss(), **validation_scores(translate, pairs)}
+
+    batches = reader(store=prepared.train)
+    return train(run, settings, network, batches, optimizer, schedule, validate, export, configuration)
 
 
 def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines: int) -> list[Pair]:
@@ -95,13 +81,14 @@ def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines
     return [pair for pairs in every.values() for pair in pairs[:share]]
 
 
-def _network(model: Node, prepared: Prepared) -> Model:
-    """A new network of the tokenizer's sizes."""
-    source, target = prepared.tokenizer.sizes
-    network: Model = build(model, {"source_vocabulary": source, "target_vocabulary": target}, "model")
-    count = sum(parameter.numel() for parameter in network.parameters())
-    print(f"model: {count:,} parameters; train: {prepared.counts}", file=sys.stderr)
-    return network.to(default_device())
+def _check(directions: list[tuple[str, str]]) -> None:
+    """Raises ConfigError for a language that is to be translated into itself."""
+    if alone := [source for source, target in directions if source == target]:
+        language = alone[0]
+        raise ConfigError(
+            f"corpus.directions: {language} by itself has no translation: name directions like {language}-xx, or learn "
+            "the language with seq2seq train_language_model"
+        )
 
 
 def _held_out(reader: "functools.partial[Loader]", prepared: Prepared) -> Iterator[Batch]:

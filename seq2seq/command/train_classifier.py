@@ -1,7 +1,7 @@
 """`seq2seq train_classifier`: lines of text, each with a label, become a classifier."""
 
+from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
-from seq2seq.command.training import parts, train
 from seq2seq.data.labelled_tokenizer import ClassTokenizer
 from seq2seq.device import default_device
 from seq2seq.labelling.validation import HeldOut
@@ -25,4 +25,4 @@ def run(
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     made = parts(ClassTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
-    return train(run, "classifier", made, model, optimizer, schedule, validate, configuration)
+    return train_parts(run, "classifier", made, model, optimizer, schedule, validate, configuration)

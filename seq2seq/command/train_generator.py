@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from itertools import chain, islice
 from typing import Literal
 
+from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
-from seq2seq.command.training import parts, train
 from seq2seq.config import build, call
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.labelled_tokenizer import LabelTokenizer, NumberTokenizer
@@ -45,7 +45,7 @@ def run(
     def validate() -> Mapping[str, float]:
         return {"loss": loss(), "exact": share_exact(generation, pairs)}
 
-    return train(run, "generator", made, model, optimizer, schedule, validate, configuration)
+    return train_parts(run, "generator", made, model, optimizer, schedule, validate, configuration)
 
 
 def held_out_pairs(stores: list[Store], lines: int) -> list[Pair]:

@@ -1,21 +1,20 @@
 """`seq2seq train_language_model`: text of one language or several becomes a model of what comes next."""
 
 import functools
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
-import torch
 from torch import Tensor
 
 from seq2seq.command.prepare import Node, prepared_corpus
+from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build
 from seq2seq.data.batch import Batch
-from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.stream import Stream
-from seq2seq.device import default_device, precision, tune_memory
+from seq2seq.device import precision, tune_memory
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.measure import bits_per_character, characters, perplexity
 from seq2seq.modelling.model_folder import save
@@ -23,7 +22,6 @@ from seq2seq.network.language_model import LanguageModel
 from seq2seq.training.carried import Carried
 from seq2seq.training.gradient import Network
 from seq2seq.training.settings import Settings
-from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
 
 Reading = functools.partial[Stream] | functools.partial[Loader]
@@ -50,15 +48,15 @@ def run(
     states of its own.
     """
     tune_memory()
-    text: Corpus = build(corpus, where="corpus")
+    text = corpus_with_valid(corpus)
     settings: Settings = build(trainer, where="trainer")
-    if not text.valid:
-        raise ConfigError("corpus.valid: training needs held-out text to choose the best model: name a split")
     if [(language, language) for language in text.languages] != sorted(text.directions):
         raise ConfigError("languages: expected languages by themselves, such as [en], not directions of translation")
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
-    torch.manual_seed(seed)
-    network = _network(model, prepared)
+    tokens = prepared.train.sizes.target_tokens + len(prepared.train)
+    described = f"{len(prepared.train):,} lines, {tokens:,} tokens"
+    sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
+    network = cast(LanguageModel, new_network(model, sizes, seed, described))
     reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
     running = reader.func is Stream
     parts = {"parts": settings.accumulation} if running else {}
@@ -71,27 +69,12 @@ def run(
         network.load_state_dict(weights)
         save(folder, network, model, prepared.tokenizer, text.languages, {"valid": dict(scores)})
 
-    outcome = Trainer(
-        settings,
-        Carried(network, settings.accumulation) if running else network,
-        reader(store=prepared.train, **parts),
-        build(optimizer, where="optimizer"),
-        build(schedule, where="schedule"),
-        lambda: _scores(loss, prepared, count),
-        export,
-        Path(run),
-        {key: value for key, value in configuration.items() if key != "cache"},
-    ).train()
-    return outcome.exit_code
+    def validate() -> Mapping[str, float]:
+        return _scores(loss, prepared, count)
 
-
-def _network(model: Node, prepared: Prepared) -> LanguageModel:
-    """A new network of the tokenizer's size."""
-    network: LanguageModel = build(model, {"vocabulary": prepared.tokenizer.sizes[1]}, "model")
-    count = sum(parameter.numel() for parameter in network.parameters())
-    tokens = prepared.train.sizes.target_tokens + len(prepared.train)
-    print(f"model: {count:,} parameters; train: {len(prepared.train):,} lines, {tokens:,} tokens", file=sys.stderr)
-    return network.to(default_device())
+    trained: Network = Carried(network, settings.accumulation) if running else network
+    batches = reader(store=prepared.train, **parts)
+    return train(run, settings, trained, batches, optimizer, schedule, validate, export, configuration)
 
 
 def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:

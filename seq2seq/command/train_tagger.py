@@ -1,7 +1,7 @@
 """`seq2seq train_tagger`: lines of tokens, each token with a label, become a tagger."""
 
+from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
-from seq2seq.command.training import parts, train
 from seq2seq.data.labelled_tokenizer import TagTokenizer
 from seq2seq.device import default_device
 from seq2seq.labelling.validation import HeldOut
@@ -25,4 +25,4 @@ def run(
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     made = parts(TagTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
-    return train(run, "tagger", made, model, optimizer, schedule, validate, configuration)
+    return train_parts(run, "tagger", made, model, optimizer, schedule, validate, configuration)

@@ -1,9 +1,8 @@
 """`seq2seq translate`: a file or standard input, line by line, through a trained model."""
 
-from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import Node, opened
+from seq2seq.command.opened import Node, opened, path
 from seq2seq.errors import ConfigError
 from seq2seq.translation.file import translate_file
 
@@ -23,7 +22,7 @@ def run(
     """Writes one translation a line; a summary goes to standard error."""
     chosen = opened(model, search, translator, precision, threads)
     direction = _direction(source, target, chosen.directions)
-    translate_file(chosen, *direction, _path(input), _path(output), form)
+    translate_file(chosen, *direction, path(input), path(output), form)
     return 0
 
 
@@ -36,7 +35,3 @@ def _direction(source: str | None, target: str | None, known: list[tuple[str, st
     given = f"source={source or 'null'} target={target or 'null'}"
     problem = "more than one of" if fitting else "none of"
     raise ConfigError(f"{given}: fits {problem} the model's directions: {listed}; set source= and target=")
-
-
-def _path(name: str | None) -> Path | None:
-    return None if name is None else Path(name).expanduser()

@@ -1,0 +1,97 @@
+"""What the commands that train on labelled text share: their parts, and held-out batches."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from seq2seq.command.prepare import Node
+from seq2seq.command.training import corpus_with_valid, new_network, train
+from seq2seq.config import build, build_all, call
+from seq2seq.data.batch import Batch
+from seq2seq.data.labelled import prepare_labelled
+from seq2seq.data.labelled_tokenizer import LabelledTokenizer
+from seq2seq.data.loader import Loader
+from seq2seq.data.prepare import Prepared
+from seq2seq.device import precision, tune_memory
+from seq2seq.labelling.model_folder import save
+from seq2seq.training.settings import Settings
+
+Form = TypeVar("Form", bound=LabelledTokenizer)
+
+
+@dataclass(frozen=True)
+class Parts(Generic[Form]):
+    """What a run is assembled from."""
+
+    settings: Settings
+    prepared: Prepared
+    tokenizer: Form
+    reader: "functools.partial[Loader]"
+    network: Any
+    dtype: torch.dtype
+
+    def held_out(self) -> Iterator[Batch]:
+        """The batches of all validation lines, none of them too long for a batch, in their usual segmentation."""
+        for store in self.prepared.valid.values():
+            longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1
+            changes: dict[str, Any] = {"tokens": max(longest, self.reader.keywords["tokens"]), "ahead": 0}
+            if "sampled" in self.reader.keywords:
+                changes["sampled"] = []
+            yield from self.reader(store=store, **changes).batches(epoch=0)
+
+
+def parts(
+    form: type[Form],
+    seed: int,
+    corpus: Node,
+    cleaning: Node,
+    tokenizer: Node,
+    prepare: Node,
+    cache: str,
+    loader: Node,
+    model: Node,
+    trainer: Node,
+) -> Parts[Form]:
+    """Builds them, and prepares of the corpus what is not prepared yet."""
+    tune_memory()
+    text = corpus_with_valid(corpus)
+    settings: Settings = build(trainer, where="trainer")
+    arguments = {
+        **prepare,
+        "corpus": text,
+        "form": form,
+        "cleaning": build_all(cleaning, "cleaning"),
+        "tokenizer": build(tokenizer, where="tokenizer"),
+        "cache": Path(cache),
+        "report": lambda message: print(message, file=sys.stderr),
+    }
+    prepared, made = call(prepare_labelled, arguments, "prepare")
+    network = new_network(model, made.facts, seed, prepared.counts)
+    reader: functools.partial[Loader] = build(loader, {"tokenizer": made}, "loader")
+    return Parts(settings, prepared, made, reader, network, precision(settings.precision))
+
+
+def train_parts(
+    run: str,
+    kind: str,
+    parts: Parts[Any],
+    model: Node,
+    optimizer: Node,
+    schedule: Node,
+    validate: Callable[[], Mapping[str, float]],
+    configuration: Node,
+) -> int:
+    """Trains into the folder `run`, or goes on there; its model folder is of the `kind`."""
+
+    def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+        parts.network.load_state_dict(weights)
+        save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)})
+
+    batches = parts.reader(store=parts.prepared.train)
+    return train(run, parts.settings, parts.network, batches, optimizer, schedule, validate, export, configuration)

@@ -76,6 +76,12 @@ def readme_overrides() -> list[str]:
     return [span for span in spans if re.match(r"[a-z_.@]+=", span) and "FOLDER" not in span]
 
 
+@pytest.mark.parametrize(("group", "form"), [("paper", "`paper={}`"), ("cell", "`{}`")])
+def test_the_readme_names_every_choice(group: str, form: str) -> None:
+    readme = (CONF.parent / "README.md").read_text("utf-8")
+    assert [path.stem for path in (CONF / group).glob("*.yaml") if form.format(path.stem) not in readme] == []
+
+
 @pytest.mark.parametrize("overrides", readme_overrides())
 def test_the_readme_offers_what_composes(overrides: str) -> None:
     command = ("translate", "model=x") if overrides.startswith(("threads=", "search")) else ("train", *TEXT)

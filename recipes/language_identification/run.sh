@@ -13,7 +13,7 @@ budget=(loader.tokens=4000 trainer.accumulation=2 trainer.threads=2 trainer.smoo
     trainer.report_every=250 trainer.ema=0.99 schedule.warmup=100)
 seq2seq train_classifier run=$run "${data[@]}" "${small[@]}" "${budget[@]}" "$@"
 
-echo 'Vater unser im Himmel' | seq2seq label model=$run form=json
+echo 'Guten Morgen zusammen' | seq2seq label model=$run form=json
 for length in 10 20 40 80; do
     test=$run/text/test_$length
     seq2seq label model=$run input=$test.text output=$run/test_$length.label reference=$test.label results=$run/test_$length.json

@@ -118,7 +118,7 @@ def find(folder: Path) -> Path:
     raise ModelError(f"{folder}: neither a model folder ({CONFIG}, {WEIGHTS}) nor a run that has saved a model yet")
 
 
-def expect(opened: Opened, **kinds: type) -> None:
+def expect(opened: Opened, kinds: Mapping[str, type]) -> None:
     """Raises ModelError unless config.json has these keys with values of these types."""
     for key, kind in kinds.items():
         if not isinstance(opened.content.get(key), kind):
@@ -141,7 +141,7 @@ def _read_config(place: Path) -> dict[str, Any]:
             f"the only one that seq2seq {__version__} reads; install the toolkit that wrote it"
         )
     config.setdefault("kind", "translator")  # 0.1 knew no other
-    expect(Opened(place, config, {}), kind=str, toolkit=str, model=dict)
+    expect(Opened(place, config, {}), {"kind": str, "toolkit": str, "model": dict})
     return config
 
 

@@ -13,6 +13,7 @@ from seq2seq.config import build
 from seq2seq.data.batch import Batch
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
+from seq2seq.data.store import Store
 from seq2seq.data.stream import Stream
 from seq2seq.device import precision, tune_memory
 from seq2seq.errors import ConfigError
@@ -53,10 +54,8 @@ def run(
     if [(language, language) for language in text.languages] != sorted(text.directions):
         raise ConfigError("languages: expected languages by themselves, such as [en], not directions of translation")
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
-    tokens = prepared.train.sizes.target_tokens + len(prepared.train)
-    described = f"{len(prepared.train):,} lines, {tokens:,} tokens"
     sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
-    network = cast(LanguageModel, new_network(model, sizes, seed, described))
+    network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
     reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
     running = reader.func is Stream
     parts = {"parts": settings.accumulation} if running else {}
@@ -75,6 +74,10 @@ def run(
     trained: Network = Carried(network, settings.accumulation) if running else network
     batches = reader(store=prepared.train, **parts)
     return train(run, settings, trained, batches, optimizer, schedule, validate, export, configuration)
+
+
+def _described(store: Store) -> str:
+    return f"{len(store):,} lines, {store.sizes.target_tokens + len(store):,} tokens"
 
 
 def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:

@@ -56,7 +56,7 @@ def load(folder: Path, *kinds: str) -> LabelledFolder:
     Raises ModelError where anything is missing, damaged, of another format or kind, or does not fit together.
     """
     opened = read(folder, *kinds)
-    expect(opened, languages=list, scores=dict)
+    expect(opened, {"languages": list, "scores": dict})
     tokenizer = _tokenizer(opened)
     for key, value in tokenizer.facts.items():
         if opened.node.get(key) != value:

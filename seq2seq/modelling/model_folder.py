@@ -45,7 +45,7 @@ def load(folder: Path) -> ModelFolder:
     Raises ModelError where anything is missing, damaged, of another format or kind, or does not fit together.
     """
     opened = read(folder, KIND)
-    expect(opened, languages=list, scores=dict)
+    expect(opened, {"languages": list, "scores": dict})
     tokenizer = Tokenizer.load(opened.place)
     if opened.node.get("vocabulary") != tokenizer.sizes[1]:
         raise ModelError(

@@ -52,7 +52,7 @@ def load(folder: Path) -> ModelFolder:
     format or kind, or does not fit together.
     """
     opened = read(folder, KIND)
-    expect(opened, languages=list, directions=list, scores=dict)
+    expect(opened, {"languages": list, "directions": list, "scores": dict})
     where = f"{opened.place / CONFIG}: directions"
     directions = opened.content["directions"]
     if not directions or not all(_is_direction(one) for one in directions):

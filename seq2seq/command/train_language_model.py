@@ -11,6 +11,7 @@ from seq2seq.command.prepare import Node, prepared_corpus
 from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build
 from seq2seq.data.batch import Batch
+from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.store import Store
@@ -51,8 +52,7 @@ def run(
     tune_memory()
     text = corpus_with_valid(corpus)
     settings: Settings = build(trainer, where="trainer")
-    if [(language, language) for language in text.languages] != sorted(text.directions):
-        raise ConfigError("languages: expected languages by themselves, such as [en], not directions of translation")
+    _check(text)
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
     sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
     network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
@@ -74,6 +74,12 @@ def run(
     trained: Network = Carried(network, settings.accumulation) if running else network
     batches = reader(store=prepared.train, **parts)
     return train(run, settings, trained, batches, optimizer, schedule, validate, export, configuration)
+
+
+def _check(text: Corpus) -> None:
+    """Raises ConfigError for directions of translation."""
+    if [(language, language) for language in text.languages] != sorted(text.directions):
+        raise ConfigError("languages: expected languages by themselves, such as [en], not directions of translation")
 
 
 def _described(store: Store) -> str:

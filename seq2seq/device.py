@@ -35,6 +35,17 @@ def autocast(dtype: torch.dtype, device: torch.device | None = None) -> Abstract
     return torch.autocast((device or default_device()).type, dtype=dtype, enabled=dtype != torch.float32)
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether the device had no room for a tensor: torch has a class for it on a GPU, but only a text on a CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def release_memory() -> None:
+    """Give what is kept for later tensors back to the GPU: after it ran short, pieces may be too small to use."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

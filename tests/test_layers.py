@@ -36,7 +36,15 @@ ONLY_IN = {  # a package that one place alone may know
     "sacrebleu": ("seq2seq.evaluation.metric",),
 }
 EXTRAS = ("zstandard", "matplotlib", "tensorboard", "torch.utils.tensorboard", "num2words", "babel")
-FAMILIES = ("network.cell", "network.attention", "network.decoder", "search", "data.corpus", "data.cleaning")
+FAMILIES = (
+    "network.cell",
+    "network.attention",
+    "network.decoder",
+    "training.objective",
+    "search",
+    "data.corpus",
+    "data.cleaning",
+)
 
 
 def name_of(path: Path) -> str:

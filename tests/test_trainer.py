@@ -19,6 +19,7 @@ from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.claim import claimed
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Part
+from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.schedule.cosine import Cosine
 from seq2seq.training.settings import Settings
 from seq2seq.training.update import Updater
@@ -32,7 +33,9 @@ def records(folder: Path, event: str) -> list[dict[str, float]]:
 
 def updater(model: ToyModel, average: ExponentialAverage | None = None) -> Updater:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-    return Updater(model, optimizer, Alone(Part(model, Criterion(0.1), torch.float32)), average, None, seed=1)
+    return Updater(
+        model, optimizer, Alone(Part(model, Likelihood(), Criterion(0.1), torch.float32)), average, None, seed=1
+    )
 
 
 def joined(batches: list[Batch]) -> Batch:

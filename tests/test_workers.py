@@ -20,6 +20,7 @@ from seq2seq.errors import TrainingError
 from seq2seq.training import workers as workers_module
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Gradient, Part
+from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.update import Updater
 from seq2seq.training.workers import Workers, missing_memory, shared_out
 
@@ -33,7 +34,7 @@ UPDATES: list[Sequence[Batch]] = [BATCHES, BATCHES[:1], BATCHES[1:]]  # an epoch
 
 def part() -> Part:
     torch.manual_seed(3)
-    return Part(toy_model(dropout=0.2), Criterion(0.1), torch.float32)
+    return Part(toy_model(dropout=0.2), Likelihood(), Criterion(0.1), torch.float32)
 
 
 def trained(part: Part, gradient: Gradient) -> list[torch.Tensor]:
@@ -88,13 +89,13 @@ def test_a_killed_worker_is_named(workers: Workers) -> None:
     os.kill(pid, signal.SIGKILL)
     workers.processes[1].join()
     with pytest.raises(TrainingError, match=r"worker 1 ended with code -9 .* lower trainer.threads"):
-        workers(BATCHES, [1, 2, 3], 10)
+        workers(BATCHES, [1, 2, 3], 10, 1)
 
 
 def test_a_worker_that_fails_says_why(workers: Workers) -> None:
     wrong = toy_batch([[4, 999]], [[4, 6]])  # no such word
     with pytest.raises(TrainingError, match=r"(?s)worker 0 failed:.*index out of range"):
-        workers([wrong], [1], 2)
+        workers([wrong], [1], 2, 1)
 
 
 def test_a_run_of_two_processes_that_was_stopped_ends_with_the_weights_of_one(

@@ -17,6 +17,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.stream import Stream
 from seq2seq.training.carried import Carried
+from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.optimizer import Adam
 from seq2seq.training.trainer import Trainer
 from seq2seq.training.validation import ValidationLoss
@@ -52,6 +53,7 @@ def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float =
     return Trainer(
         replace(SETTINGS, updates=updates, threads=threads, accumulation=PARTS),
         Carried(model, PARTS),
+        Likelihood(),
         Slow(_stream(text, "train", PARTS), pause),
         Adam(learning_rate=0.02, beta1=0.9, beta2=0.98, epsilon=1e-9),
         SCHEDULE,

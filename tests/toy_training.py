@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from seq2seq.data.batch import Batch
+from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.optimizer import Adam
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.schedule.plateau import Plateau
@@ -37,8 +38,11 @@ SETTINGS = Settings(
     clip=0.5,
     ema=0.9,
     average=3,
+    average_of="best",
     precision="fp32",
     threads=1,
+    noise=False,
+    timeout=60.0,
     seed=3,
     allow=(),
 )
@@ -108,7 +112,9 @@ def toy_trainer(
 
     optimizer = Adam(learning_rate=0.05, beta1=0.9, beta2=0.98, epsilon=1e-9)
     configuration = {"trainer": dict(vars(settings)), "optimizer": dict(vars(optimizer))}
-    return Trainer(settings, model, ToyBatches(), optimizer, schedule, validate, export, folder, configuration)
+    return Trainer(
+        settings, model, Likelihood(), ToyBatches(), optimizer, schedule, validate, export, folder, configuration
+    )
 
 
 def main(arguments: list[str]) -> Outcome:

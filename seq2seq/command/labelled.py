@@ -20,6 +20,7 @@ from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.device import precision, tune_memory
 from seq2seq.labelling.model_folder import save
+from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 
 Form = TypeVar("Form", bound=LabelledTokenizer)
@@ -82,6 +83,7 @@ def train_parts(
     kind: str,
     parts: Parts[Any],
     model: Node,
+    objective: Node,
     optimizer: Node,
     schedule: Node,
     validate: Callable[[], Mapping[str, float]],
@@ -94,4 +96,5 @@ def train_parts(
         save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)})
 
     batches = parts.reader(store=parts.prepared.train)
-    return train(run, parts.settings, parts.network, batches, optimizer, schedule, validate, export, configuration)
+    aim: Objective = build(objective, where="objective")
+    return train(run, parts.settings, parts.network, aim, batches, optimizer, schedule, validate, export, configuration)

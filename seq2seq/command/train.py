@@ -19,6 +19,7 @@ from seq2seq.device import default_device, precision, tune_memory
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import grouped, validation_scores
 from seq2seq.network.model import Model
+from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.model_folder import save
@@ -35,6 +36,7 @@ def run(
     cache: str,
     loader: Node,
     model: Node,
+    objective: Node,
     optimizer: Node,
     schedule: Node,
     trainer: Node,
@@ -69,7 +71,8 @@ def run(
         return {"loss": loss(), **validation_scores(translate, pairs)}
 
     batches = reader(store=prepared.train)
-    return train(run, settings, network, batches, optimizer, schedule, validate, export, configuration)
+    aim: Objective = build(objective, where="objective")
+    return train(run, settings, network, aim, batches, optimizer, schedule, validate, export, configuration)
 
 
 def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines: int) -> list[Pair]:

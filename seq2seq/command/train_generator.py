@@ -27,6 +27,7 @@ def run(
     cache: str,
     loader: Node,
     model: Node,
+    objective: Node,
     optimizer: Node,
     schedule: Node,
     trainer: Node,
@@ -45,7 +46,7 @@ def run(
     def validate() -> Mapping[str, float]:
         return {"loss": loss(), "exact": share_exact(generation, pairs)}
 
-    return train_parts(run, "generator", made, model, optimizer, schedule, validate, configuration)
+    return train_parts(run, "generator", made, model, objective, optimizer, schedule, validate, configuration)
 
 
 def held_out_pairs(stores: list[Store], lines: int) -> list[Pair]:

@@ -22,7 +22,8 @@ from seq2seq.modelling.measure import bits_per_character, characters, perplexity
 from seq2seq.modelling.model_folder import save
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.training.carried import Carried
-from seq2seq.training.gradient import Network
+from seq2seq.training.network import Network
+from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 from seq2seq.training.validation import ValidationLoss
 
@@ -39,6 +40,7 @@ def run(
     cache: str,
     reading: Node,
     model: Node,
+    objective: Node,
     optimizer: Node,
     schedule: Node,
     trainer: Node,
@@ -73,7 +75,8 @@ def run(
 
     trained: Network = Carried(network, settings.accumulation) if running else network
     batches = reader(store=prepared.train, **parts)
-    return train(run, settings, trained, batches, optimizer, schedule, validate, export, configuration)
+    aim: Objective = build(objective, where="objective")
+    return train(run, settings, trained, aim, batches, optimizer, schedule, validate, export, configuration)
 
 
 def _check(text: Corpus) -> None:

@@ -17,6 +17,7 @@ def run(
     cache: str,
     loader: Node,
     model: Node,
+    objective: Node,
     optimizer: Node,
     schedule: Node,
     trainer: Node,
@@ -25,4 +26,4 @@ def run(
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     made = parts(TagTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
-    return train_parts(run, "tagger", made, model, optimizer, schedule, validate, configuration)
+    return train_parts(run, "tagger", made, model, objective, optimizer, schedule, validate, configuration)

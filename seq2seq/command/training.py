@@ -12,7 +12,8 @@ from seq2seq.config import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError
-from seq2seq.training.gradient import Network
+from seq2seq.training.network import Network
+from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Batches, Trainer
 
@@ -38,6 +39,7 @@ def train(
     run: str,
     settings: Settings,
     network: Network,
+    objective: Objective,
     batches: Batches,
     optimizer: Node,
     schedule: Node,
@@ -49,6 +51,7 @@ def train(
     trainer = Trainer(
         settings,
         network,
+        objective,
         batches,
         build(optimizer, where="optimizer"),
         build(schedule, where="schedule"),

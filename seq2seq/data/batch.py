@@ -19,3 +19,8 @@ class Batch(NamedTuple):
     target: Int[Tensor, "batch target"]
     target_mask: Bool[Tensor, "batch target"]
     pairs: Int[Tensor, " batch"]
+
+
+def predicted(batch: Batch) -> Int[Tensor, " tokens"]:
+    """The ids that a network is to predict, row by row: the real ones of `target[:, 1:]`."""
+    return batch.target[:, 1:][batch.target_mask[:, 1:]]

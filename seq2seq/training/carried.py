@@ -9,7 +9,7 @@ from torch.nn import Parameter
 
 from seq2seq.data.batch import Batch
 from seq2seq.network.state import State, map_state, merge, tensors
-from seq2seq.training.gradient import Network
+from seq2seq.training.network import Network
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 """The gradient of an update: some batches forward and backward, in this process or shared out over several."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,91 +10,92 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import autocast
+from seq2seq.device import autocast, is_out_of_memory, release_memory
+from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion
+from seq2seq.training.network import Carrying, Network
+from seq2seq.training.objective.base import Objective
 
-
-@runtime_checkable
-class Network(Protocol):
-    """What training needs of a model: features of the real target tokens, and the output layer over them."""
-
-    @property
-    def training(self) -> bool:
-        """Whether dropout is on."""
-        ...
-
-    @property
-    def output_weight(self) -> Tensor:
-        """`[vocabulary, width]`."""
-        ...
-
-    @property
-    def output_bias(self) -> Tensor:
-        """`[vocabulary]`."""
-        ...
-
-    def __call__(self, batch: Batch, /) -> Tensor:
-        """Features `[tokens, width]`, row by row of `batch.target[:, 1:]`."""
-        ...
-
-    def train(self, mode: bool) -> object:
-        """Dropout on or off."""
-        ...
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Each parameter once, under its first name."""
-        ...
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """All weights under all names."""
-        ...
-
-
-@runtime_checkable
-class Carrying(Protocol):
-    """A network that remembers something from update to update; see carried.py."""
-
-    def carried(self) -> list[list[Tensor]]:
-        """What it remembers of each batch of an update, first of all the places where its rows ended."""
-        ...
-
-    def restore(self, carried: Sequence[Sequence[Tensor]], /) -> None:
-        """Remember that."""
-        ...
-
-    def take(self, worker: int, count: int, /) -> None:
-        """Remember only what concerns the batches of one process of `count`."""
-        ...
+Sums = Float64[Tensor, "5"]  # plain loss, smoothed loss, right tokens, cuts for want of memory, squared norms
 
 
 class Part:
-    """One batch's share of an update: adds to the gradients of `model`, dropout drawn from the seed it is given."""
+    """One batch's share of an update: its gradient, left in the parameters of `model`, which have none before.
 
-    def __init__(self, model: Network, criterion: Criterion, precision: torch.dtype) -> None:
+    A batch that memory does not hold is cut into halves until it does, and from then on every batch as large as that
+    one: the tokens of an update stay the same. With `noise`, the squared norm of the batch's own mean gradient is
+    measured too.
+    """
+
+    def __init__(
+        self, model: Network, objective: Objective, criterion: Criterion, precision: torch.dtype, noise: bool = False
+    ) -> None:
         self.model = model
+        self.objective = objective
         self.criterion = criterion
         self.precision = precision
+        self.noise = noise
+        self.room = math.inf  # places of the largest batch that memory is known to hold, or not known not to hold
 
-    def __call__(self, batch: Batch, seed: int, tokens: int) -> Float64[Tensor, "3"]:
-        """Sums of plain loss, smoothed loss and right tokens; the gradient is divided by the update's `tokens`."""
-        device = self.model.output_weight.device
-        torch.manual_seed(seed)
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Those that are trained."""
+        return [parameter for _, parameter in self.model.named_parameters() if parameter.requires_grad]
+
+    def __call__(self, batch: Batch, seed: int, tokens: int, update: int) -> Sums:
+        """What the batch adds to the update's sums; the gradient is divided by the update's `tokens`.
+
+        Raises TrainingError when memory does not hold a single row.
+        """
         self.model.train(True)
+        while True:
+            pieces = cut(batch, self.room)
+            torch.manual_seed(seed)
+            try:
+                losses = [self._backward(piece, tokens, update) for piece in pieces]
+                break
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._make_room(pieces)  # out of the handler, whose traceback keeps tensors alive
+        ends = losses[0].new_tensor([len(pieces) - 1, 0.0])
+        if self.noise:
+            ends[1] = self._squared_norm(tokens / max(1, int(batch.target_mask[:, 1:].sum())))
+        return torch.cat((torch.stack(losses).sum(0), ends))
+
+    def _backward(self, batch: Batch, tokens: int, update: int) -> Float64[Tensor, "3"]:
+        device = self.model.output_weight.device
         batch = moved(batch, device)
         with autocast(self.precision, device):
-            features = self.model(batch)
-            gold = batch.target[:, 1:][batch.target_mask[:, 1:]]
-            loss = self.criterion(features, self.model.output_weight, self.model.output_bias, gold)
+            loss = self.objective(self.model, batch, self.criterion, update)
         torch.autograd.backward(loss.smoothed / tokens)
         return torch.stack((loss.plain.double(), loss.smoothed.detach().double(), loss.correct.double()))
+
+    def _make_room(self, pieces: Sequence[Batch]) -> None:
+        """Forget what was computed, and allow half of the places that were too many."""
+        for parameter in self.parameters:
+            parameter.grad = None
+        release_memory()
+        largest = max(pieces, key=places)
+        if len(largest.target) == 1 or isinstance(self.model, Carrying):
+            raise TrainingError(
+                f"memory does not hold a batch of {len(largest.target)} rows, {largest.source.shape[1]} source and "
+                f"{largest.target.shape[1]} target ids long: lower loader.tokens or prepare.longest (of running text, "
+                "reading.streams or reading.length), the model's sizes or trainer.threads"
+            )
+        self.room = places(largest) // 2
+
+    def _squared_norm(self, scale: float) -> float:
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        return float(torch.nn.utils.get_total_norm(gradients).double() * scale) ** 2
 
 
 @runtime_checkable
 class Gradient(Protocol):
     """Leaves the summed gradient of an update's batches in the parameters."""
 
-    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int) -> Float64[Tensor, "3"]:
-        """Sums of plain loss, smoothed loss and right tokens over all batches."""
+    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
+        """The sums over all batches."""
         ...
 
     def carried(self) -> list[list[Tensor]]:
@@ -111,9 +113,22 @@ class Alone:
     def __init__(self, part: Part) -> None:
         self.part = part
 
-    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int) -> Float64[Tensor, "3"]:
+    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
         """See Gradient."""
-        sums = [self.part(batch, seed, tokens) for batch, seed in zip(batches, seeds, strict=True)]
+        parameters = self.part.parameters
+        total: list[Tensor] = []
+        sums = []
+        for batch, seed in zip(batches, seeds, strict=True):
+            sums.append(self.part(batch, seed, tokens, update))
+            gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+            for parameter in parameters:
+                parameter.grad = None
+            if total:
+                torch._foreach_add_(total, gradients)
+            else:
+                total = gradients
+        for parameter, gradient in zip(parameters, total, strict=True):
+            parameter.grad = gradient
         return torch.stack(sums).sum(0)
 
     def carried(self) -> list[list[Tensor]]:
@@ -122,6 +137,20 @@ class Alone:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def places(batch: Batch) -> int:
+    """Source and target ids of a batch, padding included: what its memory grows with."""
+    return batch.source.numel() + batch.target.numel()
+
+
+def cut(batch: Batch, room: float) -> list[Batch]:
+    """The batch in pieces of at most `room` places, as far as whole rows allow."""
+    rows = len(batch.target)
+    if places(batch) <= room or rows == 1:
+        return [batch]
+    halves = (slice(None, (rows + 1) // 2), slice((rows + 1) // 2, None))
+    return [piece for half in halves for piece in cut(Batch(*(tensor[half] for tensor in batch)), room)]
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-TIME_FIELDS = ("seconds", "tokens_per_second")  # the only fields that differ between two runs of the same command
+TIME_FIELDS = (
+    "seconds",
+    "tokens_per_second",
+    "waiting",
+)  # the only fields that differ between two runs of the same command
 
 
 @runtime_checkable

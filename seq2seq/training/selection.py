@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seq2seq.training.average import ExponentialAverage, Weights, lent, mean
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.gradient import Network
+from seq2seq.training.network import Network
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import Best, State
 

@@ -28,13 +28,25 @@ class Settings:
     clip: float | None
     ema: float | None
     average: int
+    average_of: Literal["best", "last"]
     precision: Literal["auto", "bf16", "fp32"]
     threads: int | None
+    noise: bool
+    timeout: float
     seed: int
     allow: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for name in (*BUDGETS, "patience", "validate_every", "report_every", "accumulation", "clip", "threads"):
+        for name in (
+            *BUDGETS,
+            "patience",
+            "validate_every",
+            "report_every",
+            "accumulation",
+            "clip",
+            "threads",
+            "timeout",
+        ):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"trainer.{name}: expected a positive number, got {value}")

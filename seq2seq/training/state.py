@@ -18,6 +18,9 @@ class UpdateSums(NamedTuple):
     real: int  # source and target ids that are not padding
     places: int  # source and target ids, padding included
     skipped: bool
+    cuts: int  # times that a batch was cut in two for want of memory
+    signal: float  # squared norm of the true gradient, estimated; 0 where it was not
+    noise: float  # variance of one token's gradient, estimated; 0 where it was not
 
 
 @dataclass
@@ -33,13 +36,20 @@ class Interval:
     places: int = 0
     updates: int = 0
     skipped: int = 0
+    cuts: int = 0
+    signal: float = 0.0
+    noise: float = 0.0
     seconds: float = 0.0  # time, which differs from run to run
+    waiting: float = 0.0  # of these, for data
 
-    def add(self, sums: UpdateSums, seconds: float) -> None:
-        """Take in one update that lasted `seconds`; of a skipped one only that it was, and its places."""
+    def add(self, sums: UpdateSums, seconds: float, waiting: float) -> None:
+        """Take in one update that lasted `seconds`, `waiting` of them for its data; of a skipped one only that it was,
+        and its places."""
         self.real += sums.real
         self.places += sums.places
         self.seconds += seconds
+        self.waiting += waiting
+        self.cuts += sums.cuts
         if sums.skipped:
             self.skipped += 1
             return
@@ -49,9 +59,12 @@ class Interval:
         self.correct += sums.correct
         self.norm += sums.norm
         self.tokens += sums.tokens
+        self.signal += sums.signal
+        self.noise += sums.noise
 
     def summary(self) -> dict[str, float | int]:
-        """Means over the interval: losses in nats per target token, padding as a share of all places."""
+        """Means over the interval: losses in nats per target token, padding as a share of all places, waiting for data
+        as a share of the time. `gradient_noise` in target tokens stands there where it was measured."""
         tokens, updates = max(1, self.tokens), max(1, self.updates)
         return {
             "loss": self.plain / tokens,
@@ -60,7 +73,10 @@ class Interval:
             "gradient_norm": self.norm / updates,
             "padding": 1 - self.real / max(1, self.places),
             "skipped": self.skipped,
+            "cuts": self.cuts,
+            **({"gradient_noise": self.noise / self.signal} if self.noise and self.signal else {}),
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
+            "waiting": self.waiting / self.seconds if self.seconds else 0.0,
         }
 
 

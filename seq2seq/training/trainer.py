@@ -18,9 +18,11 @@ from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.claim import claimed
 from seq2seq.training.configuration import check_unchanged, write_configuration
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.gradient import Alone, Network, Part
+from seq2seq.training.gradient import Alone, Part
 from seq2seq.training.interrupt import Interrupted, Interrupts
 from seq2seq.training.log import Log
+from seq2seq.training.network import Network
+from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.progress import Reporter, duration
 from seq2seq.training.schedule.base import Schedule
@@ -69,6 +71,7 @@ class Trainer:
         self,
         settings: Settings,
         model: Network,
+        objective: Objective,
         batches: Batches,
         optimizer: OptimizerSettings,
         schedule: Schedule,
@@ -88,7 +91,7 @@ class Trainer:
         parameters = dict(model.named_parameters())
         average = None if settings.ema is None else ExponentialAverage(settings.ema, parameters)
         number_format = precision(settings.precision, model.output_weight.device)
-        self.part = Part(model, Criterion(settings.smoothing), number_format)
+        self.part = Part(model, objective, Criterion(settings.smoothing), number_format, settings.noise)
         self.updater = Updater(
             model,
             optimizer.create(parameters.values()),
@@ -153,12 +156,13 @@ class Trainer:
                 raise Interrupted
             begun = time.monotonic()
             batches, epoch, batch = next(groups)
+            waited = time.monotonic() - begun
             share = self.schedule.share(state.update + 1, self._progress(state), state.schedule)
             sums = self.updater(batches, state.update + 1, self.peak * share)
             state.epoch, state.batch, state.update = epoch, batch, state.update + 1
             state.tokens += sums.tokens
             state.skipped = state.skipped + 1 if sums.skipped else 0
-            state.interval.add(sums, time.monotonic() - begun)
+            state.interval.add(sums, time.monotonic() - begun, waited)
             state.seconds = time.monotonic() - self._begun
             if state.skipped >= SKIPPED_IN_A_ROW:
                 raise TrainingError(_diverged(state.update))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.training.average import ExponentialAverage
-from seq2seq.training.gradient import Carrying, Gradient, Network
+from seq2seq.training.gradient import Gradient
+from seq2seq.training.network import Carrying, Network
 from seq2seq.training.state import UpdateSums
 
 
@@ -41,11 +42,12 @@ class Updater:
 
     def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
         """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
-        tokens = sum(int(batch.target_mask[:, 1:].sum()) for batch in batches)
+        counts = [int(batch.target_mask[:, 1:].sum()) for batch in batches]
+        tokens = sum(counts)
         seeds = [_seed(self.seed, update, index) for index in range(len(batches))]
-        sums = self.gradient(batches, seeds, tokens)
+        sums = self.gradient(batches, seeds, tokens, update)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.clip or float("inf"))
-        plain, smoothed, correct, length = torch.stack((*sums, norm.double())).tolist()
+        plain, smoothed, correct, cuts, squares, length = torch.stack((*sums, norm.double())).tolist()
         skipped = not math.isfinite(length)  # known only here: the one wait for a GPU
         if not skipped:
             for group in self.optimizer.param_groups:
@@ -56,7 +58,17 @@ class Updater:
         self.optimizer.zero_grad()
         masks = [mask for batch in batches for mask in (batch.source_mask, batch.target_mask)]
         real, places = sum(int(mask.sum()) for mask in masks), sum(mask.numel() for mask in masks)
-        return UpdateSums(plain, smoothed, int(correct), length, tokens, real, places, skipped)
+        signal, noise = gradient_noise(squares / len(batches), length**2, counts) if squares else (0.0, 0.0)
+        return UpdateSums(
+            plain, smoothed, int(correct), length, tokens, real, places, skipped, int(cuts), signal, noise
+        )
+
+    def try_out(self, batch: Batch, count: int) -> int:
+        """Compute the gradient of `count` such batches and forget it: whether memory holds it. How often it was cut."""
+        tokens = count * int(batch.target_mask[:, 1:].sum())
+        sums = self.gradient([batch] * count, [_seed(self.seed, 0, index) for index in range(count)], tokens, 0)
+        self.optimizer.zero_grad()
+        return int(sums[3])
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next update depends on: weights, moments, the moving average, a carried state."""
@@ -90,6 +102,20 @@ class Updater:
                 names = (f"{first[:-1]}{number}" for number in count())
                 carried.append([tensors[name] for name in takewhile(tensors.__contains__, names)])
             self.carrying.restore(carried)
+
+
+def gradient_noise(small: float, large: float, tokens: Sequence[int]) -> tuple[float, float]:
+    """Squared norm of the true gradient and variance of one token's (McCandlish et al. 2018, appendix A.1).
+
+    From `small`, the mean squared norm of the batches' own mean gradients, and `large`, that of the update's. Both are
+    unbiased for batches of `tokens` tokens that are drawn alike, and may be negative; their quotient, after each was
+    averaged over many updates, is the number of tokens an update needs to be of use.
+    """
+    if len(tokens) < 2 or min(tokens) < 1:
+        return 0.0, 0.0
+    whole = 1 / sum(tokens)
+    noise = (small - large) / (sum(1 / count for count in tokens) / len(tokens) - whole)
+    return large - noise * whole, noise
 
 
 def _seed(seed: int, update: int, index: int) -> int:

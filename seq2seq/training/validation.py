@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.batch import Batch, predicted
 from seq2seq.device import autocast
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.gradient import Network, moved
+from seq2seq.training.gradient import moved
+from seq2seq.training.network import Network
 
 
 class ValidationLoss:
@@ -30,8 +31,7 @@ class ValidationLoss:
                 batch = moved(batch, device)
                 with autocast(self.precision, device):
                     features = self.model(batch)
-                    gold = batch.target[:, 1:][batch.target_mask[:, 1:]]
-                    loss = criterion(features, self.model.output_weight, self.model.output_bias, gold)
+                    loss = criterion(features, self.model.output_weight, self.model.output_bias, predicted(batch))
                 nats += float(loss.plain)
                 tokens += loss.tokens
         finally:

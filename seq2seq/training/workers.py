@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 import torch.multiprocessing
-from jaxtyping import Float64
 from torch import Tensor
 from torch.nn import Parameter
 
 from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import TrainingError
-from seq2seq.training.gradient import Alone, Carrying, Gradient, Part
+from seq2seq.training.gradient import Alone, Gradient, Part, Sums
+from seq2seq.training.network import Carrying
 
 SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
 
@@ -46,7 +46,7 @@ class Workers:
     """
 
     def __init__(self, part: Part, count: int, slots: int) -> None:
-        self.parameters = _parameters(part)
+        self.parameters = part.parameters
         for parameter in self.parameters:
             parameter.data.share_memory_()  # type: ignore[no-untyped-call]
         size = sum(parameter.numel() for parameter in self.parameters)
@@ -64,11 +64,11 @@ class Workers:
             self.pipes.append(ours)
             self.processes.append(process)
 
-    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int) -> Float64[Tensor, "3"]:
+    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
         """See Gradient. Raises TrainingError with a worker's own words when it failed or vanished."""
         for slot, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
             arrays = [tensor.numpy() for tensor in batch]
-            self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens))
+            self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens, update))
         sums, total = [], self.slots[0]
         for slot in range(len(batches)):
             sums.append(self._hear(slot % len(self.pipes)))
@@ -124,7 +124,7 @@ class Workers:
 
 def missing_memory(part: Part, slots: int) -> int:
     """Bytes of shared memory that workers would need beyond what is free: 0 where they can run."""
-    needed = (slots + 1) * sum(4 * parameter.numel() for parameter in _parameters(part))
+    needed = (slots + 1) * sum(4 * parameter.numel() for parameter in part.parameters)
     free = shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else needed
     return max(0, needed - free)
 
@@ -149,11 +149,12 @@ def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) ->
         pipe.send(answer)
 
 
-def _computed(part: Part, slots: list[Tensor], slot: int, arrays: Sequence[Any], seed: int, tokens: int) -> Any:
+def _computed(
+    part: Part, slots: list[Tensor], slot: int, arrays: Sequence[Any], seed: int, tokens: int, update: int
+) -> Any:
     """The sums of a batch, after its gradient went into the slot."""
-    sums = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens).tolist()
-    parameters = _parameters(part)
-    for parameter, view in zip(parameters, _views(slots[slot], parameters), strict=True):
+    sums = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens, update).tolist()
+    for parameter, view in zip(part.parameters, _views(slots[slot], part.parameters), strict=True):
         view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
         parameter.grad = None
     return sums
@@ -163,10 +164,6 @@ def _carried(part: Part) -> Any:
     """What this process carries, as arrays: a tensor would be sent through shared memory, which may be short."""
     assert isinstance(part.model, Carrying)
     return [[tensor.numpy() for tensor in batch] for batch in part.model.carried()]
-
-
-def _parameters(part: Part) -> list[Parameter]:
-    return [parameter for _, parameter in part.model.named_parameters()]
 
 
 def _views(flat: Tensor, parameters: Sequence[Parameter]) -> list[Tensor]:

@@ -1,0 +1,13 @@
+"""Maximum likelihood: every token is predicted from the real ones before it."""
+
+from seq2seq.data.batch import Batch, predicted
+from seq2seq.training.criterion import Criterion, Loss
+from seq2seq.training.network import Network
+
+
+class Likelihood:
+    """Cross-entropy under teacher forcing (Williams & Zipser 1989), smoothed as the criterion says."""
+
+    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
+        """See Objective."""
+        return criterion(network(batch), network.output_weight, network.output_bias, predicted(batch))

@@ -5,6 +5,7 @@
       DataError        a corpus or an input file: where, what was found, what is allowed, what to do
       ModelError       a model or run folder that is missing, damaged or of another format
       TrainingError    a run that cannot start, go on or resume
+      StorageError     a file that the system does not let a run write or read: disk full, no permission
 
 Every message says where, what was found, what is allowed and what to do. The command line prints it and exits with 1.
 """
@@ -28,3 +29,7 @@ class ModelError(Seq2SeqError):
 
 class TrainingError(Seq2SeqError):
     """A training run that cannot start, go on or resume."""
+
+
+class StorageError(Seq2SeqError):
+    """A file that the system does not let a run write or read."""

@@ -6,7 +6,6 @@ tokenizer.model     and whatever other files its kind puts beside them
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from seq2seq import __version__
 from seq2seq.config import build
+from seq2seq.durable import listed, put, storing, sync
 from seq2seq.errors import ConfigError, ModelError
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -54,25 +54,23 @@ def write(
     """Writes a model folder whole: beside its place first, synced, then renamed, the older folder giving way.
 
     `content` is any JSON; its key `model` is the node that builds `model`. `accompany(folder)` writes further files.
+    Raises StorageError.
     """
     assert kind in USED_BY, kind
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial, previous = _beside(folder, "partial"), _beside(folder, "previous")
-    for stale in (partial, previous) if folder.exists() else (partial,):
-        shutil.rmtree(stale, ignore_errors=True)
-    partial.mkdir()
     config = {"format": FORMAT, "kind": kind, "toolkit": __version__, **content}
-    (partial / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    accompany(partial)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model)}, partial / WEIGHTS)
-    (partial / WEIGHTS).chmod((partial / CONFIG).stat().st_mode)  # safetensors lets only the owner read
-    for path in [*partial.iterdir(), partial]:
-        _sync(path)
-    if folder.exists():
-        folder.rename(previous)
-    partial.rename(folder)
-    _sync(folder.parent)
-    shutil.rmtree(previous, ignore_errors=True)
+    partial, previous = _beside(folder, "partial"), _beside(folder, "previous")
+    with storing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for stale in (partial, previous) if folder.exists() else (partial,):
+            shutil.rmtree(stale, ignore_errors=True)
+        try:
+            _write(partial, config, model, accompany)
+            if folder.exists():
+                folder.rename(previous)
+            put(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)  # where the disk is full, its space is needed
+        shutil.rmtree(previous, ignore_errors=True)
 
 
 def read(folder: Path, *kinds: str) -> Opened:
@@ -124,6 +122,17 @@ def expect(opened: Opened, kinds: Mapping[str, type]) -> None:
         if not isinstance(opened.content.get(key), kind):
             found = opened.content.get(key)
             raise ModelError(f"{opened.place / CONFIG}: {key}: expected a {kind.__name__}, got {found!r}")
+
+
+def _write(folder: Path, config: Mapping[str, Any], model: nn.Module, accompany: Callable[[Path], None]) -> None:
+    """The files of a model folder, each on the disk."""
+    folder.mkdir()
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    accompany(folder)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model)}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors lets only the owner read
+    for path in listed(folder):
+        sync(path)
 
 
 def _read_config(place: Path) -> dict[str, Any]:
@@ -193,12 +202,3 @@ def _numbers(node: object) -> Iterator[int]:
 def _beside(folder: Path, word: str) -> Path:
     folder = folder.absolute()  # "." has no name
     return folder.parent / f".{folder.name}.{word}"
-
-
-def _sync(path: Path) -> None:
-    """What was written reaches the disk before anything is renamed."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

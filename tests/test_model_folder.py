@@ -17,7 +17,7 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 import seq2seq
 from seq2seq import model_folder
-from seq2seq.errors import ModelError
+from seq2seq.errors import ModelError, StorageError
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.model_folder import load, save
 
@@ -66,26 +66,26 @@ def test_a_newer_model_replaces_the_older(folder: Path) -> None:
     assert list(folder.parent.iterdir()) == [folder]
 
 
-@pytest.mark.parametrize("failing", ["save_file", "_sync"])
+@pytest.mark.parametrize("failing", ["save_file", "sync"])
 def test_a_failed_save_leaves_the_older_model(folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     def fail(*values: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(model_folder, failing, fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StorageError, match="model: disk full"):
         save(folder, random_model(), random_node(), toy_tokenizer(), DIRECTIONS[:1], {})
     assert load(folder).directions == DIRECTIONS
 
 
 def test_a_model_is_never_lost_between_the_two_renames(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rename = Path.rename
+    replace = Path.replace
 
     def power_cut(path: Path, target: Path) -> Path:
         if target == folder:
             raise KeyboardInterrupt
-        return rename(path, target)
+        return replace(path, target)
 
-    monkeypatch.setattr(Path, "rename", power_cut)
+    monkeypatch.setattr(Path, "replace", power_cut)
     with pytest.raises(KeyboardInterrupt):
         save(folder, random_model(), random_node(), toy_tokenizer(), DIRECTIONS[:1], {})
     monkeypatch.undo()

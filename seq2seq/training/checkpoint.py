@@ -3,14 +3,15 @@
 checkpoints/last-00001500.safetensors    tensors, and in the header the state as JSON, its format and a checksum
 checkpoints/last-00001000.safetensors    the one before, should the newest be damaged
 checkpoints/best-00001000.safetensors    weights of one of the best validations
+checkpoints/.writing/                    what is not whole yet; emptied before the next is written
 """
 
 import hashlib
 import json
 import logging
-import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from seq2seq.durable import listed, put, storing
 from seq2seq.errors import TrainingError
 
 FORMAT = "1"  # of the files; raised when older ones can no longer be read
@@ -34,17 +36,23 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one run, in `folder`."""
+    """The checkpoints of one run, in `folder`. All of it raises StorageError where the system refuses."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.writing = folder / ".writing"
 
     def save(self, update: int, tensors: Mapping[str, Tensor], content: Mapping[str, object]) -> None:
-        """Write the checkpoint of `update` and keep the newest two."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / f"last-{update:08d}.safetensors", tensors, content)
-        for path in self._newest_first()[KEPT:]:
-            path.unlink()
+        """Write the checkpoint of `update`; keep it and the one before.
+
+        Those after it are damaged, or of a future that a damaged one took with it: they go too.
+        """
+        newest = self._last(update)
+        self._write(newest, tensors, content)
+        with storing(self.folder):
+            past = [path for path in self._newest_first() if path <= newest]
+            for path in set(self._newest_first()) - set(past[:KEPT]):
+                path.unlink()
 
     def load(self) -> Checkpoint | None:
         """The newest one that is whole; None where there is none at all.
@@ -54,9 +62,10 @@ class Checkpoints:
         paths = self._newest_first()
         for path in paths:
             try:
-                return _read(path)
-            except (SafetensorError, OSError, ValueError) as error:
-                logger.warning("%s is damaged (%s): the checkpoint before it serves instead", path, error)
+                with storing(path):
+                    return _read(path)
+            except _Damaged as error:
+                logger.warning("warning: %s is damaged (%s): the checkpoint before it serves instead", path, error)
         if paths:
             raise TrainingError(
                 f"{self.folder}: none of the {len(paths)} checkpoints can be read: remove the folder to start again"
@@ -64,72 +73,91 @@ class Checkpoints:
         return None
 
     def contents(self) -> list[dict[str, Any]]:
-        """What the kept checkpoints hold besides tensors, the newest first, where it can be read."""
+        """What the kept checkpoints hold besides tensors, the newest first; nothing of damaged ones."""
         found = []
         for path in self._newest_first():
-            with suppress(SafetensorError, OSError, ValueError, KeyError), safe_open(path, framework="pt") as file:
-                found.append(json.loads(file.metadata()["content"]))
+            with suppress(_Damaged), storing(path), _opened(path) as file:
+                found.append(json.loads((file.metadata() or {})["content"]))
         return found
 
     def save_best(self, update: int, weights: Mapping[str, Tensor]) -> None:
         """Keep the weights that were validated at `update`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self._best(update), weights, {})
+        self._write(self._best(update), weights, {})
 
     def load_best(self, update: int) -> dict[str, Tensor]:
         """Those weights. Raises TrainingError when the file is missing or damaged."""
+        path = self._best(update)
         try:
-            return _read(self._best(update)).tensors
-        except (SafetensorError, OSError, ValueError) as error:
-            raise TrainingError(f"{self._best(update)}: cannot be read ({error})") from error
+            with storing(path):
+                return _read(path).tensors
+        except _Damaged as error:
+            raise TrainingError(f"{path}: cannot be read ({error})") from error
 
     def keep_best(self, updates: Iterable[int]) -> None:
         """Remove the weights of all other updates. Only after a checkpoint that no longer names them is safe."""
         kept = {self._best(update) for update in updates}
-        for path in self.folder.glob("best-*.safetensors"):
-            if path not in kept:
-                path.unlink()
+        with storing(self.folder):
+            for path in listed(self.folder):
+                if path.match("best-*.safetensors") and path not in kept:
+                    path.unlink()
+
+    def _last(self, update: int) -> Path:
+        return self.folder / f"last-{update:08d}.safetensors"
 
     def _best(self, update: int) -> Path:
         return self.folder / f"best-{update:08d}.safetensors"
 
     def _newest_first(self) -> list[Path]:
-        return sorted(self.folder.glob("last-*.safetensors"), reverse=True)
+        with storing(self.folder):
+            return [path for path in reversed(listed(self.folder)) if path.match("last-*.safetensors")]
+
+    def _write(self, path: Path, tensors: Mapping[str, Tensor], content: Mapping[str, object]) -> None:
+        """Whole or not at all: into a folder of its own, to the disk, then the name."""
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        text = json.dumps(content)
+        header = {"format": FORMAT, "content": text, "checksum": _checksum(plain, text)}
+        with storing(path):
+            try:
+                shutil.rmtree(self.writing, ignore_errors=True)  # a killed process left it there
+                self.writing.mkdir(parents=True)
+                save_file(plain, self.writing / path.name, metadata=header)
+                put(self.writing / path.name, path)
+            finally:
+                shutil.rmtree(self.writing, ignore_errors=True)  # where the disk is full, its space is needed
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str, object]) -> None:
-    """Whole or not at all: into a temporary file, to the disk, then the name."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(content)
-    temporary = path.with_suffix(".writing")
-    save_file(plain, temporary, metadata={"format": FORMAT, "content": text, "checksum": _checksum(plain, text)})
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Make sure that a file, or a folder's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class _Damaged(Exception):  # noqa: N818 - the state of a file
+    """A file that does not hold what was once written."""
 
 
 def _read(path: Path) -> Checkpoint:
-    """Raises SafetensorError, OSError or ValueError for damage, TrainingError for another format."""
-    with safe_open(path, framework="pt") as file:
+    """Raises _Damaged, PermissionError, or TrainingError for another format."""
+    with _opened(path) as file:
         header = file.metadata() or {}
-        if header.get("format") != FORMAT:
+        if header["format"] != FORMAT:
             raise TrainingError(
-                f"{path}: found checkpoint format {header.get('format')}, this version reads {FORMAT}: "
+                f"{path}: found checkpoint format {header['format']}, this version reads {FORMAT}: "
                 "resume with the version that wrote it, or use a new run folder"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    if _checksum(tensors, header["content"]) != header["checksum"]:
-        raise ValueError("its checksum is wrong")
-    return Checkpoint(tensors, json.loads(header["content"]))
+        if _checksum(tensors, header["content"]) != header["checksum"]:
+            raise ValueError("its checksum is wrong")
+        return Checkpoint(tensors, json.loads(header["content"]))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file to read from; what goes wrong with its content inside is damage. That it must not be read is not."""
+    try:
+        path.open("rb").close()  # safetensors says of any file that it cannot open that there is none
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except PermissionError:
+        raise
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _Damaged(str(error)) from error
+    except KeyError as error:
+        raise _Damaged(f"its header lacks {error}") from error
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:

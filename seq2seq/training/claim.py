@@ -2,9 +2,10 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from seq2seq.durable import storing
 from seq2seq.errors import TrainingError
 
 
@@ -12,12 +13,14 @@ from seq2seq.errors import TrainingError
 def claimed(folder: Path) -> Iterator[None]:
     """Holds the folder; the system lets go of it however the process ends.
 
-    Raises TrainingError when another process holds it.
+    Raises TrainingError when another process holds it, StorageError when it cannot be made or claimed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".claim").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TrainingError(f"{folder}: another process is training there: wait, or stop it first") from error
+    with ExitStack() as stack:
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((folder / ".claim").open("w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise TrainingError(f"{folder}: another process is training there: wait, or stop it first") from error
         yield

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from seq2seq.durable import put, storing
 from seq2seq.errors import TrainingError
 
 # keys that may always change: the budget, and what has no influence on the weights
@@ -21,11 +22,12 @@ FREE = (
 
 def write_configuration(folder: Path, configuration: Mapping[str, object]) -> None:
     """`folder/config.yaml`, for people to read and for the other commands."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
-    temporary = folder / "config.yaml.writing"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(folder / "config.yaml")
+    path, temporary = folder / "config.yaml", folder / "config.yaml.writing"
+    with storing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        put(temporary, path)
 
 
 def check_unchanged(

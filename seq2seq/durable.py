@@ -1,0 +1,60 @@
+"""Files that outlive a full disk, a kill and a power cut: they are on the disk before they get their name."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from seq2seq.errors import StorageError
+
+ADVICE = {  # by the number of the system's error
+    errno.ENOSPC: "free space there",
+    errno.EDQUOT: "free space there",
+    errno.EFBIG: "allow larger files there",
+    errno.EACCES: "allow this user to read and write there",
+    errno.EPERM: "allow this user to read and write there",
+    errno.EROFS: "make that disk writable",
+}
+NUMBER = re.compile(r"\(os error (\d+)\)")  # how safetensors tells the number of the system's error
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Inside, what the system refuses becomes a StorageError that names `path`, the reason and what to do."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        number = error.errno if isinstance(error, OSError) else _number(error)
+        reason = os.strerror(number) if number is not None else str(error)
+        what_to_do = f"{ADVICE.get(number or 0, 'mend that')}; the same command then goes on from the last checkpoint"
+        raise StorageError(f"{path}: {reason}: {what_to_do}") from error
+
+
+def sync(path: Path) -> None:
+    """Make sure that a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Give a file that is written, or a folder whose files are synced, its name: whole, or not at all."""
+    sync(temporary)
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def listed(folder: Path) -> list[Path]:
+    """What a folder holds, by name; nothing where it is missing. Unlike glob, raises OSError when it cannot be read."""
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def _number(error: SafetensorError) -> int | None:
+    found = NUMBER.search(str(error))
+    return int(found[1]) if found else None

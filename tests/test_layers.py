@@ -13,6 +13,7 @@ GROUND = (
     "seq2seq.config",
     "seq2seq.checking",
     "seq2seq.device",
+    "seq2seq.durable",
     "seq2seq.model_folder",
     "seq2seq.own",
     "seq2seq.__init__",

@@ -2,17 +2,22 @@
 
 import importlib.util
 import json
+import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from seq2seq.durable import storing
 
 TIME_FIELDS = (
     "seconds",
     "tokens_per_second",
     "waiting",
 )  # the only fields that differ between two runs of the same command
+logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -28,35 +33,53 @@ Values = Mapping[str, float | int | Mapping[str, float]]
 class Log:
     """Appends records to `folder/log.jsonl`, after cutting what a resumed run will write again.
 
-    `records` lines and the events up to `update` belong to the checkpoint that the run goes on from.
+    `records` lines and the events up to `update` belong to the checkpoint that the run goes on from. All of it raises
+    StorageError where the system refuses.
     """
 
     def __init__(self, folder: Path, records: int, update: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "log.jsonl"
-        self.records = _cut(self.path, records)
-        self._file = self.path.open("a", encoding="utf-8")
-        self._events = _events(folder, update)
+        with storing(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.records = _cut(self.path, records)
+            self._file = self.path.open("ab", buffering=0)  # a line that the disk has no room for is not tried again
+        self._events: _Events | None = None
+        with self._dispensable():
+            self._events = _events(folder, update)
 
     def write(self, event: str, update: int, values: Values) -> None:
         """One record: what happened at which update, and its numbers; those that are not finite become null."""
         record = {"event": event, "update": update, **values}
-        self._file.write(json.dumps(_finite(record)) + "\n")
-        self._file.flush()
+        line = f"{json.dumps(_finite(record))}\n".encode()
+        with storing(self.path):
+            while line:  # a disk that is nearly full takes a part
+                line = line[self._file.write(line) :]
         self.records += 1
         if self._events is not None:
-            for name, value in _flat(values).items():
-                self._events.add_scalar(f"{event}/{name}", value, update)
+            with self._dispensable():
+                for name, value in _flat(values).items():
+                    self._events.add_scalar(f"{event}/{name}", value, update)
 
     def sync(self) -> None:
         """Bring all records to the disk: before a checkpoint that counts them."""
-        os.fsync(self._file.fileno())
+        with storing(self.path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the files."""
         self._file.close()
         if self._events is not None:
-            self._events.close()
+            with self._dispensable():
+                self._events.close()
+
+    @contextmanager
+    def _dispensable(self) -> Iterator[None]:
+        """Inside, the system may refuse: the events only repeat what the log holds, so the run goes on without them."""
+        try:
+            yield
+        except OSError as error:
+            self._events = None
+            logger.warning("warning: %s: no more TensorBoard events: %s", self.path.parent, error)
 
 
 def _cut(path: Path, records: int) -> int:

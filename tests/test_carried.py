@@ -22,7 +22,7 @@ from seq2seq.data.prepare import Prepared
 from seq2seq.data.stream import Stream
 from seq2seq.network.state import tensors
 from seq2seq.training.carried import Carried
-from seq2seq.training.trainer import Batches
+from seq2seq.training.loop import Batches
 
 PROGRAM = Path(__file__).parent / "toy_streaming.py"
 
@@ -174,6 +174,9 @@ class Failing:
 
     def batch_count(self, epoch: int) -> int:
         return self.given.batch_count(epoch)
+
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        return self.given.texts(batch)
 
 
 def test_a_killed_run_ends_as_one_that_was_not(text: Prepared, whole: Path, tmp_path: Path) -> None:

@@ -41,6 +41,10 @@ class Slow:
         """As the stream's."""
         return self.stream.batch_count(epoch)
 
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        """As the stream's."""
+        return self.stream.texts(batch)
+
 
 def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float = 0.0, threads: int = 1) -> Trainer:
     """A checkpoint after every update, three batches a chunk, dropout, validation on running text too."""

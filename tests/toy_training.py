@@ -82,6 +82,10 @@ class ToyBatches:
         """The same for every epoch."""
         return BATCHES
 
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        """Its ids."""
+        return [(str(source), str(target)) for source, target in zip(batch.source, batch.target, strict=True)]
+
 
 def toy_batch(seed: int, rows: int = 4) -> Batch:
     """Random rows of 3 to 6 tokens; a target is its source, each id one higher."""

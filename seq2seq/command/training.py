@@ -12,10 +12,11 @@ from seq2seq.config import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError
+from seq2seq.training.loop import Batches
 from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
-from seq2seq.training.trainer import Batches, Trainer
+from seq2seq.training.trainer import Trainer
 
 
 def corpus_with_valid(corpus: Node) -> Corpus:

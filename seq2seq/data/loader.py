@@ -36,6 +36,13 @@ class Padding(NamedTuple):
         return 1 - self.real / self.padded if self.padded else 0.0
 
 
+class Survey(NamedTuple):
+    """What an epoch holds: how many batches, and the rows of the one that needs the most memory."""
+
+    batches: int
+    worst: Integers
+
+
 class Loader:
     """Batches of a store.
 
@@ -74,7 +81,7 @@ class Loader:
         self.store, self.tokens, self.seed, self.window, self.ahead = store, tokens, seed, window, ahead
         self.sampling = Sampling(tokenizer, seed, nbest, alpha, sampled)
         self._tags = np.array([tokenizer.tag_id(language) for language in store.languages], dtype=np.int64)
-        self._counted: dict[int, int] = {}
+        self._surveyed: dict[int, Survey] = {}
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (0 or more) from number `start` on.
@@ -86,9 +93,18 @@ class Loader:
 
     def batch_count(self, epoch: int) -> int:
         """How many batches the epoch has; found from the lengths alone."""
-        if epoch not in self._counted:
-            self._counted = {epoch: sum(len(self._plan(epoch, window)) for window in range(self._windows))}
-        return self._counted[epoch]
+        if epoch not in self._surveyed:
+            self._surveyed = {epoch: self._survey(epoch)}
+        return self._surveyed[epoch].batches
+
+    def worst(self, epoch: int) -> Batch:
+        """The batch of an epoch that needs the most memory: the most places on both sides, then the longest rows."""
+        self.batch_count(epoch)
+        return self._batch(self._surveyed[epoch].worst, epoch)
+
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        """The lines of source and target that a batch was made of."""
+        return list(zip(*self.store.texts(batch.pairs.numpy()), strict=True))
 
     def padding(self, epoch: int) -> Padding:
         """The padding of an epoch's batches without subword sampling, EOS counted, tags not."""
@@ -103,6 +119,17 @@ class Loader:
     @property
     def _windows(self) -> int:
         return -(-len(self.store) // self.window)
+
+    def _survey(self, epoch: int) -> "Survey":
+        count, most, worst = 0, (0, 0), np.empty(0, dtype=np.int64)
+        for window in range(self._windows):
+            plan = self._plan(epoch, window)
+            count += len(plan)
+            for rows in plan:
+                source, target = (int(lengths.max()) + 2 for lengths in self.store.lengths(rows))
+                if (size := (len(rows) * (source + target), source * target)) > most:
+                    most, worst = size, rows
+        return Survey(count, worst)
 
     def _make(self, epoch: int, start: int) -> Iterator[Batch]:
         for window in range(self._windows):

@@ -52,6 +52,7 @@ class Stream:
                 f"reading.streams: expected a multiple of trainer.accumulation ({parts}), at least twice that, "
                 f"got {streams}"
             )
+        self.tokenizer = tokenizer
         self.text = Text(store, tokenizer)
         if len(self.text) <= streams:
             raise ConfigError(f"reading.streams: {streams} is more than the text's tokens ({len(self.text)}) allow")
@@ -66,6 +67,11 @@ class Stream:
     def batch_count(self, epoch: int) -> int:
         """How many batches the text makes: its chunks times their parts."""
         return -(-self.row // self.length) * self.parts
+
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        """The text of every row that is to be predicted; there is no source."""
+        ids = [row[real].tolist() for row, real in zip(batch.target[:, 1:], batch.target_mask[:, 1:], strict=True)]
+        return [("", line) for line in self.tokenizer.decode(ids, self.text.language)]
 
     def _batch(self, number: int) -> Batch:
         chunk, part = divmod(number, self.parts)
@@ -99,7 +105,8 @@ class Text:
                 f"reading: running text is of one language, found {names}; choose one, or read lines: reading=lines"
             )
         self.edges = np.array(edges, dtype=np.int64)  # the place of every BLOCK-th line, and the end
-        self.tag = tokenizer.tag_id(store.languages[used.pop()]) if used else symbols.BOS
+        self.language = store.languages[used.pop()] if used else store.languages[0]
+        self.tag = tokenizer.tag_id(self.language)
 
     def __len__(self) -> int:
         return int(self.edges[-1])

@@ -1,6 +1,7 @@
 """What a training run does and when it ends: the node `trainer` of the configuration, checked."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +16,7 @@ LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_character")  # how such score
 class Settings:
     """See the comments of conf/trainer/default.yaml. Raises ConfigError, naming the key, for illegal numbers."""
 
-    updates: int | None
+    updates: int | str | None
     epochs: float | None
     hours: float | None
     patience: int | None
@@ -48,6 +49,8 @@ class Settings:
             "timeout",
         ):
             value = getattr(self, name)
+            if isinstance(value, str):
+                value = _added(value)
             if value is not None and value <= 0:
                 raise ConfigError(f"trainer.{name}: expected a positive number, got {value}")
         for name in ("checkpoint_minutes", "average", "seed"):
@@ -80,3 +83,10 @@ class Settings:
             raise TrainingError(f"trainer.metric: found {self.metric}, validation gives {', '.join(sorted(scores))}")
         score = -scores[self.metric] if self.metric.endswith(LOWER_IS_BETTER) else scores[self.metric]
         return float("-inf") if math.isnan(score) else score
+
+
+def _added(updates: str) -> int:
+    """The number of a budget such as `+5000`."""
+    if not re.fullmatch(r"\+\d+", updates):
+        raise ConfigError(f"trainer.updates: expected a number, or +NUMBER for a finished run, got {updates}")
+    return int(updates)

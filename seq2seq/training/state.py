@@ -102,8 +102,11 @@ class State:
     waited: int = 0  # validations since the last better score
     shipped: float | None = None  # score of what the folder `model` holds
     finished: bool = False  # the end of the run has been dealt with
+    extension: str = ""  # what trainer.updates last added to a finished run, such as +5000
+    limit: int = 0  # the number of updates that made
     records: int = 0  # lines of log.jsonl
     best: list[Best] = field(default_factory=list)  # best first
+    recent: list[Best] = field(default_factory=list)  # the last ones, where these are averaged
     schedule: ScheduleState = field(default_factory=dict)
     interval: Interval = field(default_factory=Interval)
 
@@ -112,14 +115,25 @@ class State:
         """Of the best validation; nothing before the first."""
         return self.best[0].scores if self.best else {}
 
+    @property
+    def kept(self) -> set[int]:
+        """The updates whose weights are kept."""
+        return {one.update for one in (*self.best, *self.recent)}
+
     def plain(self) -> dict[str, object]:
         """As JSON can hold it."""
-        return {**asdict(self), "best": [one._asdict() for one in self.best]}
+        lists = {"best": self.best, "recent": self.recent}
+        return {**asdict(self), **{name: [one._asdict() for one in kept] for name, kept in lists.items()}}
+
+    def become(self, other: "State") -> None:
+        """Take all values of another state."""
+        self.__dict__.update(other.__dict__)
 
     @classmethod
     def read(cls, plain: Mapping[str, object]) -> "State":
         """What `plain` was made from. Raises TypeError or KeyError when it is something else."""
         values = dict(plain)
-        values["best"] = [Best(**one) for one in values["best"]]  # type: ignore[attr-defined]
+        for name in ("best", "recent"):
+            values[name] = [Best(**one) for one in values.get(name, [])]  # type: ignore[attr-defined]
         values["interval"] = Interval(**values["interval"])  # type: ignore[arg-type]
         return cls(**values)  # type: ignore[arg-type]

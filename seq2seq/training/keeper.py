@@ -1,0 +1,79 @@
+"""Keeps a run: what it is made of goes into checkpoints, and comes back out of them."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from seq2seq.errors import TrainingError
+from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.configuration import check_unchanged, write_configuration
+from seq2seq.training.diary import Diary
+from seq2seq.training.settings import Settings
+from seq2seq.training.state import State
+from seq2seq.training.team import Team
+from seq2seq.training.update import Updater
+
+
+class Keeper:
+    """The checkpoints of the run in `folder`. Only the leader of the team reads and writes them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        checkpoints: Checkpoints,
+        updater: Updater,
+        settings: Settings,
+        configuration: Mapping[str, object],
+        team: Team,
+    ) -> None:
+        self.folder = folder
+        self.checkpoints = checkpoints
+        self.updater = updater
+        self.settings = settings
+        self.configuration = configuration
+        self.team = team
+        self._saved = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is as old as it may be."""
+        return time.monotonic() - self._saved >= 60 * self.settings.checkpoint_minutes
+
+    def save(self, state: State, diary: Diary) -> None:
+        """A checkpoint; the whole team takes part."""
+        tensors = self.updater.tensors()
+        if self.team.number == 0:
+            diary.sync()
+            state.records = diary.records
+            content = {"state": state.plain(), "configuration": self.configuration}
+            self.checkpoints.save(state.update, tensors, content)
+            states = [State.read(content["state"]) for content in self.checkpoints.contents()]
+            self.checkpoints.keep_best(update for one in states for update in one.kept)
+        self._saved = time.monotonic()
+
+    def restore(self, beginning: State) -> State:
+        """The state to go on from, `beginning` for a new run; the tensors are put in their places.
+
+        Raises TrainingError when the checkpoint is of another configuration or model.
+        """
+        checkpoint = self.team.agree(self.checkpoints.load() if self.team.number == 0 else None)
+        if checkpoint is None:
+            state = beginning
+        else:
+            before: Mapping[str, object] = checkpoint.content["configuration"]  # type: ignore[assignment]
+            check_unchanged(before, self.configuration, self.settings.allow, self.folder)
+            try:
+                state = State.read(checkpoint.content["state"])  # type: ignore[arg-type]
+                self.updater.restore(checkpoint.tensors)
+            except (KeyError, TypeError, RuntimeError) as error:
+                raise TrainingError(f"{self.folder}: its checkpoint is of another model: {error}") from error
+            state.schedule = {**beginning.schedule, **state.schedule}
+        return state
+
+    def write_configuration(self, settings: Settings) -> None:
+        """The run's configuration, with the number of updates that `trainer.updates=+5000` has become."""
+        if isinstance(self.settings.updates, str):
+            trainer: Mapping[str, object] = self.configuration["trainer"]  # type: ignore[assignment]
+            self.configuration = {**self.configuration, "trainer": {**trainer, "updates": settings.updates}}
+        if self.team.number == 0:
+            write_configuration(self.folder, self.configuration)

@@ -1,0 +1,213 @@
+"""The loop of a run: update after update, validations and checkpoints when they are due, until it is to end."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import TrainingError
+from seq2seq.training import budget
+from seq2seq.training.diary import Diary
+from seq2seq.training.interrupt import Interrupted, Interrupts
+from seq2seq.training.keeper import Keeper
+from seq2seq.training.schedule.base import Schedule
+from seq2seq.training.selection import Scores, Selection
+from seq2seq.training.settings import Settings
+from seq2seq.training.state import Interval, State, UpdateSums
+from seq2seq.training.team import Team
+from seq2seq.training.update import Updater
+
+SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """The training data: epochs of batches whose order is a pure function of the epoch."""
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """The batches of an epoch from number `start` on."""
+        ...
+
+    def batch_count(self, epoch: int) -> int:
+        """How many batches the epoch has."""
+        ...
+
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        """The lines of source and target that a batch was made of."""
+        ...
+
+
+class Group(NamedTuple):
+    """The batches of one update, the place of the next batch, and how long they were waited for."""
+
+    batches: list[Batch]
+    epoch: int
+    batch: int
+    seconds: float
+
+
+@dataclass
+class Loop:
+    """A run between its start and its end; `state` says where it stands. The team goes through it in step."""
+
+    settings: Settings
+    team: Team
+    interrupts: Interrupts
+    diary: Diary
+    keeper: Keeper
+    batches: Batches
+    schedule: Schedule
+    peak: float  # learning rate
+    updater: Updater
+    selection: Selection
+    state: State
+
+    def run(self) -> str:
+        """Update after update, then the end; why it came. Raises Interrupted, with everything saved."""
+        self._begun = time.monotonic() - self.state.seconds
+        try:
+            reason = self._updates()
+            self._finish()
+        except Interrupted:
+            self.keeper.save(self.state, self.diary)
+            raise
+        return reason
+
+    def _updates(self) -> str:
+        state = self.state
+        groups = self._groups(state.epoch, state.batch)
+        self._validate_when_due()  # a signal may have come before that
+        self._stop_when_told()
+        while (reason := budget.ending(self.settings, state, self._count())) is None:
+            begun = time.monotonic()
+            group = next(groups)
+            rate = self.peak * self.schedule.share(state.update + 1, self._progress(), state.schedule)
+            sums = self.updater(group.batches, state.update + 1, rate)
+            state.epoch, state.batch, state.update = group.epoch, group.batch, state.update + 1
+            state.tokens += sums.tokens
+            now = time.monotonic()
+            told, state.seconds, due = self.team.highest(
+                [float(self.interrupts.received or 0), now - self._begun, float(self.keeper.due)]
+            )
+            state.interval.add(sums, now - begun, group.seconds)
+            self._look_at(sums, group.batches)
+            if state.update % self.settings.report_every == 0:
+                self._report(rate)
+            self._validate_when_due()
+            if due:
+                self.keeper.save(state, self.diary)
+            if told:
+                raise Interrupted
+        return reason
+
+    def _stop_when_told(self) -> None:
+        if self.team.highest([float(self.interrupts.received or 0)])[0]:
+            raise Interrupted
+
+    def _groups(self, epoch: int, batch: int) -> Iterator[Group]:
+        """The batches of each update, which never crosses into the next epoch."""
+        while True:
+            count = self.batches.batch_count(epoch)
+            if count == 0:
+                raise TrainingError(f"epoch {epoch} has no batches: the training data is empty")
+            stream = iter(self.batches.batches(epoch, batch))
+            begun = time.monotonic()
+            while group := list(islice(stream, self.settings.accumulation)):
+                batch += len(group)
+                place = (epoch, batch) if batch < count else (epoch + 1, 0)
+                yield Group(group, *place, time.monotonic() - begun)
+                begun = time.monotonic()
+            epoch, batch = epoch + 1, 0
+
+    def _look_at(self, sums: UpdateSums, batches: list[Batch]) -> None:
+        """Take note of an update that was skipped, or whose batches were cut."""
+        state = self.state
+        if sums.cuts:
+            self.diary.say(
+                f"update {state.update:,}: memory ran short; a batch was cut into {sums.cuts + 1} pieces, and others as "
+                "large will be (loader.tokens sets their size)"
+            )
+        state.skipped = state.skipped + 1 if sums.skipped else 0
+        if sums.skipped:
+            texts = (text for batch in batches for text in self.batches.texts(batch))
+            self.diary.skipped(state.update, sums.plain, texts)
+        if state.skipped >= SKIPPED_IN_A_ROW:
+            raise TrainingError(self._diverged())
+
+    def _validate_when_due(self) -> None:
+        if self.state.update > self.state.validated and self.state.update % self.settings.validate_every == 0:
+            self._validate()
+
+    def _validate(self) -> None:
+        """Changes nothing when a signal comes in the middle: then the validation is due again."""
+        state = self.state
+        if (scores := self._scores(average=False)) is not None:
+            score = self.settings.judge(scores)
+            state.schedule = self.schedule.observe(score, state.schedule)
+            better = self.selection.consider(state, score, scores)
+            state.seconds = time.monotonic() - self._begun
+            self.diary.validation(state.update, scores, better, state.seconds)
+        state.become(self.team.agree(state))
+        self.keeper.save(state, self.diary)
+
+    def _finish(self) -> None:
+        """The last validation, and the average of the kept weights."""
+        state = self.state
+        if state.validated < state.update:
+            self._validate()
+        if (scores := self._scores(average=True)) is not None:
+            self.selection.ship_average(state, scores)
+            state.seconds = time.monotonic() - self._begun
+            self.diary.write("average", state.update, {"scores": scores, "seconds": state.seconds})
+            self.diary.say(f"average of {len(state.best)} validated weights: {listed(scores)}")
+        state.finished = True
+        state.become(self.team.agree(state))
+        self.keeper.save(state, self.diary)
+
+    def _scores(self, average: bool) -> Scores | None:
+        """Of the weights, or their average, by the leader alone; None for the others. Raises Interrupted in all."""
+        scores, interrupted = None, False
+        if self.team.number == 0:
+            try:
+                with self.interrupts.at_once():
+                    scores = self.selection.validate_average(self.state) if average else self.selection.validate()
+            except Interrupted:
+                interrupted = True
+        if self.team.agree(interrupted):
+            raise Interrupted
+        return scores
+
+    def _report(self, learning_rate: float) -> None:
+        state = self.state
+        values = {
+            "epoch": budget.epochs(state, self._count()),
+            "learning_rate": learning_rate,
+            **state.interval.summary(),
+            "tokens": state.tokens,
+            "seconds": state.seconds,
+        }
+        state.interval = Interval()
+        progress = self._progress()
+        left = state.seconds * (1 - progress) / progress if progress else None
+        self.diary.training(state.update, progress, left, values)
+
+    def _count(self) -> int:
+        return self.batches.batch_count(self.state.epoch)
+
+    def _progress(self) -> float:
+        return budget.progress(self.settings, self.state, self._count())
+
+    def _diverged(self) -> str:
+        return (
+            f"update {self.state.update}: loss or gradient was not finite in {SKIPPED_IN_A_ROW} updates in a row, "
+            f"which changed nothing; their lines are in {self.diary.folder / 'skipped'}. To go on from the "
+            "last checkpoint, lower optimizer.learning_rate or trainer.clip, or set trainer.precision=fp32, and accept that: "
+            "'trainer.allow=[optimizer.learning_rate]'"
+        )
+
+
+def listed(scores: Scores) -> str:
+    """`bleu 38.123  loss 1.534`."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())

@@ -1,0 +1,186 @@
+"""The processes that train one model together: those that torchrun started, on one machine or several, or just one."""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Protocol, TypeVar, runtime_checkable
+
+import torch
+import torch.distributed
+from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from seq2seq.errors import TrainingError
+
+Value = TypeVar("Value")
+SECONDS_FOR_LAST_WORDS = 5  # how long the others wait to learn why one of them ended
+
+
+@runtime_checkable
+class Team(Protocol):
+    """Each method is called by all processes at the same place of the program, and gives all of them the same."""
+
+    @property
+    def number(self) -> int:
+        """Of this process: 0 for the leader, who alone writes files."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many processes there are."""
+        ...
+
+    def agree(self, value: Value) -> Value:
+        """The leader's value, whatever the others hold."""
+        ...
+
+    def highest(self, values: Sequence[float]) -> list[float]:
+        """The highest of each of some numbers."""
+        ...
+
+    def gathered(self, values: list[Value]) -> list[Value]:
+        """The values of all, in the order of their numbers."""
+        ...
+
+    def add(self, tensor: Tensor) -> None:
+        """Let the tensor become the sum over all, in place."""
+        ...
+
+
+def leads() -> bool:
+    """Whether this process is the leader, or the only one."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+@contextmanager
+def joined(timeout: float) -> Iterator[Team]:
+    """The team that torchrun's variables in the environment describe.
+
+    Raises TrainingError that names a process which failed, or for which the others waited `timeout` seconds in vain;
+    all of them then end.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Single()
+        return
+    ranks = Ranks(timeout)
+    try:
+        yield ranks
+    except BaseException as error:
+        ranks.say_last_words(error)
+        raise
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+class Single:
+    """A process of its own."""
+
+    number, size = 0, 1
+
+    def agree(self, value: Value) -> Value:
+        """See Team."""
+        return value
+
+    def highest(self, values: Sequence[float]) -> list[float]:
+        """See Team."""
+        return list(values)
+
+    def gathered(self, values: list[Value]) -> list[Value]:
+        """See Team."""
+        return values
+
+    def add(self, tensor: Tensor) -> None:
+        """See Team."""
+
+
+class Ranks:
+    """The processes of torchrun. Tensors of a GPU are summed by NCCL, all else goes through gloo.
+
+    Before each exchange a process notes in the store that all can read how many it has come to, so that those who wait
+    in vain know for whom.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        patience = timedelta(seconds=timeout)
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        store, self.number, self.size = next(rendezvous("env://", timeout=patience))
+        store.set_timeout(patience)
+        torch.distributed.init_process_group(
+            backend,
+            store=PrefixStore("group", store),
+            rank=self.number,
+            world_size=self.size,
+            timeout=patience,
+        )
+        self._store = PrefixStore("team", store)
+        self._exchanges = 0
+        self._store.set(f"machine {self.number}", socket.gethostname())
+
+    def agree(self, value: Value) -> Value:
+        """See Team."""
+        values = [value]
+        with self._exchange():
+            torch.distributed.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+        return values[0]
+
+    def highest(self, values: Sequence[float]) -> list[float]:
+        """See Team."""
+        tensor = torch.tensor(values, dtype=torch.float64)
+        with self._exchange():
+            torch.distributed.all_reduce(tensor, torch.distributed.ReduceOp.MAX)
+        found: list[float] = tensor.tolist()
+        return found
+
+    def gathered(self, values: list[Value]) -> list[Value]:
+        """See Team."""
+        found: list[list[Value]] = [[] for _ in range(self.size)]
+        with self._exchange():
+            torch.distributed.all_gather_object(found, values)
+        return [value for part in found for value in part]
+
+    def add(self, tensor: Tensor) -> None:
+        """See Team."""
+        with self._exchange():
+            torch.distributed.all_reduce(tensor)
+
+    def say_last_words(self, error: BaseException) -> None:
+        """Leave for the others why this process ends."""
+        with suppress(RuntimeError):
+            self._store.set(f"ended {self.number}", f"{type(error).__name__}: {error}")
+
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        self._exchanges += 1
+        try:
+            self._store.set(f"exchanges {self.number}", str(self._exchanges))
+            yield
+        except RuntimeError as error:
+            raise TrainingError(self._explained(error)) from error
+
+    def _explained(self, error: RuntimeError) -> str:
+        """Who is missing, and why, as far as the store knows."""
+        try:
+            missing = [number for number in range(self.size) if self._came_to(number) < self._exchanges]
+            told = [self._described(number) for number in missing]
+        except RuntimeError:
+            told = []
+        who = "; ".join(told) or "one of the processes ended"
+        return f"{who}: this process (rank {self.number}) ends too; the same command goes on from the last checkpoint"
+
+    def _came_to(self, number: int) -> int:
+        key = f"exchanges {number}"
+        return int(self._store.get(key)) if self._store.check([key]) else 0
+
+    def _described(self, number: int) -> str:
+        """What is known of a process that did not come."""
+        name = f"rank {number} of {self.size}"
+        if self._store.check([f"machine {number}"]):
+            name += f" on {self._store.get(f'machine {number}').decode()}"
+        with suppress(RuntimeError):
+            self._store.wait([f"ended {number}"], timedelta(seconds=SECONDS_FOR_LAST_WORDS))
+            return f"{name} failed: {self._store.get(f'ended {number}').decode()}"
+        return f"{name} was killed, or is stuck (trainer.timeout={self.timeout:g} seconds)"

@@ -47,14 +47,19 @@ class Criterion:
         gold: Int[Tensor, " tokens"],
     ) -> Loss:
         """The loss of `gold` under softmax(features weight^T + bias); the products run in autocast's number format."""
-        device = features.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        dtype = number_format(features, weight)
         gradients = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(features.device.type, enabled=False):
             smoothed, plain, correct = _ChunkedLoss.apply(
                 features, weight, bias, gold, self.smoothing, dtype, gradients
             )  # type: ignore[no-untyped-call]
         return Loss(smoothed, plain, correct, len(gold))
+
+
+def number_format(features: Tensor, weight: Tensor) -> torch.dtype:
+    """What the products of the output layer run in: autocast's format where it is on, else the weights'."""
+    device = features.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
 
 
 class _ChunkedLoss(torch.autograd.Function):
@@ -78,7 +83,7 @@ class _ChunkedLoss(torch.autograd.Function):
         vocabulary = len(weight)
         matrix, inputs = weight.to(dtype), features.to(dtype)
         uniform = weight.sum(0, dtype=torch.float32)
-        total = _Gradients(features, weight, bias) if gradients else None
+        total = Gradients(features, weight, bias) if gradients else None
         sums = features.new_zeros(2, dtype=torch.float32)  # of the log normalisers, of the gold words' logits
         correct = gold.new_zeros(())
         for start in range(0, len(gold), rows := max(1, CHUNK // vocabulary)):
@@ -117,7 +122,7 @@ def _consume(logits: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.stack((log_sum.sum(), chosen.float().sum())), (chosen == best).sum(), probabilities
 
 
-class _Gradients:
+class Gradients:
     """The gradients of the summed loss, gathered chunk by chunk in fp32."""
 
     def __init__(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> None:

@@ -3,8 +3,9 @@
 from typing import Protocol, runtime_checkable
 
 from seq2seq.data.batch import Batch
+from seq2seq.errors import ConfigError
 from seq2seq.training.criterion import Criterion, Loss
-from seq2seq.training.network import Network
+from seq2seq.training.network import Carrying, Network
 
 
 @runtime_checkable
@@ -17,3 +18,17 @@ class Objective(Protocol):
     """
 
     def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int, /) -> Loss: ...
+
+
+def repeated(batch: Batch, times: int) -> Batch:
+    """The rows of a batch `times` times below each other: all of them, and all of them again."""
+    return Batch(*(tensor.repeat(times, *[1] * (tensor.dim() - 1)) for tensor in batch))
+
+
+def several_passes(network: Network, name: str) -> None:
+    """Raises ConfigError for a network over running text, whose state moves on whenever it reads a batch."""
+    if isinstance(network, Carrying):
+        raise ConfigError(
+            f"objective={name} reads a batch more than once, which running text does not allow: "
+            "set reading=lines or objective=likelihood"
+        )

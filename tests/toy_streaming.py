@@ -59,7 +59,7 @@ def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float =
         Carried(model, PARTS),
         Likelihood(),
         Slow(_stream(text, "train", PARTS), pause),
-        Adam(learning_rate=0.02, beta1=0.9, beta2=0.98, epsilon=1e-9),
+        Adam(learning_rate=0.02, beta1=0.9, beta2=0.98, epsilon=1e-9, groups=[]),
         SCHEDULE,
         validate,
         export,

@@ -1,13 +1,19 @@
 """The optimisers, as settings that make the real thing once there are parameters."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
+from seq2seq.config import call
 from seq2seq.errors import ConfigError
+from seq2seq.training.naming import matching
+
+Moments = Mapping[str, Mapping[str, Tensor]]  # of each parameter, what an optimiser remembers of it
+Groups = Sequence[Mapping[str, object]]
 
 
 @runtime_checkable
@@ -19,8 +25,8 @@ class OptimizerSettings(Protocol):
         """The peak."""
         ...
 
-    def create(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of `parameters`."""
+    def create(self, parameters: Mapping[str, Parameter]) -> torch.optim.Optimizer:
+        """The optimiser of those of the named parameters that are trained."""
         ...
 
 
@@ -32,21 +38,33 @@ class Adam:
     beta1: float
     beta2: float
     epsilon: float
+    groups: Groups
 
     def __post_init__(self) -> None:
         _check(self.learning_rate, self.beta1, self.beta2, self.epsilon)
+        for number, group in enumerate(_read(self.groups)):
+            if group.weight_decay is not None:
+                raise ConfigError(
+                    f"optimizer.groups[{number}].weight_decay: adam has none, take optimizer=adamw; expected names and "
+                    "learning_rate"
+                )
 
-    def create(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+    def create(self, parameters: Mapping[str, Parameter]) -> torch.optim.Optimizer:
         """Fused: one pass over all numbers, on a CPU three times faster than one tensor after the other."""
+        groups: list[dict[str, Any]] = [
+            {"params": list(members.values()), "factor": group.learning_rate}
+            for group, members in _divided(parameters, _read(self.groups))
+        ]
         betas = (self.beta1, self.beta2)
-        return torch.optim.Adam(list(parameters), lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True)
+        return _scaled(torch.optim.Adam(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True))
 
 
 @dataclass(frozen=True)
 class AdamW:
-    """Adam with decoupled weight decay of the matrices (Loshchilov & Hutter 2019, algorithm 2).
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
-    Raises ConfigError for numbers outside their range.
+    Matrices decay, vectors (biases, norms) do not, unless a group of theirs says so. Raises ConfigError for numbers
+    outside their range.
     """
 
     learning_rate: float
@@ -54,21 +72,119 @@ class AdamW:
     beta2: float
     epsilon: float
     weight_decay: float
+    groups: Groups
 
     def __post_init__(self) -> None:
         _check(self.learning_rate, self.beta1, self.beta2, self.epsilon)
-        if not 0 <= self.weight_decay < 1:
-            raise ConfigError(f"optimizer.weight_decay: expected a number from 0 to 1, got {self.weight_decay}")
+        _check_decay("optimizer.weight_decay", self.weight_decay)
+        _read(self.groups)
 
-    def create(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Fused, with two groups: matrices decay, vectors (biases, norms) do not."""
-        every = list(parameters)
-        groups = [
-            {"params": [one for one in every if one.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [one for one in every if one.ndim <= 1], "weight_decay": 0.0},
-        ]
+    def create(self, parameters: Mapping[str, Parameter]) -> torch.optim.Optimizer:
+        """Fused; a group of the settings whose decay is the optimiser's own becomes two."""
+        groups: list[dict[str, Any]] = []
+        for group, members in _divided(parameters, _read(self.groups)):
+            for matrices in (True, False):
+                chosen = [one for one in members.values() if (one.ndim > 1) == matrices]
+                decay = group.weight_decay
+                if decay is None:
+                    decay = self.weight_decay if matrices else 0.0
+                if chosen:
+                    groups.append({"params": chosen, "factor": group.learning_rate, "weight_decay": decay})
         betas = (self.beta1, self.beta2)
-        return torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True)
+        return _scaled(torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True))
+
+
+@dataclass(frozen=True)
+class Continued:
+    """An optimiser that begins with what another run's remembers; parameters that are not in `moments` begin anew."""
+
+    settings: OptimizerSettings
+    moments: Moments
+
+    @property
+    def learning_rate(self) -> float:
+        """The peak."""
+        return self.settings.learning_rate
+
+    def create(self, parameters: Mapping[str, Parameter]) -> torch.optim.Optimizer:
+        """See OptimizerSettings."""
+        optimizer = self.settings.create(parameters)
+        for name, parameter in parameters.items():
+            if parameter.requires_grad:
+                for key, value in self.moments.get(name, {}).items():
+                    optimizer.state[parameter][key] = value.to(parameter.device)
+        return optimizer
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters with a learning rate or weight decay of their own.
+
+    names: see naming.py. learning_rate: a factor, 0.5 for half of the scheduled rate. weight_decay: null for the
+    optimiser's own. Raises ConfigError.
+    """
+
+    names: list[str]
+    learning_rate: float = 1.0  # there is no YAML that could hold the defaults of a group that a user adds
+    weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ConfigError(f"learning_rate: expected a positive factor (or freeze=[...]), got {self.learning_rate}")
+        if self.weight_decay is not None:
+            _check_decay("weight_decay", self.weight_decay)
+
+
+def _read(groups: Groups) -> list[Group]:
+    """The groups, checked. Raises ConfigError with the key."""
+    found = []
+    for number, node in enumerate(groups):
+        where = f"optimizer.groups[{number}]"
+        try:
+            found.append(call(Group, node, where))
+        except ConfigError as error:
+            raise (error if where in str(error) else ConfigError(f"{where}.{error}")) from None
+    return found
+
+
+def _divided(parameters: Mapping[str, Parameter], groups: Sequence[Group]) -> list[tuple[Group, dict[str, Parameter]]]:
+    """Every trained parameter in exactly one group, the last being that of all others. Raises ConfigError."""
+    owner: dict[str, int] = {}
+    for number, group in enumerate(groups):
+        for one in matching(group.names, parameters, f"optimizer.groups[{number}].names"):
+            if one in owner:
+                raise ConfigError(
+                    f"optimizer.groups: {one} stands in group {owner[one]} and in group {number}, but can have one "
+                    "only: narrow their names"
+                )
+            owner[one] = number
+    trained = {name: one for name, one in parameters.items() if one.requires_grad}
+    divided = []
+    for number, group in enumerate(groups):
+        members = {one: trained[one] for one in trained if owner.get(one) == number}
+        if not members:
+            raise ConfigError(f"optimizer.groups[{number}]: all that it names is frozen: remove it, or freeze less")
+        divided.append((group, members))
+    others = {one: trained[one] for one in trained if one not in owner}
+    return [*divided, (Group([]), others)] if others else divided
+
+
+def _scaled(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Steps with each group's `factor` of the learning rate that the trainer sets for all."""
+    if all(group["factor"] == 1 for group in optimizer.param_groups):
+        return optimizer
+
+    def before(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        for group in optimizer.param_groups:
+            group["scheduled"], group["lr"] = group["lr"], group["lr"] * group["factor"]
+
+    def after(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = group.pop("scheduled")
+
+    optimizer.register_step_pre_hook(before)
+    optimizer.register_step_post_hook(after)
+    return optimizer
 
 
 def _check(learning_rate: float, beta1: float, beta2: float, epsilon: float) -> None:
@@ -79,3 +195,8 @@ def _check(learning_rate: float, beta1: float, beta2: float, epsilon: float) -> 
             raise ConfigError(f"optimizer.{name}: expected a number from 0 up to, but not including, 1, got {beta}")
     if epsilon <= 0:
         raise ConfigError(f"optimizer.epsilon: expected a positive number, got {epsilon}")
+
+
+def _check_decay(key: str, decay: float) -> None:
+    if not 0 <= decay < 1:
+        raise ConfigError(f"{key}: expected a number from 0 to 1, got {decay}")

@@ -90,7 +90,7 @@ class Trainer:
         self.part = Part(model, objective, Criterion(settings.smoothing), number_format, settings.noise)
         self.updater = Updater(
             model,
-            optimizer.create(parameters.values()),
+            optimizer.create(parameters),
             Alone(self.part),
             average,
             settings.clip,

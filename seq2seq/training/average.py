@@ -1,4 +1,4 @@
-"""Averages of weights: the exponential moving average along the way, and the mean of the best at the end."""
+"""Averages of weights: the exponential moving average along the way, and the mean of some of them at the end."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -18,8 +18,9 @@ Scores = Mapping[str, float]
 class Selection:
     """Judges the weights that would ship: the moving average where there is one, else the model's own.
 
-    The best `trainer.average` of them are kept beside the checkpoints. The folder `model` always holds the best that
-    was seen so far, be it one of them or their mean.
+    `trainer.average` of them are kept beside the checkpoints and averaged at the end: the best, or the last ones (so
+    Vaswani et al. 2017, section 6.1), the best one then being kept besides. The folder `model` always holds the best
+    that was seen so far, be it one of them or their mean.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Selection:
         return self._scores(self._candidate())
 
     def consider(self, state: State, score: float, scores: Scores) -> bool:
-        """Take a validation in: keep its weights if they are among the best, ship them if they are the very best.
+        """Take a validation in: keep its weights if they will be averaged, ship them if they are the very best.
 
         Returns whether no earlier validation was as good.
         """
@@ -54,17 +55,20 @@ class Selection:
         state.waited = 0 if better else state.waited + 1
         state.validated = state.update
         # a stable sort: of equals the earlier stays in front
-        ranked = sorted([*state.best, Best(state.update, score, scores)], key=lambda one: -one.score)
-        state.best = ranked[: max(1, self.settings.average)]
-        if any(one.update == state.update for one in state.best):
+        this = Best(state.update, score, scores)
+        ranked = sorted([*state.best, this], key=lambda one: -one.score)
+        last = self.settings.average_of == "last"
+        state.best = ranked[: 1 if last else max(1, self.settings.average)]
+        state.recent = [*state.recent, this][-self.settings.average :] if last and self.settings.average else []
+        if state.update in state.kept:
             self.checkpoints.save_best(state.update, self._candidate())
         if state.shipped is None or score > state.shipped:
             self._ship(state, score, scores, self._candidate())
         return better
 
     def validate_average(self, state: State) -> Scores | None:
-        """Scores of the mean of the best weights; None where there is nothing to average."""
-        if self.settings.average < 2 or len(state.best) < 2:
+        """Scores of the mean of the kept weights; None where there is nothing to average."""
+        if self.settings.average < 2 or len(self.averaged(state)) < 2:
             return None
         return self._scores(self._mean(state))
 
@@ -74,8 +78,12 @@ class Selection:
         if state.shipped is None or score > state.shipped:
             self._ship(state, score, scores, self._mean(state))
 
+    def averaged(self, state: State) -> list[Best]:
+        """The validations whose weights are averaged at the end."""
+        return state.recent if self.settings.average_of == "last" else state.best
+
     def _mean(self, state: State) -> Weights:
-        return mean(self.checkpoints.load_best(one.update) for one in state.best)
+        return mean(self.checkpoints.load_best(one.update) for one in self.averaged(state))
 
     def _candidate(self) -> Weights:
         if self.average is not None:

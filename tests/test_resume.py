@@ -9,42 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
+from equal_runs import assert_equal_runs, last, log
 from safetensors.torch import load_file
 from toy_training import SETTINGS, toy_trainer
 
 from seq2seq.errors import TrainingError
-from seq2seq.training.log import TIME_FIELDS
 
 PROGRAM = Path(__file__).parent / "kill_training.py"
-
-
-def log(folder: Path) -> list[dict[str, object]]:
-    lines = (folder / "log.jsonl").read_text("utf-8").split("\n")[:-1]
-    return [{name: value for name, value in json.loads(line).items() if name not in TIME_FIELDS} for line in lines]
-
-
-def last(folder: Path) -> Path:
-    return max((folder / "checkpoints").glob("last-*"))
-
-
-def state(folder: Path) -> dict[str, object]:
-    with safe_open(last(folder), framework="pt") as file:
-        found: dict[str, object] = json.loads(file.metadata()["content"])["state"]
-    return {name: value for name, value in found.items() if name not in (*TIME_FIELDS, "interval")}
-
-
-def assert_equal_runs(one: Path, other: Path) -> None:
-    """Weights, moments and averages bit for bit; state and log but for times; the model that ships."""
-    assert log(one) == log(other)
-    assert state(one) == state(other)
-    names = sorted(path.name for path in (one / "checkpoints").glob("best-*"))
-    assert names == sorted(path.name for path in (other / "checkpoints").glob("best-*"))
-    files = [last(one).relative_to(one), Path("model/model.safetensors"), *(Path("checkpoints") / n for n in names)]
-    for file in files:
-        ours, theirs = load_file(one / file), load_file(other / file)
-        assert ours.keys() == theirs.keys()
-        assert all(torch.equal(ours[name], theirs[name]) for name in ours), file
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 checkpoints/last-00001500.safetensors    tensors, and in the header the state as JSON, its format and a checksum
 checkpoints/last-00001000.safetensors    the one before, should the newest be damaged
 checkpoints/best-00001000.safetensors    weights of one of the best validations
-checkpoints/.writing/                    what is not whole yet; emptied before the next is written
+checkpoints/.writing/                    what is not whole yet; gone when a run begins
 """
 
 import hashlib
@@ -55,10 +55,11 @@ class Checkpoints:
                 path.unlink()
 
     def load(self) -> Checkpoint | None:
-        """The newest one that is whole; None where there is none at all.
+        """The newest one that is whole, at the beginning of a run; None where there is none at all.
 
         Raises TrainingError when there are some and all are damaged, or of another format.
         """
+        shutil.rmtree(self.writing, ignore_errors=True)  # a killed process left it there
         paths = self._newest_first()
         for path in paths:
             try:
@@ -91,7 +92,10 @@ class Checkpoints:
             with storing(path):
                 return _read(path).tensors
         except _Damaged as error:
-            raise TrainingError(f"{path}: cannot be read ({error})") from error
+            raise TrainingError(
+                f"{path}: cannot be read ({error}): train in a new run folder, or without the average of the best: "
+                "'trainer.allow=[trainer.average]' trainer.average=1"
+            ) from error
 
     def keep_best(self, updates: Iterable[int]) -> None:
         """Remove the weights of all other updates. Only after a checkpoint that no longer names them is safe."""
@@ -118,8 +122,7 @@ class Checkpoints:
         header = {"format": FORMAT, "content": text, "checksum": _checksum(plain, text)}
         with storing(path):
             try:
-                shutil.rmtree(self.writing, ignore_errors=True)  # a killed process left it there
-                self.writing.mkdir(parents=True)
+                self.writing.mkdir(parents=True, exist_ok=True)
                 save_file(plain, self.writing / path.name, metadata=header)
                 put(self.writing / path.name, path)
             finally:
@@ -131,7 +134,7 @@ class _Damaged(Exception):  # noqa: N818 - the state of a file
 
 
 def _read(path: Path) -> Checkpoint:
-    """Raises _Damaged, PermissionError, or TrainingError for another format."""
+    """Raises _Damaged, OSError, or TrainingError for another format."""
     with _opened(path) as file:
         header = file.metadata() or {}
         if header["format"] != FORMAT:
@@ -147,14 +150,12 @@ def _read(path: Path) -> Checkpoint:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The file to read from; what goes wrong with its content inside is damage. That it must not be read is not."""
+    """The file to read from; what goes wrong with its content inside is damage. That it cannot be opened is not."""
     try:
         path.open("rb").close()  # safetensors says of any file that it cannot open that there is none
         with safe_open(path, framework="pt") as file:
             yield file
-    except PermissionError:
-        raise
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, FileNotFoundError, ValueError) as error:
         raise _Damaged(str(error)) from error
     except KeyError as error:
         raise _Damaged(f"its header lacks {error}") from error

@@ -1,0 +1,121 @@
+"""Trains the toy model while its file operations fail one by one, then prints what was said and trains on.
+
+`python fault_training.py FOLDER [every]`: every case in a folder of its own; some of each kind, or every operation in
+all ways (minutes). A program of its own for the sake of its forked children.
+"""
+
+import errno
+import itertools
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import toy_training
+from faulty_files import KILLED, Faults, kind
+from torch import Tensor
+from toy_training import SETTINGS, ToyModel, toy_trainer
+
+from seq2seq import model_folder
+from seq2seq.training import log
+
+SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average=2, checkpoint_minutes=60.0)
+NUMBERS = {"disk full": errno.ENOSPC, "death": None, "no permission": errno.EACCES}
+
+
+class Case(NamedTuple):
+    """Operation `place` of a run fails in this way; `said` is how the run ended: nothing where it did not mind."""
+
+    run: str
+    place: int
+    operation: str
+    fault: str
+    said: str
+    folder: str
+
+
+def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+    """A real model folder."""
+    model = ToyModel()
+    model.load_state_dict(weights)
+    model_folder.write(folder, "translator", model, {"scores": dict(scores), "model": {}}, _accompany)
+
+
+def _accompany(folder: Path) -> None:
+    (folder / "tokenizer.model").write_bytes(b"toy")
+
+
+def operations(faults: Faults, folder: Path) -> list[str]:
+    """Those of a run that nothing happens to."""
+    faults.watch(folder, -1, None)
+    toy_trainer(folder, SHORT).train()
+    return faults.stop()
+
+
+def chosen(operations: list[str], known: list[str], every: bool) -> list[tuple[int, str]]:
+    """What is to fail, and how: everything in all ways, or of each kind of operation that is not `known` the last in
+    one way, and the first by death where that can leave halves behind."""
+    if every:
+        return [(place, fault) for place in range(len(operations)) for fault in NUMBERS]
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for place, operation in enumerate(operations):
+        first.setdefault(kind(operation), place)
+        last[kind(operation)] = place
+    new = [one for one in first if one not in {kind(operation) for operation in known}]
+    ways: dict[str, Iterator[str]] = {one.split()[0]: itertools.cycle(NUMBERS) for one in new}
+    halves = [(first[one], "death") for one in new if one.startswith(("write", "rename", "remove"))]
+    return list(dict.fromkeys([*halves, *((last[one], next(ways[one.split()[0]])) for one in new)]))
+
+
+def ended(faults: Faults, folder: Path, place: int, number: int | None) -> str:
+    """How a run ends whose operation `place` fails: `TypeOfError: message`, nothing, or `killed`."""
+    if number is None:
+        child = os.fork()
+        if child == 0:
+            faults.watch(folder, place, None)
+            toy_trainer(folder, SHORT).train()
+            os._exit(0)
+        return {KILLED: "killed", 0: ""}[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+    faults.watch(folder, place, number)
+    try:
+        toy_trainer(folder, SHORT).train()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        faults.stop()
+    return ""
+
+
+def cases(faults: Faults, root: Path, every: bool) -> Iterator[Case]:
+    """Faults of a run from its beginning, and of one that goes on after it was killed."""
+    root.mkdir(parents=True, exist_ok=True)
+    whole = operations(faults, root / "whole")
+    middle = [place for place, one in enumerate(whole) if one.startswith("write checkpoints")][-2]
+    assert ended(faults, root / "killed", middle, None) == "killed"
+    shutil.copytree(root / "killed", root / "resumed")
+    resumed = operations(faults, root / "resumed")
+    for run, known, seen in (("whole", whole, []), ("resumed", resumed, whole)):
+        for place, fault in chosen(known, seen, every):
+            folder = root / f"{run} {place} {fault}"
+            if run == "resumed":
+                shutil.copytree(root / "killed", folder)
+            said = ended(faults, folder, place, NUMBERS[fault])
+            toy_trainer(folder, SHORT).train()
+            yield Case(run, place, known[place], fault, said, folder.name)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    logging.disable()
+    toy_training.export = export
+    log._events = lambda folder, update: None  # TensorBoard writes in a thread: see test_log.py
+    found = cases(Faults(), Path(sys.argv[1]).absolute(), sys.argv[2:] == ["every"])
+    print(json.dumps([one._asdict() for one in found]))

@@ -57,5 +57,5 @@ def test_multi30k_wastes_less_than_a_tenth(tmp_path: Path) -> None:
     prepared = prepare(corpus("multi30k"), every_filter(), settings, tmp_path, 250)
     assert prepared.counts.kept > 28_900
     for tokens in (1500, 4000, 8000):
-        made = Loader(prepared.train, prepared.tokenizer, tokens, 1, 200_000, 1, 0.0, [], 0)
+        made = Loader(prepared.train, prepared.tokenizer, tokens, 1, 200_000, 1, 0.0, 0.0, [], 0)
         assert made.padding(0).waste < 0.1

@@ -41,8 +41,9 @@ def loader(
     ahead: int = 0,
     nbest: int = 8,
     alpha: float = 0.3,
+    dropout: float = 0.1,
 ) -> Loader:
-    return Loader(prepared.train, prepared.tokenizer, tokens, seed, window, nbest, alpha, sampled, ahead)
+    return Loader(prepared.train, prepared.tokenizer, tokens, seed, window, nbest, alpha, dropout, sampled, ahead)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -183,7 +184,7 @@ from seq2seq.data.sampling import Sampling
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Tokenizer
 store = Store(sys.argv[1])
-sampling = Sampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.3, ["source", "target"])
+sampling = Sampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.3, 0.1, ["source", "target"])
 print([[ids.tolist() for ids in side] for side in sampling(store, permuted(np.arange(50), len(store), 1, 3), 3)])
 """
     prepared.tokenizer.save(prepared.train.folder)
@@ -207,13 +208,20 @@ def test_illegal_settings_are_refused(prepared: Prepared, tmp_path: Path) -> Non
         ("seed", -1),
         ("nbest", 0),
         ("alpha", -1.0),
+        ("dropout", 1.1),
         ("sampled", ("both",)),
     ):
         with pytest.raises(ConfigError, match=f"loader.{name}"):
             loader(prepared, **{name: value})  # type: ignore[arg-type]
-    merges = prepare(toy_corpus(tmp_path / "text"), {}, vocabulary("bpe"), tmp_path / "cache", 100)
-    with pytest.raises(ConfigError, match="only unigram"):
-        loader(merges, sampled=("source",))
+
+
+def test_sampling_that_would_change_nothing_is_refused(prepared: Prepared, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"loader\.nbest: with 1"):
+        loader(prepared, sampled=("source",), nbest=1)
+    for algorithm, message in (("bpe", r"loader\.dropout: with 0"), ("characters", r"loader\.sampled: the source")):
+        made = prepare(toy_corpus(tmp_path / "text"), {}, vocabulary(algorithm), tmp_path / "cache", 100)
+        with pytest.raises(ConfigError, match=message):
+            loader(made, sampled=("source",), dropout=0.0)
 
 
 def test_what_fails_in_the_thread_is_raised_where_it_would_have_come() -> None:

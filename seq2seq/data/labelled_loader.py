@@ -23,7 +23,7 @@ class TagLoader(Loader):
     """Source rows `[piece, ..., EOS]`, target rows as long, with a label for the first piece of every token."""
 
     def __init__(self, store: Store, tokenizer: TagTokenizer, tokens: int, seed: int, window: int, ahead: int) -> None:
-        super().__init__(store, tokenizer, tokens, seed, window, nbest=1, alpha=0.0, sampled=[], ahead=ahead)
+        super().__init__(store, tokenizer, tokens, seed, window, 1, 0.0, 0.0, sampled=[], ahead=ahead)
         self.raised = tokenizer.raised
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:

@@ -16,9 +16,8 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from seq2seq import symbols
-from seq2seq.data.arrays import Reals
 from seq2seq.data.labels import MOST, Labels
-from seq2seq.data.tokenizer import Side, Tokenizer
+from seq2seq.data.tokenizer import Algorithm, Side, Tokenizer
 from seq2seq.errors import ConfigError, DataError
 
 MOST_PER_LINE = 0.5  # different labels, above which nothing can be learnt from them
@@ -44,11 +43,11 @@ class LabelledTokenizer(Tokenizer):
         self.languages = [*text.languages, language]
         self._tags = {**self._tags, language: symbols.BOS}
 
-    def scores(self, side: Side) -> Reals:
+    def algorithm(self, side: Side) -> Algorithm:
         """See Tokenizer. ConfigError for the side that has no pieces."""
         if (side == "source") != self.text_first:
             raise ConfigError(f"loader.sampled: the {side} has no segmentations to sample, only the text has")
-        return super().scores(side)
+        return super().algorithm(side)
 
     @classmethod
     @abstractmethod

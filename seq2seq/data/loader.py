@@ -1,6 +1,7 @@
 """Batches from a store: filled by tokens, alike in length, in an order that is a pure function of (seed, epoch).
 
-    loader = Loader(store, tokenizer, tokens=4000, seed=1, window=100000, nbest=1, alpha=0.2, sampled=[], ahead=4)
+    loader = Loader(store, tokenizer, tokens=4000, seed=1, window=100000, nbest=8, alpha=0.2, dropout=0.1, sampled=[],
+                    ahead=4)
     for batch in loader.batches(epoch=3, start=17): ...      # exactly what batches(3) gives from its 18th batch on
 
 An epoch's order is cut into windows of `window` pairs; a window is sorted by length, cut into batches, and its batches
@@ -47,8 +48,9 @@ class Loader:
     """Batches of a store.
 
     tokens: rows times the longest row of a batch, on either side, its pieces and its EOS counted. seed: of every order
-    and sample. window: pairs that are sorted by length together. nbest, alpha, sampled: see Sampling. ahead: batches
-    that a thread makes in advance; 0 makes them when they are asked for.
+    and sample. window: pairs that are sorted by length together. nbest, alpha, dropout, sampled: see Sampling, which
+    changes lengths a little after batches were filled. ahead: batches that a thread makes in advance; 0 makes them when
+    they are asked for.
     Raises ConfigError, also where a pair of the store is too long for a batch.
     """
 
@@ -61,6 +63,7 @@ class Loader:
         window: int,
         nbest: int,
         alpha: float,
+        dropout: float,
         sampled: Sequence[str],
         ahead: int,
     ) -> None:
@@ -79,7 +82,7 @@ class Loader:
                 f"set loader.tokens={longest} or prepare with a smaller limit"
             )
         self.store, self.tokens, self.seed, self.window, self.ahead = store, tokens, seed, window, ahead
-        self.sampling = Sampling(tokenizer, seed, nbest, alpha, sampled)
+        self.sampling = Sampling(tokenizer, seed, nbest, alpha, dropout, sampled)
         self._tags = np.array([tokenizer.tag_id(language) for language in store.languages], dtype=np.int64)
         self._surveyed: dict[int, Survey] = {}
 

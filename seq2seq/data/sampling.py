@@ -1,61 +1,104 @@
-"""Subword regularisation (Kudo 2018): every epoch shows a line in another of its probable segmentations."""
+"""Subword regularisation: every epoch shows a line in another segmentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 
-from seq2seq.data.arrays import Integers, Pieces, Reals
+from seq2seq.data.arrays import Integers, Pieces
+from seq2seq.data.bpe_dropout import BPEDropout
 from seq2seq.data.order import uniform
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError
 
 SIDES = ("source", "target")
+Draw = Callable[[str, float], list[int]]  # a line and a random number from [0, 1): its pieces
 
 
 class Sampling:
-    """Draws a segmentation x of a line from its `nbest` most probable ones with probability proportional to p(x)^alpha.
+    """Draws a segmentation of each line anew in every epoch.
 
-    sampled: the sides to draw for, of source and target; other sides, and all with nbest = 1, take the store's pieces.
-    The draw depends on (seed, epoch, pair, side) only, not on the process or the batch: sentencepiece gives the list,
-    the random number is ours. Raises ConfigError, also for a BPE tokenizer, whose segmentations have no probabilities.
+    Of a unigram model (Kudo 2018), a segmentation x out of the `nbest` most probable ones with probability proportional
+    to p(x)^alpha. Of a BPE model (Provilkov et al. 2020), the one that comes out where every merge is left out with
+    probability `dropout` at every step.
+
+    sampled: the sides to draw for, of source and target; other sides take the store's pieces. The draw depends on
+    (seed, epoch, pair, side) only, not on the process or the batch: the random number is ours, since sentencepiece's
+    own depend on the process. Raises ConfigError, also where a side cannot be sampled, or would never change.
     """
 
-    def __init__(self, tokenizer: Tokenizer, seed: int, nbest: int, alpha: float, sampled: Sequence[str]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, seed: int, nbest: int, alpha: float, dropout: float, sampled: Sequence[str]
+    ) -> None:
         if not 1 <= nbest <= 512:
-            raise ConfigError(f"loader.nbest: expected 1 (off) to 512, got {nbest}")
+            raise ConfigError(f"loader.nbest: expected 1 to 512, got {nbest}")
         if alpha < 0:
             raise ConfigError(f"loader.alpha: expected 0 (all alike) or more, got {alpha}")
+        if not 0 <= dropout <= 1:
+            raise ConfigError(f"loader.dropout: expected a probability from 0 to 1, got {dropout}")
         if isinstance(sampled, str) or not set(sampled) <= set(SIDES):
             raise ConfigError(f"loader.sampled: expected a list of source and target, got {sampled}")
-        self.tokenizer, self.seed, self.nbest, self.alpha = tokenizer, seed, nbest, alpha
-        self.sampled = [cast(Side, side) for side in SIDES if side in sampled and nbest > 1]
-        if self.sampled and not tokenizer.samples:
-            raise ConfigError(
-                "loader.sampled: only unigram tokenizers can be sampled; set loader.sampled=[] or tokenizer=unigram"
-            )
-        self._scores = {side: tokenizer.scores(side) for side in self.sampled}
+        self.seed = seed
+        self._draws: dict[Side, Draw] = {}
+        for side in sampled:
+            self._draws[cast(Side, side)] = _draw(tokenizer, cast(Side, side), nbest, alpha, dropout)
 
     def __call__(self, store: Store, rows: Integers, epoch: int) -> tuple[list[Pieces], list[Pieces]]:
         """The pieces of each row's source and target."""
-        source, target = store.ids(rows)
-        if not self.sampled:
-            return source, target
-        sources, targets = store.texts(rows)
-        if "source" in self.sampled:
-            source = self._draw(sources, "source", uniform(rows, self.seed, epoch, 0))
-        if "target" in self.sampled:
-            target = self._draw(targets, "target", uniform(rows, self.seed, epoch, 1))
-        return source, target
+        pieces = store.ids(rows)
+        if not self._draws:
+            return pieces
+        texts = store.texts(rows)
+        drawn = [
+            self._drawn(side, lines, uniform(rows, self.seed, epoch, number).tolist()) if side in self._draws else usual
+            for number, (side, lines, usual) in enumerate(zip(SIDES, texts, pieces, strict=True))
+        ]
+        return drawn[0], drawn[1]
 
-    def _draw(self, lines: list[str], side: Side, numbers: Reals) -> list[Pieces]:
-        scores = self._scores[side]
-        drawn: list[Pieces] = []
-        for line, number in zip(lines, numbers.tolist(), strict=True):
-            listed = self.tokenizer.best(line, side, self.nbest)
-            sums = np.array([scores[pieces].sum() for pieces in listed]) * self.alpha
-            edges = np.cumsum(np.exp(sums - sums.max()))
-            chosen = int(np.searchsorted(edges, number * edges[-1], side="right"))
-            drawn.append(np.array(listed[min(chosen, len(listed) - 1)], dtype=np.int64))
-        return drawn
+    def _drawn(self, side: Side, lines: list[str], numbers: list[float]) -> list[Pieces]:
+        draw = self._draws[side]
+        return [np.array(draw(line, number), dtype=np.int64) for line, number in zip(lines, numbers, strict=True)]
+
+
+def _draw(tokenizer: Tokenizer, side: Side, nbest: int, alpha: float, dropout: float) -> Draw:
+    """How a side is drawn. Raises ConfigError where it would always be the same."""
+    algorithm = tokenizer.algorithm(side)
+    if algorithm == "unigram":
+        if nbest == 1:
+            raise ConfigError("loader.nbest: with 1 there is nothing to draw from; set more, or loader.sampled=[]")
+        return _Unigram(tokenizer, side, nbest, alpha)
+    if algorithm == "bpe":
+        if dropout == 0:
+            raise ConfigError("loader.dropout: with 0 no merge is left out; set more, or loader.sampled=[]")
+        return _Merges(tokenizer, side, dropout)
+    raise ConfigError(
+        f"loader.sampled: the {side} is made of characters, which have no other segmentation; "
+        "set loader.sampled=[], or tokenizer=unigram or tokenizer=bpe"
+    )
+
+
+class _Unigram:
+    """From the list of the most probable segmentations."""
+
+    def __init__(self, tokenizer: Tokenizer, side: Side, nbest: int, alpha: float) -> None:
+        self.tokenizer, self.side, self.nbest, self.alpha = tokenizer, side, nbest, alpha
+        self.scores = tokenizer.scores(side)
+
+    def __call__(self, line: str, number: float) -> list[int]:
+        listed = self.tokenizer.best(line, self.side, self.nbest)
+        sums = np.array([self.scores[pieces].sum() for pieces in listed]) * self.alpha
+        edges = np.cumsum(np.exp(sums - sums.max()))
+        chosen = int(np.searchsorted(edges, number * edges[-1], side="right"))
+        return listed[min(chosen, len(listed) - 1)]
+
+
+class _Merges:
+    """By merges, some of which are left out."""
+
+    def __init__(self, tokenizer: Tokenizer, side: Side, dropout: float) -> None:
+        self.tokenizer, self.side = tokenizer, side
+        self.segment = BPEDropout(tokenizer.listed(side), dropout)
+
+    def __call__(self, line: str, number: float) -> list[int]:
+        return self.segment(self.tokenizer.normalised(line, self.side), int(number * 2**53))

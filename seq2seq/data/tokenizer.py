@@ -4,10 +4,11 @@ Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then (with byte
 All that is needed to tokenise, the recorded normalisation too, stands inside the model files.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from sentencepiece import SentencePieceProcessor
@@ -17,8 +18,20 @@ from seq2seq.data.arrays import Reals
 from seq2seq.errors import DataError, ModelError
 
 Side = Literal["source", "target"]
+Algorithm = Literal["unigram", "bpe", "characters"]
 JOINT = "tokenizer.model"
 PER_SIDE = {"source": "tokenizer.source.model", "target": "tokenizer.target.model"}
+
+
+class Piece(NamedTuple):
+    """What an id stands for: a piece of text, a symbol that is one wherever it stands, a byte, or a control symbol.
+
+    A unigram model's scores are log-probabilities in nats; a BPE model does merges of higher scores first.
+    """
+
+    text: str
+    score: float
+    kind: Literal["piece", "symbol", "byte", "control"]
 
 
 class Tokenizer:
@@ -77,10 +90,22 @@ class Tokenizer:
         found: list[list[int]] = self._processors[side].nbest_encode(line, nbest_size=count, out_type=int)
         return found
 
-    @property
-    def samples(self) -> bool:
-        """Whether the models have probabilities to sample segmentations by (unigram only)."""
-        return all(_is_unigram(processor) for processor in self._processors.values())
+    def normalised(self, line: str, side: Side) -> str:
+        """What the model sees of a line: normalised, with `▁` for a space."""
+        seen: str = self._processors[side].normalize(line)
+        return seen
+
+    def listed(self, side: Side) -> list[Piece]:
+        """What every id stands for."""
+        processor = self._processors[side]
+        return [_piece(processor, number) for number in range(processor.get_piece_size())]
+
+    def algorithm(self, side: Side) -> Algorithm:
+        """What cuts lines into pieces."""
+        if _is_unigram(self._processors[side]):
+            return "unigram"
+        merges = any(piece.kind == "piece" and len(piece.text) > 1 for piece in self.listed(side))
+        return "bpe" if merges else "characters"
 
     def scores(self, side: Side) -> Reals:
         """Every piece's log-probability in nats (unigram models)."""
@@ -127,6 +152,16 @@ def _languages(processor: SentencePieceProcessor) -> list[str]:
             break
         languages.append(processor.id_to_piece(piece).removeprefix(before).removesuffix(after))
     return languages
+
+
+def _piece(processor: SentencePieceProcessor, number: int) -> Piece:
+    """sentencepiece has no name for a symbol of its own; of what is no control, only that has the score 0, not -0."""
+    text, score = processor.id_to_piece(number), processor.get_score(number)
+    if processor.is_byte(number):
+        return Piece(text, score, "byte")
+    if processor.is_control(number) or processor.is_unknown(number):
+        return Piece(text, score, "control")
+    return Piece(text, score, "symbol" if math.copysign(1, score) > score == 0 else "piece")
 
 
 def _is_unigram(processor: SentencePieceProcessor) -> bool:

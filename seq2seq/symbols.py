@@ -1,4 +1,4 @@
-"""The ids every vocabulary starts with, and the spelling of the language tags that follow them."""
+"""The ids every vocabulary starts with, and how the tags that follow are spelt: of languages, then of source lines."""
 
 PAD = 0
 UNK = 1
@@ -10,3 +10,8 @@ IGNORED = frozenset({PAD, BOS, EOS})  # never part of a line's text
 def tag(language: str) -> str:
     """The control symbol that asks for `language`: `tag("de") == "<2de>"`."""
     return f"<2{language}>"
+
+
+def source_tag(name: str) -> str:
+    """How a source line of some kind begins, before a space: `source_tag("BT") == "<BT>"`."""
+    return f"<{name}>"

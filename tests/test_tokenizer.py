@@ -24,7 +24,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 @pytest.fixture(scope="module")
 def spelling(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     """Every character of the toy text is a piece."""
-    settings = Vocabulary("characters", 400, True, True, "identity", False, 1.0, 1.0, 1)
+    settings = Vocabulary("characters", 400, True, True, "identity", False, 1.0, 1.0, 1, [])
     return train_tokenizer(toy_corpus(tmp_path_factory.mktemp("text")), settings).tokenizer
 
 
@@ -176,3 +176,47 @@ def test_a_folder_without_tokenizer_and_a_damaged_model_are_named(tmp_path: Path
     (tmp_path / "tokenizer.model").write_bytes(b"not a model")
     with pytest.raises(ModelError, match="damaged"):
         Tokenizer.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def tagging(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """Of en and de, with source tags; some training lines begin with one, on either side."""
+    folder = tmp_path_factory.mktemp("text")
+    texts = sentences(300, ["de", "en"])
+    marked = {
+        language: [f"<BT> {line}" if number % 3 else line for number, line in enumerate(lines)]
+        for language, lines in texts.items()
+    }
+    write(folder, "train", marked)
+    corpus = Files(str(folder), ["en-de"], [], ["train"], [], [])
+    return train_tokenizer(corpus, vocabulary(source_tags=["BT", "X2"])).tokenizer
+
+
+@settings(max_examples=100, deadline=None)
+@given(line=LINE)
+def test_a_source_tag_is_one_id_before_the_line_as_it_is(tagging: Tokenizer, line: str) -> None:
+    (plain,) = tagging.encode([line], "en", "source")
+    both = [f"<BT> {line}", f"<X2> <BT> {line}", f"<BT>{line}", f"<Y> {line}", f"a <BT> {line}"]
+    tagged, twice, *others = tagging.encode(both, "en", "source")
+    first, second = 6, 7  # behind PAD, UNK, BOS, EOS and two languages
+    assert tagged == [first, *plain] and twice == [second, first, *plain]
+    assert not any({first, second} & set(ids) for ids in others if line[:1] not in ("", " "))
+    assert tagging.best(f"<BT> {line}", "source", 1)[0][:1] == [first]
+
+
+def test_source_tags_are_known_by_no_target_and_never_generated(tagging: Tokenizer, tmp_path: Path) -> None:
+    assert (tagging.languages, tagging.source_tags) == (["de", "en"], ["BT", "X2"])
+    (ids,) = tagging.encode(["<BT> dogde"], "de", "target")
+    assert not {6, 7} & set(ids)
+    assert tagging.decode([ids, [6, *ids, 7]], "de") == ["<BT> dogde", "<BT> dogde"]
+    assert tagging.never_generated == [0, 1, 2, 4, 5, 6, 7]
+    tagging.save(tmp_path)
+    assert Tokenizer.load(tmp_path).source_tags == ["BT", "X2"]
+    pieces = tagging.pieces(range(tagging.sizes[0]))
+    assert not [piece for piece in pieces[8 + 256 :] if "BT" in piece], "learnt from tagged lines"
+
+
+@pytest.mark.parametrize("names", [["bt"], ["2de"], ["s"], ["B T"], ["BT", "BT"], [""]])
+def test_source_tags_have_names_that_nothing_else_has(names: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"tokenizer\.source_tags: expected different names"):
+        vocabulary(source_tags=names)

@@ -58,7 +58,9 @@ def toy_text() -> Tokenizer:
         lines = [" ".join(WORDS[word] for word in row) for row in rows]
         write(Path(folder), "train.text", lines)
         corpus = Files(folder, ["text"], ["text"], ["train"], [], [])
-        return train_tokenizer(corpus, Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1)).tokenizer
+        return train_tokenizer(
+            corpus, Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [])
+        ).tokenizer
 
 
 def toy_tokenizer(kind: type[ClassTokenizer] = ClassTokenizer) -> ClassTokenizer:

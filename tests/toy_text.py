@@ -55,9 +55,10 @@ def vocabulary(
     joint: bool = True,
     normalisation: str = "identity",
     sample: float = 1.0,
+    source_tags: Sequence[str] = (),
 ) -> Vocabulary:
     """Settings that suit the toy corpus."""
-    return Vocabulary(algorithm, size, joint, True, normalisation, True, 1.0, sample, 1)
+    return Vocabulary(algorithm, size, joint, True, normalisation, True, 1.0, sample, 1, source_tags)
 
 
 def every_filter() -> dict[str, Filter]:

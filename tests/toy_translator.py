@@ -43,7 +43,9 @@ def toy_tokenizer() -> Tokenizer:
             text = "".join(" ".join(word[side] for word in line) + ".\n" for line in lines)
             (Path(folder) / f"train.{language}").write_text(text, encoding="utf-8")
         corpus = Files(folder, ["en-de", "de-en"], ["en", "de"], ["train"], [], [])
-        return train_tokenizer(corpus, Vocabulary("unigram", 290, True, True, "identity", True, 1.0, 1.0, 1)).tokenizer
+        return train_tokenizer(
+            corpus, Vocabulary("unigram", 290, True, True, "identity", True, 1.0, 1.0, 1, [])
+        ).tokenizer
 
 
 def random_node() -> dict[str, Any]:

@@ -41,8 +41,9 @@ def encode_pairs(
 def _encode_sides(
     sources: tuple[str, ...], targets: tuple[str, ...], tokenizer: Tokenizer, kind: pa.ListType
 ) -> tuple[pa.ListArray, pa.ListArray]:
-    """The pieces of each source and of each target, one list a row; a joint tokenizer sees both sides at once."""
-    if not tokenizer.joint:
+    """The pieces of each source and of each target, one list a row; a joint tokenizer sees both sides at once, unless
+    it knows tags that only sources have."""
+    if not tokenizer.joint or tokenizer.source_tags:
         return _encode(sources, tokenizer, "source", kind), _encode(targets, tokenizer, "target", kind)
     both = _encode(sources + targets, tokenizer, "source", kind)
     return both.slice(0, len(sources)), both.slice(len(sources))

@@ -1,11 +1,13 @@
 """Text to subword ids and back: sentencepiece (Kudo & Richardson 2018), one joint model or one per side.
 
-Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then (with byte fallback) 256 bytes, then the pieces.
+Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then the source tags, then (with byte fallback) 256
+bytes, then the pieces. A source line that begins with a source tag and a space, such as `<BT> `, is its id and the rest.
 All that is needed to tokenise, the recorded normalisation too, stands inside the model files.
 """
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,6 +22,7 @@ from seq2seq.errors import DataError, ModelError
 Side = Literal["source", "target"]
 Algorithm = Literal["unigram", "bpe", "characters"]
 JOINT = "tokenizer.model"
+SOURCE_TAG = re.compile(r"(<[^> ]+>)(?: |$)")
 PER_SIDE = {"source": "tokenizer.source.model", "target": "tokenizer.target.model"}
 
 
@@ -47,10 +50,12 @@ class Tokenizer:
         self.threads = threads or os.cpu_count() or 1
         processors = [_processor(model) for model in self.models]
         self._processors: dict[Side, SentencePieceProcessor] = {"source": processors[0], "target": processors[-1]}
-        self.languages = _languages(processors[0])
-        if _languages(processors[-1]) != self.languages:
+        self.languages, self.source_tags = _controls(processors[0])
+        if _controls(processors[-1]) != (self.languages, self.source_tags):
             raise ModelError("the tokenizer's source and target models know different languages; train them together")
         self._tags = {language: symbols.EOS + 1 + number for number, language in enumerate(self.languages)}
+        first = symbols.EOS + 1 + len(self.languages)
+        self._source_tags = {symbols.source_tag(name): first + number for number, name in enumerate(self.source_tags)}
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -63,12 +68,22 @@ class Tokenizer:
             raise DataError(f"unknown language {language!r}; this tokenizer knows {', '.join(self.languages)}")
         return self._tags[language]
 
+    @property
+    def never_generated(self) -> list[int]:
+        """Ids that no text is made of: PAD, UNK, BOS and all tags."""
+        return [symbols.PAD, symbols.UNK, symbols.BOS, *self._tags.values(), *self._source_tags.values()]
+
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
-        """The pieces of each line, without tag or EOS. DataError for a language the tokenizer does not know."""
+        """The pieces of each line, a source tag before them, without the language's tag or EOS.
+
+        DataError for a language the tokenizer does not know.
+        """
         self.tag_id(language)
+        split = [self._tagged(line, side) for line in lines]
+        rests = [rest for _, rest in split]
         threads = min(self.threads, 1 + len(lines) // 256)
-        encoded: list[list[int]] = self._processors[side].encode(list(lines), out_type=int, num_threads=threads)
-        return encoded
+        encoded: list[list[int]] = self._processors[side].encode(rests, out_type=int, num_threads=threads)
+        return [[*tags, *ids] for (tags, _), ids in zip(split, encoded, strict=True)] if self.source_tags else encoded
 
     def decode(self, ids: Sequence[Sequence[int]], language: str) -> list[str]:
         """Lines of text from target-side ids; PAD, BOS, EOS and tags are passed over.
@@ -76,7 +91,7 @@ class Tokenizer:
         Bytes that do not make a character become U+FFFD, and a line end becomes a space: a line stays one line.
         """
         self.tag_id(language)
-        skipped = symbols.IGNORED | set(self._tags.values())
+        skipped = symbols.IGNORED | set(self.never_generated) - {symbols.UNK}
         processor = self._processors["target"]
         kept = [[int(piece) for piece in line if int(piece) not in skipped] for line in ids]
         return [processor.decode(line).replace("\n", " ") if line else "" for line in kept]
@@ -87,8 +102,9 @@ class Tokenizer:
 
     def best(self, line: str, side: Side, count: int) -> list[list[int]]:
         """The `count` most probable segmentations of a line, best first (unigram models only)."""
-        found: list[list[int]] = self._processors[side].nbest_encode(line, nbest_size=count, out_type=int)
-        return found
+        tags, rest = self._tagged(line, side)
+        found: list[list[int]] = self._processors[side].nbest_encode(rest, nbest_size=count, out_type=int)
+        return [[*tags, *ids] for ids in found]
 
     def normalised(self, line: str, side: Side) -> str:
         """What the model sees of a line: normalised, with `▁` for a space."""
@@ -111,6 +127,16 @@ class Tokenizer:
         """Every piece's log-probability in nats (unigram models)."""
         processor = self._processors[side]
         return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)
+
+    def _tagged(self, line: str, side: Side) -> tuple[list[int], str]:
+        """The source tags that a line begins with, and the rest of it."""
+        tags: list[int] = []
+        while self.source_tags and side == "source" and (match := SOURCE_TAG.match(line)):
+            if match[1] not in self._source_tags:
+                break
+            tags.append(self._source_tags[match[1]])
+            line = line[match.end() :]
+        return tags, line
 
     def save(self, folder: str | Path) -> None:
         """Writes `tokenizer.model`, or `tokenizer.source.model` and `tokenizer.target.model`, into a folder."""
@@ -143,15 +169,18 @@ def _processor(model: bytes) -> SentencePieceProcessor:
     return processor
 
 
-def _languages(processor: SentencePieceProcessor) -> list[str]:
-    """The languages whose tags follow EOS, in their order."""
-    before, after = symbols.tag("|").split("|")
-    languages = []
+def _controls(processor: SentencePieceProcessor) -> tuple[list[str], list[str]]:
+    """The languages whose tags follow EOS, and the names of the source tags behind them, in their order."""
+    found: tuple[list[str], list[str]] = ([], [])
+    spellings = [symbols.tag("|").split("|"), symbols.source_tag("|").split("|")]
     for piece in range(symbols.EOS + 1, processor.get_piece_size()):
         if not processor.is_control(piece):
             break
-        languages.append(processor.id_to_piece(piece).removeprefix(before).removesuffix(after))
-    return languages
+        spelling = processor.id_to_piece(piece)
+        kind = 0 if spelling.startswith(spellings[0][0]) else 1
+        before, after = spellings[kind]
+        found[kind].append(spelling.removeprefix(before).removesuffix(after))
+    return found
 
 
 def _piece(processor: SentencePieceProcessor, number: int) -> Piece:

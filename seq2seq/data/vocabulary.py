@@ -17,6 +17,7 @@ from seq2seq.errors import ConfigError, DataError
 LONGEST_LINE = 4192  # bytes; sentencepiece passes over longer lines without a word, so we count them
 ALGORITHMS = {"unigram": "unigram", "bpe": "bpe", "characters": "char"}  # our names and sentencepiece's
 NORMALISATIONS = ("identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
+TAG_NAME = re.compile("[A-Z][A-Z0-9_]*")
 THREADS = 16  # of sentencepiece's training; fixed, since the sums it makes depend on it
 
 
@@ -28,7 +29,8 @@ class Vocabulary:
     joint: one model for both sides. byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's
     rule; `identity` changes nothing. collapse_spaces: runs of spaces become one, outer ones go. coverage: share of the
     characters that get a piece. sample: megabytes (UTF-8) of training text a model sees at most, the same for every
-    language. Raises ConfigError.
+    language. source_tags: names of kinds of source lines; of `[BT]`, a source line `<BT> some text` is a tag and text,
+    and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). Raises ConfigError.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Vocabulary:
         coverage: float,
         sample: float,
         seed: int,
+        source_tags: Sequence[str],
     ) -> None:
         if algorithm not in ALGORITHMS:
             raise ConfigError(f"tokenizer.algorithm: expected one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
@@ -58,6 +61,13 @@ class Vocabulary:
         self.algorithm, self.vocabulary, self.joint, self.byte_fallback = algorithm, vocabulary, joint, byte_fallback
         self.normalisation, self.collapse_spaces, self.coverage = normalisation, collapse_spaces, coverage
         self.sample, self.seed = sample, seed
+        for name in source_tags:
+            if not TAG_NAME.fullmatch(name) or list(source_tags).count(name) > 1:
+                raise ConfigError(
+                    "tokenizer.source_tags: expected different names of capitals and digits that begin with a capital, "
+                    f"such as BT (lines then begin with {symbols.source_tag('BT')} and a space), got {name!r}"
+                )
+        self.source_tags = list(source_tags)
 
 
 class Trained(NamedTuple):
@@ -79,10 +89,17 @@ def train_tokenizer(corpus: Corpus, settings: Vocabulary) -> Trained:
     sample = Sample(corpus.languages, int(settings.sample * 1e6), settings.seed)
     for split in corpus.train:
         for record in corpus.records(split):
-            sample.add(record.texts)
+            sample.add({language: untagged(text, settings.source_tags) for language, text in record.texts.items()})
     models = [_train(sample.lines(languages), corpus.languages, settings) for languages in sides]
     seen = sum(len(sample.lines(languages)) for languages in sides)
     return Trained(Tokenizer(models), seen, sample.overlong)
+
+
+def untagged(text: str, names: Sequence[str]) -> str:
+    """A line without the source tags that it begins with."""
+    while names and any(text.startswith(tag := f"{symbols.source_tag(name)} ") for name in names):
+        text = text[len(tag) :]
+    return text
 
 
 class Sample:
@@ -147,7 +164,7 @@ def _train(lines: list[str], languages: Sequence[str], settings: Vocabulary) -> 
             remove_extra_whitespaces=settings.collapse_spaces,
             add_dummy_prefix=settings.algorithm != "characters",  # a space before the line, which words need
             character_coverage=settings.coverage,
-            control_symbols=[symbols.tag(language) for language in languages],
+            control_symbols=[*map(symbols.tag, languages), *map(symbols.source_tag, settings.source_tags)],
             pad_id=symbols.PAD,
             unk_id=symbols.UNK,
             bos_id=symbols.BOS,

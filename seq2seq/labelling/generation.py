@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 
-from seq2seq import symbols
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.labelled_tokenizer import LabelledTokenizer
 from seq2seq.device import autocast
@@ -57,7 +56,7 @@ class Generation:
         self.dtype, self.device = dtype, device
         self.language, self.label = tokenizer.languages
         self.first = tokenizer.tag_id(self.language)
-        self.forbidden = torch.tensor([symbols.PAD, symbols.UNK, symbols.BOS, self.first], device=device)
+        self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
 
     def generate_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[Generated]]:
         """The text for every line, chunk by chunk."""

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 
-from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
@@ -51,8 +50,7 @@ class Sampler:
             raise ConfigError(f"batch: expected a positive int, got {batch}")
         self.model, self.tokenizer, self.languages, self.search = model, tokenizer, list(languages), search
         self.batch, self.dtype, self.device = batch, dtype, device
-        tags = [tokenizer.tag_id(language) for language in tokenizer.languages]
-        self.forbidden = torch.tensor([symbols.PAD, symbols.UNK, symbols.BOS, *tags], device=device)
+        self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
 
     def sample(self, beginnings: Iterable[str], language: str) -> Iterator[list[Sample]]:
         """A line for every beginning, in order, some at a time. Raises ConfigError at once for an unknown language."""

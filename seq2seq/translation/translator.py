@@ -83,8 +83,7 @@ class Translator:
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self.device = device
-        tags = [tokenizer.tag_id(language) for language in tokenizer.languages]
-        self.forbidden = torch.tensor([symbols.PAD, symbols.UNK, symbols.BOS, *tags], device=device)
+        self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
 
     def translate(self, lines: Iterable[str], source: str, target: str) -> Iterator[Translation]:
         """One translation a line, in order; `source` and `target` are languages.

@@ -1,7 +1,11 @@
 """Checkpoints: whole or not at all, and the one before serves when the newest is damaged."""
 
+import errno
+import functools
+import io
 import logging
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +13,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from seq2seq.errors import TrainingError
+from seq2seq.errors import StorageError, TrainingError
 from seq2seq.training.checkpoint import Checkpoints
+
+
+def refused_by(real: Callable[..., object], refused: Path, path: object, *rest: object, **named: object) -> object:
+    """What `real` gives, unless it is asked for the path `refused`."""
+    if Path(str(path)) == refused:
+        raise PermissionError(errno.EACCES, "Permission denied")
+    return real(path, *rest, **named)
 
 
 def saved(folder: Path) -> Checkpoints:
@@ -79,11 +90,45 @@ def test_all_damaged_is_an_error_and_not_a_new_start(tmp_path: Path) -> None:
         checkpoints.load()
 
 
-def test_half_a_write_is_not_seen(tmp_path: Path) -> None:
+def test_half_a_write_is_not_seen_and_goes(tmp_path: Path) -> None:
     checkpoints = saved(tmp_path)
-    (tmp_path / "last-00000004.writing").write_bytes(b"half")
+    (tmp_path / ".writing").mkdir()
+    (tmp_path / ".writing" / ".tmp123").write_bytes(b"half")
     checkpoint = checkpoints.load()
     assert checkpoint is not None and checkpoint.content["update"] == 3
+    assert not (tmp_path / ".writing").exists()
+
+
+def test_a_damaged_one_goes_once_the_run_has_gone_on(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path)
+    cut_short(tmp_path / "last-00000003.safetensors")
+    (tmp_path / "last-00000003.safetensors").rename(tmp_path / "last-00000009.safetensors")
+    checkpoints.save(5, {"weight": torch.ones(1)}, {"update": 5})  # by the clock: 9 will be another one
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"last-0000000{n}.safetensors" for n in (2, 5)]
+
+
+def test_a_full_disk_leaves_the_older_ones_and_nothing_else(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # the system's own refusal, in safetensors' own code
+    try:
+        with pytest.raises(StorageError, match=r"last-00000004\.safetensors: File too large: allow larger files there"):
+            checkpoints.save(4, {"weight": torch.ones(1000)}, {"update": 4})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("place", ["", "last-00000003.safetensors"])
+def test_what_must_not_be_read_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    checkpoints = saved(tmp_path)
+
+    for module, name in ((os, "listdir"), (os, "scandir"), (io, "open")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, functools.partial(refused_by, real, tmp_path / place))
+    with pytest.raises(StorageError, match=f"{place or tmp_path.name}: Permission denied: allow this user"):
+        checkpoints.load()
 
 
 def test_another_format_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from fault_training import NUMBERS, Case
 from faulty_files import AUDITED
 
 PROGRAM = Path(__file__).parent / "fault_training.py"
-MAY_BE_MISSED = ("rmdir", "remove", "list", "read", "mkdir")  # where only what nobody needs is left behind
+MAY_FAIL = (
+    r"mkdir \.|(read|list|remove|rmdir) (checkpoints/\.writing|\.model\.previous).*"  # it is there, or in nobody's way
+)
 
 
 class Faults:
@@ -63,4 +66,4 @@ def test_what_the_system_refuses_is_one_error_that_names_the_file_and_says_what_
 
 def test_nothing_that_matters_fails_in_silence(faults: Faults) -> None:
     silent = [case for case in faults.cases if not case.said]
-    assert [case for case in silent if case.operation.split()[0] not in MAY_BE_MISSED] == []
+    assert silent and [case for case in silent if not re.fullmatch(MAY_FAIL, case.operation)] == []

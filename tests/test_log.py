@@ -1,8 +1,14 @@
 """The run's diary."""
 
+import errno
 import json
+import resource
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from seq2seq.errors import StorageError
 from seq2seq.training.log import Log
 
 
@@ -39,3 +45,33 @@ def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
     log.close()
     record = json.loads((tmp_path / "log.jsonl").read_text("utf-8"), parse_constant=lambda name: 1 / 0)
     assert record == {"event": "validation", "update": 1, "scores": {"loss": None, "bleu": 2.0}, "norm": None}
+
+
+def test_a_full_disk_is_named_and_its_half_line_is_cut(tmp_path: Path) -> None:
+    write(tmp_path, 0, 1, 2)
+    size = (tmp_path / "log.jsonl").stat().st_size
+    log = Log(tmp_path, 2, 2)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, limits[1]))
+    try:
+        with pytest.raises(
+            StorageError, match=r"log\.jsonl: File too large: allow larger files there; the same command"
+        ):
+            log.write("training", 3, {"loss": 1.0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        log.close()
+    assert (tmp_path / "log.jsonl").stat().st_size == size + 20
+    assert write(tmp_path, 3, 3) == 3
+    assert updates(tmp_path) == [1, 2, 3]
+
+
+def test_the_run_goes_on_without_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*values: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("seq2seq.training.log._events", lambda *_: SimpleNamespace(add_scalar=refused, close=refused))
+    assert write(tmp_path, 0, 1, 2) == 2
+    assert caplog.text.count("no more TensorBoard events: [Errno 28] No space left") == 1

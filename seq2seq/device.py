@@ -12,8 +12,10 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # the names of these settings in mall
 
 
 def default_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one, else the CPU. Of several processes on a machine, torchrun's, each has its own GPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def precision(name: str, device: torch.device | None = None) -> torch.dtype:

@@ -1,7 +1,6 @@
 """What the commands that train on labelled text share: their parts, and held-out batches."""
 
 import functools
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from seq2seq.command.prepare import Node
+from seq2seq.command.prepare import Node, one_at_a_time, say
 from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build, build_all, call
 from seq2seq.data.batch import Batch
@@ -70,9 +69,10 @@ def parts(
         "cleaning": build_all(cleaning, "cleaning"),
         "tokenizer": build(tokenizer, where="tokenizer"),
         "cache": Path(cache),
-        "report": lambda message: print(message, file=sys.stderr),
+        "report": say,
     }
-    prepared, made = call(prepare_labelled, arguments, "prepare")
+    with one_at_a_time(Path(cache)):
+        prepared, made = call(prepare_labelled, arguments, "prepare")
     network = new_network(model, made.facts, seed, prepared.counts)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": made}, "loader")
     return Parts(settings, prepared, made, reader, network, precision(settings.precision))

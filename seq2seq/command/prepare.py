@@ -1,6 +1,9 @@
 """`seq2seq prepare`: a corpus becomes a tokenizer and stores in the cache."""
 
+import fcntl
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +14,7 @@ from seq2seq.data.cleaning.base import Counts
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.prepare import prepare as prepare_corpus
+from seq2seq.training.team import leads
 
 Node = dict[str, object]
 
@@ -34,10 +38,31 @@ def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: No
         "cleaning": build_all(cleaning, "cleaning"),
         "tokenizer": build(tokenizer, where="tokenizer"),
         "cache": Path(cache),
-        "report": lambda message: print(message, file=sys.stderr),
+        "report": say,
     }
-    prepared: Prepared = call(prepare_corpus, arguments, "prepare")
+    with one_at_a_time(Path(cache)):
+        prepared: Prepared = call(prepare_corpus, arguments, "prepare")
     return prepared
+
+
+def say(message: str) -> None:
+    """News on standard error; of several processes of torchrun only the first tells them."""
+    if leads():
+        print(message, file=sys.stderr)
+
+
+@contextmanager
+def one_at_a_time(cache: Path) -> Iterator[None]:
+    """Whoever shares a cache (the processes of torchrun, the jobs of a sweep) waits: what one makes the others find."""
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        file = (cache / ".lock").open("w")
+    except PermissionError:  # a cache to read only, where nothing can be made
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _cleaned(counts: Counts) -> Table:

@@ -1,13 +1,12 @@
 """What all commands that train share: the network they begin with, and the run itself."""
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from seq2seq.command.prepare import Node
+from seq2seq.command.prepare import Node, say
 from seq2seq.config import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.device import default_device
@@ -32,7 +31,7 @@ def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: obje
     torch.manual_seed(seed)
     network: nn.Module = build(model, sizes, "model")
     count = sum(parameter.numel() for parameter in network.parameters())
-    print(f"model: {count:,} parameters; train: {train}", file=sys.stderr)
+    say(f"model: {count:,} parameters; train: {train}")
     return network.to(default_device())
 
 

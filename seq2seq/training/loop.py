@@ -79,7 +79,7 @@ class Loop:
         state = self.state
         groups = self._groups(state.epoch, state.batch)
         self._validate_when_due()  # a signal may have come before that
-        self._stop_when_told()
+        self._stop(self.team.highest([float(self.interrupts.received or 0)])[0])
         while (reason := budget.ending(self.settings, state, self._count())) is None:
             begun = time.monotonic()
             group = next(groups)
@@ -98,12 +98,13 @@ class Loop:
             self._validate_when_due()
             if due:
                 self.keeper.save(state, self.diary)
-            if told:
-                raise Interrupted
+            self._stop(told)
         return reason
 
-    def _stop_when_told(self) -> None:
-        if self.team.highest([float(self.interrupts.received or 0)])[0]:
+    def _stop(self, told: float) -> None:
+        """End here where any process was told to by a signal of this number; 0 is none."""
+        if told:
+            self.interrupts.received = int(told)
             raise Interrupted
 
     def _groups(self, epoch: int, batch: int) -> Iterator[Group]:
@@ -126,8 +127,8 @@ class Loop:
         state = self.state
         if sums.cuts:
             self.diary.say(
-                f"update {state.update:,}: memory ran short; a batch was cut into {sums.cuts + 1} pieces, and others as "
-                "large will be (loader.tokens sets their size)"
+                f"update {state.update:,}: memory ran short; a batch was cut into {sums.cuts + 1} pieces, and "
+                "others as large will be (loader.tokens sets their size)"
             )
         state.skipped = state.skipped + 1 if sums.skipped else 0
         if sums.skipped:
@@ -161,22 +162,21 @@ class Loop:
             self.selection.ship_average(state, scores)
             state.seconds = time.monotonic() - self._begun
             self.diary.write("average", state.update, {"scores": scores, "seconds": state.seconds})
-            self.diary.say(f"average of {len(state.best)} validated weights: {listed(scores)}")
+            self.diary.say(f"average of {len(self.selection.averaged(state))} validated weights: {listed(scores)}")
         state.finished = True
         state.become(self.team.agree(state))
         self.keeper.save(state, self.diary)
 
     def _scores(self, average: bool) -> Scores | None:
         """Of the weights, or their average, by the leader alone; None for the others. Raises Interrupted in all."""
-        scores, interrupted = None, False
+        scores, told = None, 0
         if self.team.number == 0:
             try:
                 with self.interrupts.at_once():
                     scores = self.selection.validate_average(self.state) if average else self.selection.validate()
             except Interrupted:
-                interrupted = True
-        if self.team.agree(interrupted):
-            raise Interrupted
+                told = self.interrupts.received or 0
+        self._stop(float(self.team.agree(told)))
         return scores
 
     def _report(self, learning_rate: float) -> None:
@@ -203,8 +203,8 @@ class Loop:
         return (
             f"update {self.state.update}: loss or gradient was not finite in {SKIPPED_IN_A_ROW} updates in a row, "
             f"which changed nothing; their lines are in {self.diary.folder / 'skipped'}. To go on from the "
-            "last checkpoint, lower optimizer.learning_rate or trainer.clip, or set trainer.precision=fp32, and accept that: "
-            "'trainer.allow=[optimizer.learning_rate]'"
+            "last checkpoint, lower optimizer.learning_rate or trainer.clip, or set trainer.precision=fp32, and accept "
+            "that: 'trainer.allow=[optimizer.learning_rate]'"
         )
 
 

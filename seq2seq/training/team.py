@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -16,7 +17,7 @@ from torch.distributed.rendezvous import rendezvous
 from seq2seq.errors import TrainingError
 
 Value = TypeVar("Value")
-SECONDS_FOR_LAST_WORDS = 5  # how long the others wait to learn why one of them ended
+SECONDS_FOR_LAST_WORDS = 2  # how long the others wait to learn why one of them ended
 
 
 @runtime_checkable
@@ -109,14 +110,15 @@ class Ranks:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         store, self.number, self.size = next(rendezvous("env://", timeout=patience))
         store.set_timeout(patience)
+        start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun keeps the store of a team that ended
         torch.distributed.init_process_group(
             backend,
-            store=PrefixStore("group", store),
+            store=PrefixStore(f"group {start}", store),
             rank=self.number,
             world_size=self.size,
             timeout=patience,
         )
-        self._store = PrefixStore("team", store)
+        self._store = PrefixStore(f"team {start}", store)
         self._exchanges = 0
         self._store.set(f"machine {self.number}", socket.gethostname())
 
@@ -180,7 +182,9 @@ class Ranks:
         name = f"rank {number} of {self.size}"
         if self._store.check([f"machine {number}"]):
             name += f" on {self._store.get(f'machine {number}').decode()}"
-        with suppress(RuntimeError):
-            self._store.wait([f"ended {number}"], timedelta(seconds=SECONDS_FOR_LAST_WORDS))
-            return f"{name} failed: {self._store.get(f'ended {number}').decode()}"
+        end = time.monotonic() + SECONDS_FOR_LAST_WORDS
+        while time.monotonic() < end:
+            if self._store.check([f"ended {number}"]):
+                return f"{name} failed: {self._store.get(f'ended {number}').decode()}"
+            time.sleep(0.05)
         return f"{name} was killed, or is stuck (trainer.timeout={self.timeout:g} seconds)"

@@ -1,0 +1,101 @@
+"""Trains the toy model in teams of forked processes, as torchrun would start them, and prints how each of them ended.
+
+`python team_training.py FOLDER`: every line of SCENARIOS in a folder of its own, what its processes say in said-RANK.
+`torchrun team_training.py FOLDER die`: one team, the process of rank 1 killed at its first start.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.utils.tensorboard  # here once, not in every child
+from kill_training import ended
+from toy_training import SETTINGS, ToyBatches, toy_trainer
+
+from seq2seq.data.batch import Batch
+from seq2seq.training.trainer import Trainer
+
+SIZES = {"two": 2, "four": 4, "five": 5, "raise": 2, "hang": 3, "signal": 2}
+FAULTY_BATCH = 30  # of rank 1, counted over epochs
+TEAM = replace(SETTINGS, accumulation=4, checkpoint_minutes=60.0)
+
+
+class Faulty(ToyBatches):
+    """The toy's batches, until what is to happen to rank 1 happens."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """As the toy's."""
+        for number, batch in enumerate(super().batches(epoch, start), start):
+            if number + epoch * self.batch_count(0) == FAULTY_BATCH and os.environ.get("RANK") == "1":
+                happen(self.fault)
+            yield batch
+
+
+def happen(fault: str) -> None:
+    """To this process."""
+    if fault == "raise":
+        raise OSError("the disk is gone")
+    if fault == "hang":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(60)
+    if fault == "signal":
+        os.kill(os.getpid(), signal.SIGTERM)
+    if fault == "die" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def team_trainer(folder: Path, fault: str = "") -> Trainer:
+    """A member of a team, or a run of its own."""
+    settings = replace(TEAM, timeout=2.0) if fault == "hang" else TEAM
+    trainer = toy_trainer(folder, replace(settings, checkpoint_minutes=0.0) if fault == "die" else settings)
+    trainer.batches = Faulty(fault)
+    return trainer
+
+
+def started(folder: Path, fault: str, rank: int, size: int, port: int) -> int:
+    """The process id of a member of a team."""
+    child = os.fork()
+    if child == 0:
+        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+        os.dup2(os.open(folder.parent / f"{folder.name}-said-{rank}", os.O_CREAT | os.O_WRONLY), 2)
+        try:
+            os._exit(team_trainer(folder, fault).train().exit_code)
+        except Exception as error:
+            print(error, file=sys.stderr, flush=True)
+            os._exit(1)
+    return child
+
+
+def free_port() -> int:
+    """One that nobody listens at."""
+    with socket.socket() as one:
+        one.bind(("localhost", 0))
+        number: int = one.getsockname()[1]
+        return number
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    place = Path(sys.argv[1])
+    if sys.argv[2:]:
+        sys.exit(team_trainer(place, sys.argv[2]).train().exit_code)
+    codes = {}
+    for name, size in SIZES.items():
+        port = free_port()
+        children = [started(place / name, name, rank, size, port) for rank in range(size)]
+        hanging = {1} if name == "hang" else set()
+        codes[name] = [None if rank in hanging else ended(child, 60) for rank, child in enumerate(children)]
+        for rank in hanging:
+            os.kill(children[rank], signal.SIGKILL)
+            codes[name][rank] = ended(children[rank], 10)
+    print(json.dumps(codes))

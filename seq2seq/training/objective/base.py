@@ -2,9 +2,13 @@
 
 from typing import Protocol, runtime_checkable
 
+import torch
+from torch import Tensor
+
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.training.criterion import Criterion, Loss
+from seq2seq.network.state import State
+from seq2seq.training.criterion import CHUNK, Criterion, Loss
 from seq2seq.training.network import Carrying, Network
 
 
@@ -20,9 +24,27 @@ class Objective(Protocol):
     def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int, /) -> Loss: ...
 
 
+@runtime_checkable
+class Generating(Network, Protocol):
+    """A network that reads what it predicts; see search/base.py for the shapes."""
+
+    def start(self, source: Tensor, source_mask: Tensor, /) -> tuple[State, State]:
+        """The memory of sources, and the state before the first token."""
+        ...
+
+    def step(self, tokens: Tensor, state: State, memory: State, /) -> tuple[Tensor, State]:
+        """Logits of the next token, and the state after these tokens."""
+        ...
+
+
 def repeated(batch: Batch, times: int) -> Batch:
     """The rows of a batch `times` times below each other: all of them, and all of them again."""
     return Batch(*(tensor.repeat(times, *[1] * (tensor.dim() - 1)) for tensor in batch))
+
+
+def chunks(features: Tensor, vocabulary: int) -> tuple[Tensor, ...]:
+    """Features in so few rows that their logits may stand in memory."""
+    return torch.split(features, max(1, CHUNK // vocabulary))
 
 
 def several_passes(network: Network, name: str) -> None:

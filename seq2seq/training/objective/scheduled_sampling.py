@@ -62,7 +62,7 @@ class ScheduledSampling:
     def replaced(self, network: Network, batch: Batch, probability: float) -> Batch:
         """The batch with predictions for some of the inputs."""
         features = network(batch)
-        torch.clear_autocast_cache()  # weights cast without gradient would stay without in the second pass
+        torch.clear_autocast_cache()  # torch before 2.13 keeps weights cast without gradient for the second pass
         mask = batch.target_mask[:, 1:]
         inputs = mask.clone()
         inputs[:, :-1] &= mask[:, 1:]  # all but EOS

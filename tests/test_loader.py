@@ -266,3 +266,22 @@ def test_batches_are_made_in_advance_but_not_without_limit() -> None:
     time.sleep(0.2)
     assert len(made) == 5  # one used, three waiting, one in hand
     assert list(found) == list(range(1, 100))
+
+
+@pytest.mark.parametrize("window", [150, 10_000])
+def test_the_worst_batch_of_an_epoch_has_the_most_places(prepared: Prepared, window: int) -> None:
+    made = loader(prepared, window=window)
+    for epoch in (0, 1):
+        batches = list(made.batches(epoch))
+        sizes = [batch.source.numel() + batch.target.numel() for batch in batches]
+        assert any(
+            same(made.worst(epoch), batch) for batch, size in zip(batches, sizes, strict=True) if size == max(sizes)
+        )
+        assert made.batch_count(epoch) == len(batches)
+
+
+def test_a_batch_knows_its_lines(prepared: Prepared) -> None:
+    made = loader(prepared)
+    every = {(pair.source, pair.target) for pair in prepared.train.pairs()}
+    found = [text for batch in made.batches(0) for text in made.texts(batch)]
+    assert set(found) == every and len(found) == len(prepared.train)

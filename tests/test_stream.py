@@ -113,3 +113,11 @@ def test_running_text_is_of_one_language(tmp_path: Path) -> None:
 def test_illegal_values_are_named(text: Prepared, key: str, values: tuple[int, int, int, int]) -> None:
     with pytest.raises(ConfigError, match=rf"reading\.{key}"):
         Stream(text.train, text.tokenizer, *values)
+
+
+def test_a_chunk_knows_its_text(text: Prepared) -> None:
+    stream = Stream(text.train, text.tokenizer, 1, 10**6, 1, 0)
+    (batch,) = stream.batches(0)
+    (source, target) = stream.texts(batch)[0]
+    assert source == ""
+    assert target.split() == " ".join(pair.target for pair in text.train.pairs()).split()

@@ -22,7 +22,7 @@ from seq2seq.training.gradient import Alone, Part
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.schedule.cosine import Cosine
 from seq2seq.training.settings import Settings
-from seq2seq.training.update import Updater
+from seq2seq.training.update import Updater, gradient_noise
 from seq2seq.training.validation import ValidationLoss
 
 
@@ -223,3 +223,87 @@ def test_every_kept_checkpoint_finds_the_weights_it_names(tmp_path: Path, monkey
     monkeypatch.setattr(Checkpoints, "keep_best", keep_and_look)
     toy_trainer(tmp_path, replace(SETTINGS, average=1, checkpoint_minutes=9.0)).train()
     assert len(named) > 2
+
+
+def test_lines_of_a_skipped_update_are_written_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = toy_trainer(tmp_path, replace(SETTINGS, updates=9))
+    gradient = trainer.part.objective
+    trainer.part.objective = lambda network, batch, criterion, update: (  # type: ignore[assignment]
+        (loss := gradient(network, batch, criterion, update))._replace(
+            smoothed=loss.smoothed * (float("nan") if update == 5 else 1.0)
+        )
+    )
+    assert trainer.train().update == 9
+    (record,) = records(tmp_path, "skipped")
+    assert record["update"] == 5
+    (path,) = (tmp_path / "skipped").iterdir()
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    batches = list(ToyBatches().batches(1, 0))[:2]
+    assert lines == [
+        {"source": source, "target": target} for batch in batches for source, target in ToyBatches().texts(batch)
+    ]
+    assert "update 5: skipped" in capsys.readouterr().err
+
+
+def test_updates_may_be_added_to_a_finished_run(tmp_path: Path) -> None:
+    toy_trainer(tmp_path / "one", replace(SETTINGS, updates=20)).train()
+    added = replace(SETTINGS, updates="+10")
+    assert toy_trainer(tmp_path / "one", added).train().update == 30
+    toy_trainer(tmp_path / "two", replace(SETTINGS, updates=20)).train()
+    longer = toy_trainer(tmp_path / "two", replace(SETTINGS, updates=30)).train()
+    assert longer.update == 30
+    ours, theirs = (load_file(tmp_path / run / "checkpoints/last-00000030.safetensors") for run in ("one", "two"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert "updates: 30" in (tmp_path / "one" / "config.yaml").read_text()
+    assert toy_trainer(tmp_path / "one", added).train().update == 40  # finished again, so again as many
+
+
+def test_updates_added_to_a_run_that_was_stopped_are_not_added_again(tmp_path: Path) -> None:
+    toy_trainer(tmp_path, replace(SETTINGS, updates=10)).train()
+    added = replace(SETTINGS, updates="+15")
+    trainer = toy_trainer(tmp_path, added)
+    trainer.batches = EndsInError()
+    with pytest.raises(OSError, match="the disk is gone"):
+        trainer.train()
+    with pytest.raises(TrainingError, match=r"extends a finished run, and this one is not, after update 1\d"):
+        toy_trainer(tmp_path, replace(SETTINGS, updates="+16")).train()
+    assert toy_trainer(tmp_path, added).train().update == 25
+
+
+class EndsInError(ToyBatches):
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        if epoch > 3:
+            raise OSError("the disk is gone")
+        return super().batches(epoch, start)
+
+
+def test_only_a_number_can_be_added() -> None:
+    with pytest.raises(ConfigError, match=r"trainer\.updates: expected a number, or \+NUMBER.*got 5k"):
+        replace(SETTINGS, updates="5k")
+
+
+def test_the_gradient_noise_of_known_gradients_is_found() -> None:
+    """Mean gradients of n tokens drawn with mean g and variance v a coordinate: |g|^2 + d v / n on average."""
+    draw = torch.Generator().manual_seed(5)
+    true, deviation, counts = torch.full((400,), 0.3), 2.0, [10, 20, 40]
+    signals, noises = [], []
+    for _ in range(300):
+        means = [true + deviation / count**0.5 * torch.randn(400, generator=draw) for count in counts]
+        whole = sum(count * mean for count, mean in zip(counts, means, strict=True)) / sum(counts)
+        small = sum(float(mean.square().sum()) for mean in means) / len(means)
+        assert isinstance(whole, Tensor)
+        signal, noise = gradient_noise(small, float(whole.square().sum()), counts)
+        signals.append(signal)
+        noises.append(noise)
+    assert sum(signals) / 300 == pytest.approx(float(true.square().sum()), rel=0.05)
+    assert sum(noises) / 300 == pytest.approx(400 * deviation**2, rel=0.05)
+    assert gradient_noise(3.0, 2.0, [10]) == (0.0, 0.0)  # of a single batch nothing can be told
+
+
+def test_the_noise_is_logged_where_it_is_asked_for_and_changes_nothing(tmp_path: Path) -> None:
+    toy_trainer(tmp_path / "with", replace(SETTINGS, noise=True, threads=2)).train()
+    toy_trainer(tmp_path / "without").train()
+    assert all("gradient_noise" in one for one in records(tmp_path / "with", "training"))
+    assert not any("gradient_noise" in one for one in records(tmp_path / "without", "training"))
+    ours, theirs = (load_file(tmp_path / run / "checkpoints/last-00000030.safetensors") for run in ("with", "without"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

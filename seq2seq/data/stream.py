@@ -69,9 +69,9 @@ class Stream:
         return -(-self.row // self.length) * self.parts
 
     def texts(self, batch: Batch) -> list[tuple[str, str]]:
-        """The text of every row that is to be predicted; there is no source."""
-        ids = [row[real].tolist() for row, real in zip(batch.target[:, 1:], batch.target_mask[:, 1:], strict=True)]
-        return [("", line) for line in self.tokenizer.decode(ids, self.text.language)]
+        """The text of every row that is to be predicted, its sentences side by side; there is no source."""
+        rows = [row[real].tolist() for row, real in zip(batch.target[:, 1:], batch.target_mask[:, 1:], strict=True)]
+        return [("", " ".join(self.tokenizer.decode(_sentences(row), self.text.language))) for row in rows]
 
     def _batch(self, number: int) -> Batch:
         chunk, part = divmod(number, self.parts)
@@ -86,6 +86,16 @@ class Stream:
             mask[stream, : len(ids)] = ids != self.text.tag
         source = torch.zeros(rows, 0, dtype=torch.long)
         return Batch(source, source.bool(), target, mask, torch.from_numpy(places))
+
+
+def _sentences(ids: list[int]) -> list[list[int]]:
+    """The ids cut after every EOS."""
+    found: list[list[int]] = [[]]
+    for one in ids:
+        found[-1].append(one)
+        if one == symbols.EOS:
+            found.append([])
+    return [sentence for sentence in found if sentence]
 
 
 class Text:

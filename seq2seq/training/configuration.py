@@ -16,8 +16,18 @@ FREE = (
     "trainer.hours",
     "trainer.patience",
     "trainer.checkpoint_minutes",
+    "trainer.timeout",
     "trainer.allow",
 )
+# keys that older versions did not have, and the value that does what those did
+ADDED: Mapping[str, object] = {
+    "objective._target_": "seq2seq.training.objective.likelihood.Likelihood",
+    "trainer.average_of": "best",
+    "trainer.noise": False,
+    "loader.dropout": 0.1,  # of tokenizers that could not be sampled then
+    "optimizer.groups": [],
+    "tokenizer.source_tags": [],
+}
 
 
 def write_configuration(folder: Path, configuration: Mapping[str, object]) -> None:
@@ -37,7 +47,8 @@ def check_unchanged(
 
     `allowed` names keys, or whole nodes of them, that may differ. Raises TrainingError with all others that do.
     """
-    old, new = _flat(before), _flat(now)
+    old, new = flat(before), flat(now)
+    old = {key: value for key, value in ADDED.items() if key in new} | old
     free = (*FREE, *allowed)
     changed = [
         key
@@ -52,11 +63,11 @@ def check_unchanged(
         )
 
 
-def _flat(node: object, where: str = "") -> dict[str, object]:
+def flat(node: object, where: str = "") -> dict[str, object]:
     """`{"a": {"b": 1}}` as `{"a.b": 1}`; lists are values."""
     if not isinstance(node, Mapping):
         return {where: list(node) if isinstance(node, tuple) else node}
-    flat: dict[str, object] = {}
+    found: dict[str, object] = {}
     for key, value in node.items():
-        flat.update(_flat(value, f"{where}.{key}" if where else str(key)))
-    return flat
+        found.update(flat(value, f"{where}.{key}" if where else str(key)))
+    return found

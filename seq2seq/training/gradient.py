@@ -83,7 +83,7 @@ class Part:
                 f"{largest.target.shape[1]} target ids long: lower loader.tokens or prepare.longest (of running text, "
                 "reading.streams or reading.length), the model's sizes or trainer.threads"
             )
-        self.room = places(largest) // 2
+        self.room = places(largest) / 2
 
     def _squared_norm(self, scale: float) -> float:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]

@@ -8,7 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 
 class Reporter:
-    """Shows loss (nats per target token), speed (target tokens per second), padding waste and time left."""
+    """Shows loss (nats per target token), accuracy, gradient norm, speed (target tokens per second), the
+    share of places that are padding, the share of time that is spent waiting for data, and the time left."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, soft_wrap=True)
@@ -35,7 +36,9 @@ class Reporter:
         """News of the last interval; `left` is the time in seconds that the budget leaves, where it can be known."""
         text = (
             f"epoch {values['epoch']:.1f}  update {update:,}  loss {values['loss']:.3f}  "
-            f"{values['tokens_per_second']:,.0f} tok/s  padding {values['padding']:.1%}"
+            f"accuracy {values['accuracy']:.1%}  gradient {values['gradient_norm']:.2f}  "
+            f"{values['tokens_per_second']:,.0f} tok/s  padding {values['padding']:.1%}  "
+            f"waiting {values['waiting']:.1%}"
         ) + (f"  left {duration(left)}" if left is not None else "")
         if self._bar is None:
             self.say(text)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from team_training import free_port
 from test_resume import assert_equal_runs, last
 from toy_language import prepared, toy_language_model
 from toy_network import members
@@ -198,3 +199,18 @@ def test_a_checkpoint_holds_the_carried_state(whole: Path) -> None:
     assert len(held) == 15  # of three parts where the rows end, and two layers of h and c
     assert all(len(one) == 2 and one.any() for one in held.values())
     assert held["carried/0/0"].max() < held["carried/1/0"].min() < held["carried/2/0"].min()
+
+
+def test_a_team_trains_as_one_process_does_and_leaves_all_states(text: Prepared, whole: Path, tmp_path: Path) -> None:
+    """Two processes have three batches of a chunk to share out; from update 17 on there is one process."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    arguments = [str(PROGRAM), str(tmp_path), str(text.train.folder.parents[1]), "17", "0"]
+    done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sum(name.startswith("carried/") and name.endswith("/0") for name in load_file(last(tmp_path))) == PARTS
+    streaming_trainer(tmp_path, text, 30).train()
+    ours, theirs = load_file(last(tmp_path)), load_file(last(whole))
+    assert ours.keys() == theirs.keys()
+    for name in theirs:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-4)

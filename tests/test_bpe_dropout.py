@@ -6,16 +6,18 @@ import subprocess
 import sys
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceTrainer
-from toy_text import LINE, sentences, toy_corpus, vocabulary
+from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
 from seq2seq import symbols
 from seq2seq.data.bpe_dropout import NEVER, BPEDropout
+from seq2seq.data.corpus.files import Files
 from seq2seq.data.prepare import Prepared, prepare
 from seq2seq.data.sampling import Sampling
 from seq2seq.data.tokenizer import Piece, Tokenizer
@@ -64,7 +66,7 @@ LINES = st.one_of(LINE, WORDS.map(" ".join), WORDS.map("".join))
 
 
 def segmented(tokenizer: Tokenizer, line: str, rate: float, seed: int = 1) -> list[int]:
-    return BPEDropout(tokenizer.listed("source"), rate)(tokenizer.normalised(line, "source"), seed)
+    return BPEDropout(tokenizer.listed("source"), rate)(tokenizer.normalised(line, "source")[1], seed)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -76,13 +78,13 @@ def test_without_dropout_it_is_sentencepiece(name: str) -> None:
     @given(line=LINES)
     def law(line: str) -> None:
         [expected] = tokenizer.encode([line], "en", "source")
-        assert usual(tokenizer.normalised(line, "source"), 1) == expected
-        assert usual(tokenizer.normalised(line, "source"), 2) == expected  # from the cache
+        assert usual(tokenizer.normalised(line, "source")[1], 1) == expected
+        assert usual(tokenizer.normalised(line, "source")[1], 2) == expected  # from the cache
 
     law()
     for line in TEXT:
         [expected] = tokenizer.encode([line], "en", "source")
-        assert usual(tokenizer.normalised(line, "source"), 1) == expected
+        assert usual(tokenizer.normalised(line, "source")[1], 1) == expected
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "no bytes" not in name])
@@ -94,7 +96,7 @@ def test_with_dropout_it_spells_the_same(name: str) -> None:
     @given(line=LINES, seed=st.integers(0, 2**53), rate=st.sampled_from(list(cut)))
     def law(line: str, seed: int, rate: float) -> None:
         expected = tokenizer.decode(tokenizer.encode([line], "en", "source"), "en")
-        assert tokenizer.decode([cut[rate](tokenizer.normalised(line, "source"), seed)], "en") == expected
+        assert tokenizer.decode([cut[rate](tokenizer.normalised(line, "source")[1], seed)], "en") == expected
 
     law()
 
@@ -189,6 +191,19 @@ print([[ids.tolist() for ids in side] for side in sampling(store, np.arange({len
     prepared.tokenizer.save(prepared.train.folder)
     command = [sys.executable, "-c", program, str(prepared.train.folder)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{whole}\n"
+
+
+def test_a_source_tag_stays_before_the_pieces(tmp_path: Path) -> None:
+    text = sentences(200, ["en", "de"])
+    write(tmp_path / "text", "train", {"en": [f"<BT> {line}" for line in text["en"]], "de": text["de"]})
+    corpus = Files(str(tmp_path / "text"), ["en-de"], [], ["train"], [], [])
+    made = prepare(corpus, {}, vocabulary("bpe", source_tags=["BT"]), tmp_path / "cache", 100)
+    rows = np.arange(50)
+    drawn, _ = Sampling(made.tokenizer, 1, 8, 0.2, 0.5, ["source"])(made.train, rows, 0)
+    usual, _ = made.train.ids(rows)
+    assert {int(ids[0]) for ids in usual} == {int(ids[0]) for ids in drawn} and len({int(ids[0]) for ids in drawn}) == 1
+    assert made.tokenizer.decode([ids.tolist() for ids in drawn], "de") == text["en"][:50]
+    assert sum(map(np.array_equal, drawn, usual)) < 25
 
 
 def test_only_sampled_sides_change(prepared: Prepared) -> None:

@@ -101,4 +101,5 @@ class _Merges:
         self.segment = BPEDropout(tokenizer.listed(side), dropout)
 
     def __call__(self, line: str, number: float) -> list[int]:
-        return self.segment(self.tokenizer.normalised(line, self.side), int(number * 2**53))
+        tags, rest = self.tokenizer.normalised(line, self.side)
+        return [*tags, *self.segment(rest, int(number * 2**53))]

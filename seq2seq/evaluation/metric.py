@@ -53,6 +53,12 @@ def bleu_and_chrf(hypotheses: Sequence[str], references: Sequence[str], target: 
     return bleu.corpus_score(hypotheses, [references]).score, CHRF().corpus_score(hypotheses, [references]).score
 
 
+def sentence_bleu(hypotheses: Sequence[str], reference: str, target: str) -> list[float]:
+    """BLEU of each hypothesis by itself, in percent, as sacreBLEU's sentence_bleu has it (exponential smoothing)."""
+    metric = BLEU(tokenize=bleu_tokenizer(target), effective_order=True)
+    return [metric.sentence_score(hypothesis, [reference]).score for hypothesis in hypotheses]
+
+
 def bleu_tokenizer(target: str) -> str:
     """sacreBLEU's tokenizer for a target language: 13a where words are written apart."""
     wanted = UNSPACED.get(target, "13a")

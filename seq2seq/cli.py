@@ -1,6 +1,7 @@
 """The command line: `seq2seq COMMAND [override ...]`, one Hydra application per command.
 
-The keys of conf/COMMAND.yaml are the arguments of `run` in command/COMMAND.py, which sees plain dicts only. Exit codes:
+The keys of conf/COMMAND.yaml are the arguments of `run` in command/COMMAND.py, which sees plain dicts only; two words
+such as `analyse curves` have an underscore there. Exit codes:
 0 done; 1 it was understood but failed (the message says why), or `doctor` found a problem; 2 the command line or an
 override is wrong; 130 interrupted. Tracebacks are shown where the environment variable SEQ2SEQ_TRACEBACK is 1.
 """
@@ -33,6 +34,7 @@ COMMANDS = {
     "train_generator": "train a generator of lines from labels or numbers; the same command again resumes",
     "label": "label a file or standard input with a classifier or a tagger, line by line",
     "generate": "generate a line of text for every label, or line of numbers",
+    "analyse curves": "draw loss, scores, learning rate and speed of one or several runs",
 }
 HELP = """usage: seq2seq COMMAND [key=value ...] [-m] [--cfg job] [--config-dir FOLDER]
 
@@ -65,13 +67,16 @@ def entry() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code; every message goes to standard error."""
-    command, overrides = (arguments[0] if arguments else "--help"), list(arguments[1:])
+    command, overrides = _named(arguments)
     if command in ("--help", "-h", "help"):
-        print(HELP.format(commands="\n".join(f"  {name:22} {text}" for name, text in COMMANDS.items())), end="")
+        print(HELP.format(commands=_listed(COMMANDS)), end="")
         return 0
     if command == "--version":
         print(f"seq2seq {__version__}")
         return 0
+    if subjects := {name: text for name, text in COMMANDS.items() if name.startswith(f"{command} ")}:
+        print(f"usage: seq2seq {command} SUBJECT [key=value ...]\n\n{_listed(subjects)}")
+        return 0 if {"--help", "-h"} & set(overrides) else USAGE
     if command not in COMMANDS:
         _say(f"seq2seq: unknown command {command}{suggestion(command, COMMANDS)}\nseq2seq --help lists what there is")
         return USAGE
@@ -80,6 +85,18 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
+
+
+def _named(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The command, of one word or two, and its overrides."""
+    first = arguments[0] if arguments else "--help"
+    if any(name.startswith(f"{first} ") for name in COMMANDS) and len(arguments) > 1 and arguments[1].isidentifier():
+        return f"{first} {arguments[1]}", list(arguments[2:])
+    return first, list(arguments[1:])
+
+
+def _listed(commands: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:22} {text}" for name, text in commands.items())
 
 
 def _application(command: str, overrides: list[str]) -> int:
@@ -97,7 +114,9 @@ def _application(command: str, overrides: list[str]) -> int:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
         saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={folder}", *_arranged(command, overrides)]
         try:
-            application = hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name=command)
+            application = hydra.main(
+                version_base="1.3", config_path=str(configuration_folder()), config_name=_file(command)
+            )
             codes.append(_guarded(application(task)))
         except SystemExit as done:  # argparse, --help, and what Hydra refuses
             codes.append(done.code if isinstance(done.code, int) else 0)
@@ -111,11 +130,17 @@ def _arranged(command: str, arguments: list[str]) -> list[str]:
     overrides: list[str] = []
     options: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        (options if argument.startswith("-") or before in VALUED else overrides).append(argument)
+        (options if argument.startswith("-") or before in VALUED else overrides).append(_quoted(argument))
     named = any(override.startswith("corpus=") for override in overrides)
     if command in NEEDS_CORPUS and not named and {"--help", "-h"} & set(options):
         overrides.append("corpus=files")
     return overrides + options
+
+
+def _quoted(argument: str) -> str:
+    """`trainer.updates=+5000` as text: for Hydra the sign would be nothing."""
+    key, is_value, value = argument.partition("=+")
+    return f"{key}='+{value}'" if is_value and value.isdigit() else argument
 
 
 def _own_folder(arguments: Sequence[str]) -> str | None:
@@ -137,12 +162,17 @@ def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
     node = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(node, dict)
     settings = HydraConfig.get()
-    if settings.mode == RunMode.MULTIRUN and "run" in node:  # two jobs must not share a run folder
+    if settings.mode == RunMode.MULTIRUN and isinstance(node.get("run"), str):  # two jobs must not share a run folder
         node["run"] = str(Path(str(node["run"])) / _folder_name(settings.overrides.task, _swept(arguments)))
-    function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{command}").run
+    function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{_file(command)}").run
     given = {str(key): value for key, value in node.items()} | {"configuration": node}
     wanted = inspect.signature(function).parameters  # the other keys are parts that these refer to
     return call(function, {key: value for key, value in given.items() if key in wanted}) or 0
+
+
+def _file(command: str) -> str:
+    """The name of a command's YAML and of its module."""
+    return command.replace(" ", "_")
 
 
 def _swept(arguments: Sequence[str]) -> set[str]:

@@ -23,16 +23,18 @@ ADVICE = {  # by the number of the system's error
 NUMBER = re.compile(r"\(os error (\d+)\)")  # how safetensors tells the number of the system's error
 
 
+RESUME = "the same command then goes on from the last checkpoint"
+
+
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
+def storing(path: Path, then: str = RESUME) -> Iterator[None]:
     """Inside, what the system refuses becomes a StorageError that names `path`, the reason and what to do."""
     try:
         yield
     except (OSError, SafetensorError) as error:
         number = error.errno if isinstance(error, OSError) else _number(error)
         reason = os.strerror(number) if number is not None else str(error)
-        what_to_do = f"{ADVICE.get(number or 0, 'mend that')}; the same command then goes on from the last checkpoint"
-        raise StorageError(f"{path}: {reason}: {what_to_do}") from error
+        raise StorageError(f"{path}: {reason}: {ADVICE.get(number or 0, 'mend that')}; {then}") from error
 
 
 def sync(path: Path) -> None:

@@ -128,11 +128,11 @@ def test_config_dir_adds_choices(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_and_configuration(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main([command, "--help"]) == 0
+    assert main([*command.split(), "--help"]) == 0
     said = capfd.readouterr().out
     assert f"seq2seq {command}" in said
     corpus_needed = ["corpus=files"] if command in NEEDS_CORPUS else []
-    assert main([command, *corpus_needed, "--cfg", "job"]) == 0
+    assert main([*command.split(), *corpus_needed, "--cfg", "job"]) == 0
     assert yaml.safe_load(capfd.readouterr().out)
 
 

@@ -23,7 +23,7 @@ OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")
 
 def composed(command: str, *overrides: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
-        return OmegaConf.to_container(compose(command, list(overrides)), resolve=True)  # type: ignore[return-value]
+        return OmegaConf.to_container(compose(command.replace(" ", "_"), list(overrides)), resolve=True)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -32,7 +32,7 @@ def test_every_key_of_a_command_is_used(command: str) -> None:
     import importlib
     import inspect
 
-    wanted = inspect.signature(importlib.import_module(f"seq2seq.command.{command}").run).parameters
+    wanted = inspect.signature(importlib.import_module(f"seq2seq.command.{command.replace(' ', '_')}").run).parameters
     keys = set(composed(command, *(TEXT if command in NEEDS_CORPUS else ())))
     text = "".join(path.read_text("utf-8") for path in CONF.rglob("*.yaml"))
     assert [key for key in keys if key not in wanted and f"${{{key}}}" not in text] == []

@@ -28,6 +28,7 @@ MAY_IMPORT = {  # layer: what it may import of seq2seq besides itself and the gr
     "modelling": ("seq2seq.data", "seq2seq.network", "seq2seq.search", "seq2seq.translation.lines"),
     "labelling": ("seq2seq.data", "seq2seq.network", "seq2seq.search", "seq2seq.translation.lines"),
     "evaluation": ("seq2seq.data", "seq2seq.network", "seq2seq.search", "seq2seq.translation"),
+    "analysis": (),
     "command": ("seq2seq",),
     "cli": ("seq2seq.command",),
 }

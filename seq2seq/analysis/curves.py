@@ -1,0 +1,162 @@
+"""What log.jsonl of one or several runs tells, as curves in panels: loss, validation scores, learning rate, speed.
+
+curves = read([Path("runs/a"), Path("runs/b")])
+curves.panels[0].title, curves.panels[0].curves[0].y       "loss (nats per target token)", [4.1, 3.8, ...]
+"""
+
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from seq2seq.errors import DataError
+
+LOG = "log.jsonl"
+Axis = Literal["update", "tokens", "hours"]
+AXES: Mapping[Axis, str] = {"update": "updates", "tokens": "target tokens", "hours": "hours"}
+TITLES = {  # the panels in their order; other scores come after the loss, other numbers of training at the end
+    "loss": "loss (nats per target token)",
+    "bleu": "validation BLEU",
+    "chrf": "validation chrF",
+    "accuracy": "accuracy (share of target tokens)",
+    "learning_rate": "learning rate",
+    "gradient_norm": "gradient norm",
+    "tokens_per_second": "speed (target tokens per second)",
+    "waiting": "waiting for data (share of the time)",
+    "padding": "padding (share of all places)",
+    "gradient_noise": "gradient noise scale (target tokens)",
+}
+NO_CURVES = ("event", "update", "epoch", "tokens", "seconds", "smoothed_loss", "skipped", "cuts", "scores", "better")
+Record = Mapping[str, object]
+
+
+class Curve(NamedTuple):
+    """One line: of which run, from which event (training, validation, average); y None where it was not finite.
+
+    x holds a place for each value on every axis that is known.
+    """
+
+    run: int
+    event: str
+    x: Mapping[Axis, Sequence[float]]
+    y: Sequence[float | None]
+
+
+class Panel(NamedTuple):
+    """All curves of one quantity."""
+
+    name: str
+    title: str
+    curves: Sequence[Curve]
+
+
+class Curves(NamedTuple):
+    """The runs' names and the panels."""
+
+    runs: Sequence[str]
+    panels: Sequence[Panel]
+
+    def axes(self) -> list[Axis]:
+        """Those that every curve knows its places on."""
+        curves = [curve for panel in self.panels for curve in panel.curves]
+        return [axis for axis in AXES if all(axis in curve.x for curve in curves)]
+
+
+def read(folders: Sequence[Path]) -> Curves:
+    """The curves of some run folders. Raises DataError where there is no log, or nothing in it."""
+    logs = [_records(folder) for folder in folders]
+    found: dict[str, list[Curve]] = {}
+    for run, records in enumerate(logs):
+        for name, curve in _curves(run, records):
+            found.setdefault(name, []).append(curve)
+    scores = [name for name in found if any(curve.event == "validation" for curve in found[name])]
+    known = list(TITLES)
+    order = {
+        name: (known.index(name), "") if name in known else (0.5 if name in scores else 99, name) for name in found
+    }
+    panels = [Panel(name, _title(name, name in scores), found[name]) for name in sorted(found, key=order.__getitem__)]
+    return Curves(_names(folders), panels)
+
+
+def _records(folder: Path) -> list[Record]:
+    """The records of a run that may still be writing its last line; of those of the same update the last."""
+    path = folder / LOG
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; give the folder of a run that seq2seq train has begun") from error
+    found: dict[tuple[object, object], Record] = {}
+    for number, line in enumerate(lines[:-1], 1):  # what follows the last line end is nothing, or half a line
+        try:
+            record = json.loads(line)
+            found[record["event"], record["update"]] = record
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}:{number}: expected a record with event and update, found {line[:60]!r}") from error
+    if not found:
+        raise DataError(f"{path}: no records yet; the first comes after trainer.report_every updates")
+    return sorted(found.values(), key=lambda record: _number(record["update"]) or 0.0)
+
+
+def _curves(run: int, records: Sequence[Record]) -> Iterator[tuple[str, Curve]]:
+    """Each quantity of each event."""
+    known = [(0.0, 0.0)] + [
+        (update, tokens)
+        for record in records
+        if (update := _number(record["update"])) and (tokens := _number(record.get("tokens"))) is not None
+    ]
+    for event in dict.fromkeys(str(record["event"]) for record in records):
+        own = [record for record in records if record["event"] == event]
+        values = [_values(record) for record in own]
+        for name in dict.fromkeys(name for one in values for name in one):
+            picked = [(record, one[name]) for record, one in zip(own, values, strict=True) if name in one]
+            yield name, Curve(run, event, _places([record for record, _ in picked], known), [y for _, y in picked])
+
+
+def _values(record: Record) -> dict[str, float | None]:
+    """The numbers of a record that make curves; of an update that was skipped none: log.jsonl holds it as an event."""
+    if record["event"] == "skipped":
+        return {}
+    scores = record.get("scores")
+    pairs = {**record, **scores} if isinstance(scores, Mapping) else record
+    values = {name: value for name, value in pairs.items() if name not in NO_CURVES}
+    return {name: _number(value) for name, value in values.items() if value is None or _number(value) is not None}
+
+
+def _places(records: Sequence[Record], known: Sequence[tuple[float, float]]) -> dict[Axis, Sequence[float]]:
+    """Where records stand on each axis; a validation's tokens lie between those of the records around it."""
+    updates = [_number(record["update"]) or 0.0 for record in records]
+    places: dict[Axis, Sequence[float]] = {"update": updates}
+    if len(known) > 1:
+        places["tokens"] = [_between(update, known) for update in updates]
+    seconds = [_number(record.get("seconds")) for record in records]
+    hours = [one / 3600 for one in seconds if one is not None]
+    if len(hours) == len(records):
+        places["hours"] = hours
+    return places
+
+
+def _between(x: float, known: Sequence[tuple[float, float]]) -> float:
+    """A straight line through the known points (x, y), going on as from the beginning to the last after it."""
+    for (left, low), (right, high) in itertools.pairwise(known):
+        if left <= x <= right and right > left:
+            return low + (high - low) * (x - left) / (right - left)
+    last, value = known[-1]
+    return value * x / last
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _title(name: str, score: bool) -> str:
+    plain = name.replace("_", " ")
+    return TITLES.get(name, f"validation {plain}" if score else plain)
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What tells the runs from each other: their paths without what all have in common."""
+    paths = [folder.absolute() for folder in folders]
+    common = os.path.commonpath([path.parent for path in paths])
+    return [str(path.relative_to(common)) for path in paths]

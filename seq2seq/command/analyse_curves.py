@@ -1,0 +1,35 @@
+"""`seq2seq analyse curves`: loss, scores, learning rate, speed and more of runs, as a picture and as a page."""
+
+from pathlib import Path
+from typing import Literal
+
+from seq2seq.analysis import drawing
+from seq2seq.analysis.curves import AXES, Axis, read
+from seq2seq.analysis.page import page
+from seq2seq.durable import storing
+from seq2seq.errors import ConfigError
+
+SEVERAL = Path("runs/curves")  # where those of several runs go
+
+
+def run(run: str | list[str], output: str | None, x: Axis, formats: list[Literal["png", "html"]]) -> int:
+    """Writes curves.png and curves.html and says where."""
+    folders = [Path(one).expanduser() for one in ([run] if isinstance(run, str) else run)]
+    if not folders or not formats:
+        raise ConfigError("run, formats: expected at least one run folder and one of png, html")
+    if "png" in formats:
+        drawing.check()
+    curves = read(folders)
+    if x not in curves.axes():
+        raise ConfigError(f"x: {AXES[x]} are not in every log; these are: {', '.join(curves.axes())}")
+    place = Path(output).expanduser() if output else SEVERAL if len(folders) > 1 else folders[0]
+    with storing(place, then="give the same command again"):
+        place.mkdir(parents=True, exist_ok=True)
+        for form in formats:
+            path = place / f"curves.{form}"
+            if form == "png":
+                drawing.draw(curves, x, path)
+            else:
+                path.write_text(page(curves, x), encoding="utf-8")
+            print(path)
+    return 0

@@ -3,18 +3,17 @@
     prepared = prepare(corpus, cleaning, settings, cache=Path("runs/cache"), longest=250)
     prepared.train, prepared.valid["valid"], prepared.tokenizer, prepared.counts
 
-The cache folder gets one entry per tokenizer and per store, named by a hash of all that it was made from. An entry is
-written beside its place and renamed when it is whole, so an interrupted preparation leaves nothing that looks finished.
+The cache folder gets one entry per tokenizer and per store, named by a hash of all that it was made from. An entry that
+is not whole has no such name (cache.py), so an interrupted preparation leaves nothing that looks finished.
 """
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq2seq.data.cache import entry
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.encoding import encode_pairs
@@ -142,23 +141,7 @@ class _Build:
         if folder.is_dir():
             return folder
         self.new = True
-        try:
-            self.cache.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.cache))
-        except OSError as error:
-            raise DataError(f"cache: {self.cache} cannot be written: {error.strerror}; set another cache=") from error
-        try:
-            make(temporary)
-            temporary.chmod(0o755)  # mkdtemp shuts others out
-            temporary.replace(folder)
-        except OSError as error:
-            if not folder.is_dir():  # otherwise another process prepared the same meanwhile
-                raise DataError(
-                    f"cache: {folder} cannot be written: {error}; make room or set another cache="
-                ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return folder
+        return entry(self.cache, name, make)
 
     def _split(self, split: str) -> str:
         if split not in self._splits:

@@ -17,7 +17,7 @@ class Reporter:
 
     def __enter__(self) -> "Reporter":
         if sys.stderr.isatty():
-            columns = (BarColumn(), TextColumn("{task.percentage:3.0f} %  {task.description}"))
+            columns = (BarColumn(20), TextColumn("{task.percentage:3.0f} %"), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=self.console, auto_refresh=False)
             self._task = self._bar.add_task("", total=1.0)
             self._bar.start()
@@ -34,15 +34,16 @@ class Reporter:
 
     def training(self, update: int, progress: float, left: float | None, values: Mapping[str, float | int]) -> None:
         """News of the last interval; `left` is the time in seconds that the budget leaves, where it can be known."""
-        text = (
-            f"epoch {values['epoch']:.1f}  update {update:,}  loss {values['loss']:.3f}  "
-            f"accuracy {values['accuracy']:.1%}  gradient {values['gradient_norm']:.2f}  "
-            f"{values['tokens_per_second']:,.0f} tok/s  padding {values['padding']:.1%}  "
-            f"waiting {values['waiting']:.1%}"
-        ) + (f"  left {duration(left)}" if left is not None else "")
+        place = f"epoch {values['epoch']:.1f}  update {update:,}"
+        if left is not None:
+            place += f"  left {duration(left)}"
+        learnt = f"loss {values['loss']:.3f}  accuracy {values['accuracy']:.1%}  gradient {values['gradient_norm']:.2f}"
+        speed = f"{values['tokens_per_second']:,.0f} tok/s"
+        waste = f"padding {values['padding']:.1%}  waiting {values['waiting']:.1%}"
         if self._bar is None:
-            self.say(text)
+            self.say(f"{place}  {learnt}  {speed}  {waste}")
         else:
+            text = f"{place}  {speed}\n{learnt}  {waste}"
             self._bar.update(self._task, completed=progress, description=text, refresh=True)
 
     def validation(self, update: int, scores: Mapping[str, float], better: bool) -> None:

@@ -1,5 +1,6 @@
 """What every search shares: the two functions it is given, the hypotheses it returns, the length it never exceeds."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import State
+from seq2seq.network.state import State, select
 from seq2seq.symbols import EOS
 
 IMPOSSIBLE = float("-inf")  # the log-probability of what must not be generated
@@ -133,3 +134,46 @@ def hypotheses(
 def kept_rows(keep: Bool[Tensor, " batch"]) -> Int[Tensor, " kept"]:
     """The numbers of the rows that go on."""
     return torch.nonzero(keep).flatten()
+
+
+def one_by_one(
+    start: Start,
+    step: Step,
+    source: Int[Tensor, "batch source"],
+    source_mask: Bool[Tensor, "batch source"],
+    first: Int[Tensor, " batch"],
+    forbidden: Int[Tensor, " forbidden"],
+    longest: LongestLength,
+    choose: Callable[[Tensor, Tensor, int], Tensor],
+) -> list[list[Hypothesis]]:
+    """One hypothesis a sentence, each token chosen for good; finished sentences leave the batch.
+
+    `choose(scores [open, vocabulary], rows [open], length)` is given the log-probabilities of the next token, -inf for
+    what must not come, which sentences these are, and how many tokens there will be; it returns ids `[open]`.
+    A hypothesis is normalised by its length: nats per token, EOS included.
+    """
+    memory, state = start(source, source_mask)
+    limit = longest(source_mask)
+    rows = torch.arange(len(first), device=first.device)
+    tokens = torch.full((len(first), int(limit.max())), EOS, dtype=torch.long, device=first.device)
+    scores = torch.zeros(len(first), device=first.device)
+    finished = torch.zeros(len(first), dtype=torch.bool, device=first.device)
+    previous = first.long()
+    for length in range(1, tokens.shape[1] + 1):
+        logits, state = step(previous.unsqueeze(1), state, memory)
+        likely = logits.squeeze(1).log_softmax(-1).index_fill_(-1, forbidden, IMPOSSIBLE)
+        if length == 1:
+            likely[:, EOS] = IMPOSSIBLE
+        previous = choose(likely, rows, length)
+        scores[rows] += likely.gather(1, previous.unsqueeze(1)).squeeze(1)
+        tokens[rows, length - 1] = previous
+        finished[rows] = previous == EOS
+        keep = kept_rows((previous != EOS) & (limit[rows] > length))
+        if len(keep) == 0:
+            break
+        if len(keep) < len(rows):
+            rows, previous = rows[keep], previous[keep]
+            state, memory = select(state, keep), select(memory, keep)
+    lengths = (tokens != EOS).sum(1) + finished
+    columns = (tokens, scores, scores / lengths, finished)
+    return hypotheses(*(column.unsqueeze(1) for column in columns))

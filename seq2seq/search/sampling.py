@@ -8,9 +8,7 @@ from torch import Tensor
 
 from seq2seq.data.order import uniform
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows
-from seq2seq.symbols import EOS
+from seq2seq.search.base import Hypothesis, LongestLength, Start, Step, one_by_one
 
 
 class Sampling:
@@ -68,32 +66,13 @@ class Sampling:
         keys: Int[Tensor, " batch"],
     ) -> list[list[Hypothesis]]:
         """The same for given keys: rows of one source and several keys are different draws."""
-        memory, state = start(source, source_mask)
-        limit = self.longest(source_mask)
-        rows = torch.arange(len(first), device=first.device)
-        tokens = torch.full((len(first), int(limit.max())), EOS, dtype=torch.long, device=first.device)
-        scores = torch.zeros(len(first), device=first.device)
-        finished = torch.zeros(len(first), dtype=torch.bool, device=first.device)
-        previous = first.long()
-        for length in range(1, tokens.shape[1] + 1):
-            logits, state = step(previous.unsqueeze(1), state, memory)
-            likely = logits.squeeze(1).log_softmax(-1)
-            allowed = likely.index_fill(-1, forbidden, IMPOSSIBLE)
-            if length == 1:
-                allowed[:, EOS] = IMPOSSIBLE
-            previous = self._drawn(allowed, keys[rows], length)
-            scores[rows] += likely.gather(1, previous.unsqueeze(1)).squeeze(1)
-            tokens[rows, length - 1] = previous
-            finished[rows] = previous == EOS
-            keep = kept_rows((previous != EOS) & (limit[rows] > length))
-            if len(keep) == 0:
-                break
-            if len(keep) < len(rows):
-                rows, previous = rows[keep], previous[keep]
-                state, memory = select(state, keep), select(memory, keep)
-        lengths = (tokens != EOS).sum(1) + finished
-        columns = (tokens, scores, scores / lengths, finished)
-        return hypotheses(*(column.unsqueeze(1) for column in columns))
+
+        def chosen(
+            scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int
+        ) -> Int[Tensor, " open"]:
+            return self._drawn(scores, keys[rows], length)
+
+        return one_by_one(start, step, source, source_mask, first, forbidden, self.longest, chosen)
 
     def probabilities(self, scores: Float[Tensor, "batch vocabulary"]) -> Float64[Tensor, "batch vocabulary"]:
         """What is drawn from: sums to 1 in every row, and is 0 for what is cut away."""

@@ -1,0 +1,48 @@
+"""The networks that are measured, as options of `seq2seq train`, and what the scripts beside this one need of them."""
+
+from typing import Any, NamedTuple
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from seq2seq.command.prepare import prepared_corpus
+from seq2seq.config import build, configuration_folder
+from seq2seq.data.prepare import Prepared
+from seq2seq.network.model import Model
+
+MODELS = {
+    "11M": [
+        *("tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"),
+        *("encoder.feed_forward=0", "decoder.feed_forward=0", "attention=general", "decoder.attend=first"),
+    ],
+    "default": [],
+}
+FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+UPDATE = 4250  # places of the longer side in an update, padding counted: about 4,000 target tokens
+CACHE = "runs/benchmark/cache"
+TEXT = ["corpus=multi30k", "corpus.directions=[en-de]", f"cache={CACHE}"]
+
+
+class Opened(NamedTuple):
+    """A configuration with its corpus and a network of it, on the CPU."""
+
+    prepared: Prepared
+    model: Model
+
+
+def opened(name: str) -> Opened:
+    """What `seq2seq train` makes of the model's options; what the cache lacks is prepared."""
+    with initialize_config_dir(str(configuration_folder().absolute()), version_base="1.3"):
+        node: Any = OmegaConf.to_container(compose("train", [*TEXT, *MODELS[name]]), resolve=True)
+    corpus = build(node["corpus"], where="corpus")
+    prepared = prepared_corpus(corpus, node["cleaning"], node["tokenizer"], node["prepare"], node["cache"])
+    source, target = prepared.tokenizer.sizes
+    sizes = {"source_vocabulary": source, "target_vocabulary": target}
+    return Opened(prepared, build(node["model"], sizes, "model"))
+
+
+def shared_out(processes: int) -> list[str]:
+    """Options that cut an update into as many batches as there are processes."""
+    parts = [f"loader.tokens={UPDATE // processes}", f"trainer.accumulation={processes}"]
+    return [*parts, f"trainer.threads={processes}"]

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# How fast training is on this machine, beside what the machine can multiply (README.md says how it is measured).
+# recipes/benchmark/run.sh [--seconds 12 to try it out] reads $SEQ2SEQ_DATA/multi30k, or the hub where that is not set, and
+# writes runs/benchmark/results.json and results.md below the current folder.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+python "$here/benchmark.py" "$@"

@@ -1,0 +1,57 @@
+"""Target tokens a second of `seq2seq train`, in steady state."""
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from models import MODELS, TEXT, shared_out
+
+RUNS = Path("runs/benchmark/trainings")
+WARM_UP = 0.25  # share of a run's windows that count for nothing: kernels are made for each shape of batch
+
+
+class Speed(NamedTuple):
+    """Of a model, in target tokens a second: the median window, the highest and the lowest."""
+
+    model: str
+    format: str
+    threads: int
+    median: float
+    highest: float
+    lowest: float
+    windows: int
+    tokens_per_update: float
+    waiting: float  # share of the time, for data
+    padding: float  # share of the places
+
+
+def trained(model: str, number_format: str, processes: int, seconds: float, cores: list[int], *more: str) -> Speed:
+    """Trains for some seconds, on those cores (none: wherever the system puts it)."""
+    shutil.rmtree(RUNS / model, ignore_errors=True)
+    budget = [f"trainer.hours={seconds / 3600}", "trainer.validate_every=1000000", "trainer.checkpoint_minutes=1000"]
+    often = ["trainer.report_every=2", "trainer.average=0", "validation.lines=1"]
+    settings = [*TEXT, *MODELS[model], *shared_out(processes), f"trainer.precision={number_format}", *budget, *often]
+    command = [sys.executable, "-m", "seq2seq", "train", *settings, *more, f"run={RUNS / model}"]
+    pinned = ["taskset", "-c", ",".join(map(str, cores))] if cores and shutil.which("taskset") else []
+    done = subprocess.run([*pinned, *command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    text = (RUNS / model / "log.jsonl").read_text("utf-8")
+    return summary(model, number_format, processes, text)
+
+
+def summary(model: str, number_format: str, processes: int, log: str) -> Speed:
+    """What log.jsonl says."""
+    records = [record for record in map(json.loads, log.splitlines()) if record["event"] == "training"]
+    if len(records) < 3:
+        raise SystemExit(f"{model}: only {2 * len(records)} updates in that time: give more --seconds")
+    steady = records[max(1, int(WARM_UP * len(records))) :]
+    found = [record["tokens_per_second"] for record in steady]
+    tokens = (records[-1]["tokens"] - records[0]["tokens"]) / (records[-1]["update"] - records[0]["update"])
+    waiting, padding = (statistics.mean(record[key] for record in steady) for key in ("waiting", "padding"))
+    spread = statistics.median(found), max(found), min(found)
+    return Speed(model, number_format, processes, *spread, len(found), tokens, waiting, padding)

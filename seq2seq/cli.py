@@ -8,7 +8,9 @@ override is wrong; 130 interrupted. Tracebacks are shown where the environment v
 
 import importlib
 import inspect
+import multiprocessing
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -47,6 +49,8 @@ HELP = """usage: seq2seq COMMAND [key=value ...] [-m] [--cfg job] [--config-dir 
 example: seq2seq train corpus=files corpus.path=my_text corpus.directions=[en-de] run=runs/ende
 """
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+SIGNALLED = 128  # exit codes above it are signals
+CODES = ".exit_codes"  # of the jobs of a sweep that other processes do
 VALUED = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
 OWN = ("--config-dir", "-cd")
 NEEDS_CORPUS = (  # their defaults lists hold `corpus: ???`
@@ -103,26 +107,63 @@ def _application(command: str, overrides: list[str]) -> int:
     """One Hydra run or sweep of a command. A sweep goes on after a failed job and returns the worst exit code."""
     import hydra
 
-    codes = [0]
+    codes, process = [], os.getpid()
     if (folder := _own_folder(overrides)) is not None:
         own.use(folder)
 
     def task(config: Any) -> None:
-        codes.append(_guarded(lambda: _job(command, config, overrides)))
+        elsewhere = os.getpid() != process  # in a launcher's process
+        if elsewhere:  # which processes that it starts in turn would look for, in vain
+            multiprocessing.set_start_method("spawn", force=True)
+        code = _guarded(lambda: _job(command, config, overrides))
+        _leave(code, overrides)
+        if code > SIGNALLED and not elsewhere:  # the jobs after this one are not wanted either
+            sys.exit(code)
 
-    with tempfile.TemporaryDirectory() as folder:  # Hydra notes a sweep in a file, which nobody asked for
+    with tempfile.TemporaryDirectory() as temporary:  # Hydra notes a sweep in a file, which nobody asked for
+        place = _sweep_folder(overrides) or temporary
+        shutil.rmtree(Path(place, CODES), ignore_errors=True)  # of an earlier sweep
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
-        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={folder}", *_arranged(command, overrides)]
+        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={place}", *_arranged(command, overrides)]
         try:
             application = hydra.main(
                 version_base="1.3", config_path=str(configuration_folder()), config_name=_file(command)
             )
             codes.append(_guarded(application(task)))
-        except SystemExit as done:  # argparse, --help, and what Hydra refuses
+        except SystemExit as done:  # argparse, --help, what Hydra refuses, and a job that a signal ended
             codes.append(done.code if isinstance(done.code, int) else 0)
         finally:
             sys.argv = saved
-    return max(codes)
+        return max(*codes, *_left(Path(place, CODES)))
+
+
+def _sweep_folder(arguments: Sequence[str]) -> str | None:
+    """Where the user wants a sweep's notes: launchers of other machines need a folder that all of them see."""
+    given = [one.partition("=")[2] for one in arguments if one.startswith("hydra.sweep.dir=")]
+    return given[-1] if given else None
+
+
+def _leave(code: int, arguments: Sequence[str]) -> None:
+    """The exit code of this job where the process that began it finds it, with what tells the job from others."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    settings = HydraConfig.get()
+    folder = Path(settings.sweep.dir, CODES)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = _folder_name(settings.overrides.task, _swept(arguments))
+    (folder / str(OmegaConf.select(settings, "job.num", default=0))).write_text(f"{code} {name}", "utf-8")
+
+
+def _left(folder: Path) -> list[int]:
+    """The exit codes of all jobs; says which jobs of a sweep failed."""
+    codes = [0]
+    for path in sorted(folder.glob("*")):
+        code, _, name = path.read_text("utf-8").partition(" ")
+        codes.append(int(code))
+        if codes[-1] and name:
+            _say(f"{name}: failed with exit code {code}")
+    return codes
 
 
 def _arranged(command: str, arguments: list[str]) -> list[str]:

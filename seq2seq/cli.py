@@ -148,7 +148,7 @@ def _leave(code: int, arguments: Sequence[str]) -> None:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    settings = HydraConfig.get()
+    settings: Any = HydraConfig.get()
     folder = Path(settings.sweep.dir, CODES)
     folder.mkdir(parents=True, exist_ok=True)
     name = _folder_name(settings.overrides.task, _swept(arguments))

@@ -10,8 +10,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from toy_training import SETTINGS, ToyBatches, toy_trainer
 from seq2seq.data.batch import Batch
 from seq2seq.training.trainer import Trainer
 
-SIZES = {"two": 2, "four": 4, "five": 5, "raise": 2, "hang": 3, "signal": 2}
+SIZES = {"two": 2, "four": 4, "five": 5, "raise": 2, "hang": 3, "signal": 2, "validation": 2}
 FAULTY_BATCH = 30  # of rank 1, counted over epochs
 TEAM = replace(SETTINGS, accumulation=4, checkpoint_minutes=60.0)
 
@@ -59,7 +60,21 @@ def team_trainer(folder: Path, fault: str = "") -> Trainer:
     settings = replace(TEAM, timeout=2.0) if fault == "hang" else TEAM
     trainer = toy_trainer(folder, replace(settings, checkpoint_minutes=0.0) if fault == "die" else settings)
     trainer.batches = Faulty(fault)
+    if fault == "validation" and os.environ["RANK"] == "0":
+        trainer.selection.run_validation = told_to_stop(trainer.selection.run_validation)
     return trainer
+
+
+def told_to_stop(validate: Callable[[], Mapping[str, float]]) -> Callable[[], Mapping[str, float]]:
+    """The second time, a signal comes in the middle."""
+    times = count(1)
+
+    def told() -> Mapping[str, float]:
+        if next(times) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validate()
+
+    return told
 
 
 def started(folder: Path, fault: str, rank: int, size: int, port: int) -> int:

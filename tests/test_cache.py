@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,13 +70,24 @@ def test_what_the_killed_left_goes_and_what_others_make_stays(tmp_path: Path) ->
     assert (tmp_path / NAMES[1] / "half").exists()
 
 
-def test_of_two_that_make_the_same_one_wins_and_both_have_it(tmp_path: Path) -> None:
-    with being_made(tmp_path, NAMES[0]) as other:
-        assert entry(tmp_path, NAMES[0], fill) == tmp_path / NAMES[0]
+def test_of_two_that_want_the_same_one_waits_and_finds_it(tmp_path: Path) -> None:
+    with being_made(tmp_path, NAMES[0]) as other, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(entry, tmp_path, NAMES[0], fill)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
         other.communicate("go on\n", 10)
+        assert waiting.result(10) == tmp_path / NAMES[0]
     assert other.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == [NAMES[0]]
-    assert (tmp_path / NAMES[0] / "whole").exists()
+    assert [path.name for path in (tmp_path / NAMES[0]).iterdir()] == ["half"]
+
+
+def test_who_waits_for_a_killed_one_makes_it_after_all(tmp_path: Path) -> None:
+    with being_made(tmp_path, NAMES[0]) as other, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(entry, tmp_path, NAMES[0], fill)
+        other.send_signal(signal.SIGKILL)
+        assert (waiting.result(10) / "whole").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [NAMES[0]]
 
 
 def test_a_failure_leaves_nothing_and_says_where(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from toy_text import LINE, every_filter, sentences, toy_corpus, vocabulary, writ
 from seq2seq.data import encoding
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import Prepared, prepare
+from seq2seq.data.prepare import DROPPED, Prepared, prepare
 from seq2seq.data.store import Store, Writer, schema
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
@@ -54,7 +56,7 @@ def test_text_and_pieces_come_out_as_they_went_in(
     pairs = list(corpus.pairs("valid"))
     with Writer(folder / "store", tokenizer.languages, wide=False) as writer:
         for batch, dropped in encoding.encode_pairs(pairs, tokenizer, writer.schema, None):
-            assert dropped == 0
+            assert dropped == []
             writer.write(batch)
     store = Store(folder / "store")
     assert [pair[:4] for pair in store.pairs()] == [pair[:4] for pair in pairs]
@@ -141,6 +143,11 @@ def test_long_pairs_and_dirt_leave_train_only(tmp_path: Path) -> None:
         if number not in (5, 6, 8)
     )
     assert long > 0 and found.counts.dropped["too_long"] == long
+    named = [line.split("\t") for line in (found.train.folder / DROPPED).read_text("utf-8").splitlines()]
+    assert Counter(reason for reason, _ in named) == Counter(found.counts.dropped)
+    kept = {pair.source for pair in found.train.pairs()}
+    origins = {pair.origin: pair for pair in corpus.pairs("train")}
+    assert all(origins[origin].source not in kept for reason, origin in named if reason == "too_long")
     assert [found.counts.dropped[reason] for reason in ("empty", "identical", "duplicate")] == [1, 1, 1]
     assert len(found.train) == found.counts.kept == 300 - 3 - long
     assert max(found.train.sizes.longest_source, found.train.sizes.longest_target) <= 30
@@ -177,19 +184,20 @@ def test_nothing_left_is_an_error_and_so_is_a_senseless_limit(tmp_path: Path) ->
 
 
 def test_two_preparations_at_once_share_what_the_first_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = toy_corpus(tmp_path / "text")
-    inner: list[Prepared] = []
+    corpus, other = toy_corpus(tmp_path / "text"), toy_corpus(tmp_path / "text")
+    inner: list[Future[Prepared]] = []
     write_store = Writer.__exit__
 
     def meanwhile(self: Writer, *trouble: object) -> None:
         write_store(self, *trouble)  # type: ignore[arg-type]
-        monkeypatch.setattr(Writer, "__exit__", write_store)
         if not inner:
-            inner.append(prepared(corpus, tmp_path / "cache"))
+            inner.append(threads.submit(prepared, other, tmp_path / "cache"))
 
     monkeypatch.setattr(Writer, "__exit__", meanwhile)
-    outer = prepared(corpus, tmp_path / "cache")
-    assert everything(outer.train) == everything(inner[0].train) and outer.fingerprint == inner[0].fingerprint
+    with ThreadPoolExecutor(1) as threads:
+        outer = prepared(corpus, tmp_path / "cache")
+        found = inner[0].result(30)
+    assert everything(outer.train) == everything(found.train) and outer.fingerprint == found.fingerprint
     assert not [path for path in (tmp_path / "cache").iterdir() if path.name.startswith(".")]
 
 

@@ -66,12 +66,15 @@ def test_a_process_that_hangs_ends_all_with_its_name(teams: tuple[Path, Codes]) 
         assert f"rank 1 of 3 on {socket.gethostname()} was killed, or is stuck" in said(folder, "hang", rank)
 
 
-def test_a_signal_to_one_process_stops_all_with_everything_saved(teams: tuple[Path, Codes], alone: Path) -> None:
+@pytest.mark.parametrize("name", ["signal", "validation"])  # to the second between updates, to the first in one
+def test_a_signal_to_one_process_stops_all_with_everything_saved(
+    teams: tuple[Path, Codes], alone: Path, name: str
+) -> None:
     folder, codes = teams
-    assert codes["signal"] == [143, 143]
-    assert "the same command goes on" in said(folder, "signal", 0)
-    team_trainer(folder / "signal").train()
-    assert log(folder / "signal")[-1]["update"] == log(alone)[-1]["update"]
+    assert codes[name] == [143, 143]
+    assert "the same command goes on" in said(folder, name, 0)
+    team_trainer(folder / name).train()
+    assert [record["update"] for record in log(folder / name)] == [record["update"] for record in log(alone)]
 
 
 def test_torchrun_starts_a_team_again_that_lost_a_process(teams: tuple[Path, Codes], tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """`seq2seq prepare`: a corpus becomes a tokenizer and stores in the cache."""
 
-import fcntl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +9,7 @@ from rich.table import Table
 from seq2seq.config import build, build_all, call
 from seq2seq.data.cleaning.base import Counts
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.prepare import Prepared
+from seq2seq.data.prepare import DROPPED, Prepared
 from seq2seq.data.prepare import prepare as prepare_corpus
 from seq2seq.training.team import leads
 
@@ -25,6 +22,8 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: str
     print(f"{prepared.train.folder}: {'prepared' if prepared.new else 'was prepared already'}")
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(_cleaned(prepared.counts))
+    if prepared.counts.kept < prepared.counts.total:
+        print(f"dropped, and why: {prepared.train.folder / DROPPED}")
     for split, store in prepared.valid.items():
         console.print(f"{split}: {len(store):,} pairs, all kept")
     return 0
@@ -40,8 +39,7 @@ def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: No
         "cache": Path(cache),
         "report": say,
     }
-    with one_at_a_time(Path(cache)):
-        prepared: Prepared = call(prepare_corpus, arguments, "prepare")
+    prepared: Prepared = call(prepare_corpus, arguments, "prepare")
     return prepared
 
 
@@ -49,20 +47,6 @@ def say(message: str) -> None:
     """News on standard error; of several processes of torchrun only the first tells them."""
     if leads():
         print(message, file=sys.stderr)
-
-
-@contextmanager
-def one_at_a_time(cache: Path) -> Iterator[None]:
-    """Whoever shares a cache (the processes of torchrun, the jobs of a sweep) waits: what one makes the others find."""
-    cache.mkdir(parents=True, exist_ok=True)
-    try:
-        file = (cache / ".lock").open("w")
-    except PermissionError:  # a cache to read only, where nothing can be made
-        yield
-        return
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _cleaned(counts: Counts) -> Table:

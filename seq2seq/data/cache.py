@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from seq2seq.durable import listed, put, sync
@@ -27,6 +27,8 @@ def entry(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _hidden(cache, name) as temporary:
+            if temporary is None:
+                return folder
             make(temporary)
             for path in listed(temporary):
                 sync(path)
@@ -41,14 +43,27 @@ def entry(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
 
 
 @contextmanager
-def _hidden(cache: Path, name: str) -> Iterator[Path]:
-    """A new folder, locked, and gone afterwards where it still has its hidden name."""
+def _hidden(cache: Path, name: str) -> Iterator[Path | None]:
+    """A new folder, locked, and gone afterwards where it still has its hidden name; None where the entry is there.
+
+    Whoever finds another process of this machine making the same entry waits for it: the jobs of a sweep, torchrun's.
+    """
+    prefix = f".{name}.{HERE}."
     with ExitStack() as stack:
-        with _locked(cache, wait=True) as alone:  # so nobody takes the new folder for a left one before it is locked
-            if alone:
-                _remove_left(cache)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.{HERE}.", dir=cache))
-            stack.enter_context(_locked(temporary, wait=False))
+        while True:
+            with _locked(cache, wait=True) as alone:  # nobody takes the new folder for a left one before it is locked
+                if (cache / name).is_dir():
+                    yield None
+                    return
+                if alone:
+                    _remove_left(cache)
+                others = [path for path in listed(cache) if path.name.startswith(prefix)] if alone else []
+                if not others:
+                    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=cache))
+                    stack.enter_context(_locked(temporary, wait=False))
+                    break
+            with suppress(FileNotFoundError), _locked(others[0], wait=True):
+                pass
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         yield temporary
 

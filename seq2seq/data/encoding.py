@@ -14,15 +14,15 @@ CHUNK = 16_384  # pairs; memory while preparing, and rows of a record batch
 
 def encode_pairs(
     pairs: Iterable[Pair], tokenizer: Tokenizer, schema: pa.Schema, longest: int | None
-) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Chunks in the order of the pairs, each with the number of its pairs that were dropped.
+) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+    """Chunks in the order of the pairs, each with the origins of its pairs that were dropped.
 
     A pair is dropped where a side has more than `longest` pieces; None keeps all.
     """
     numbers = {language: number for number, language in enumerate(tokenizer.languages)}
     stream = iter(pairs)
     while chunk := list(islice(stream, CHUNK)):
-        sources, targets, source_texts, target_texts, _ = zip(*chunk, strict=True)
+        sources, targets, source_texts, target_texts, origins = zip(*chunk, strict=True)
         source_ids, target_ids = _encode_sides(source_texts, target_texts, tokenizer, schema.field("source_ids").type)
         columns = [
             pa.array([numbers[language] for language in sources], pa.int16()),
@@ -35,7 +35,7 @@ def encode_pairs(
             pa.array(target_texts, pa.string()),
         ]
         batch = pa.RecordBatch.from_arrays(columns, schema=schema)
-        yield _shorten(batch, longest)
+        yield _shorten(batch, origins, longest)
 
 
 def _encode_sides(
@@ -60,10 +60,12 @@ def _encode(texts: tuple[str, ...], tokenizer: Tokenizer, side: Side, kind: pa.L
     return lists if len(places) == len(texts) else lists.take(pa.array(rows, pa.int32()))
 
 
-def _shorten(batch: pa.RecordBatch, longest: int | None) -> tuple[pa.RecordBatch, int]:
+def _shorten(
+    batch: pa.RecordBatch, origins: tuple[str, ...], longest: int | None
+) -> tuple[pa.RecordBatch, list[str]]:
     if longest is None:
-        return batch, 0
+        return batch, []
     lengths = np.maximum(batch.column("source_length").to_numpy(), batch.column("target_length").to_numpy())
     short = lengths <= longest
-    dropped = len(lengths) - int(short.sum())
+    dropped = [origins[row] for row in np.flatnonzero(~short)]
     return (batch.filter(pa.array(short)) if dropped else batch), dropped

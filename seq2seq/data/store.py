@@ -17,7 +17,7 @@ from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.corpus.base import Pair
 from seq2seq.errors import DataError
 
-FORMAT = 1  # of the folder; another number is another cache entry
+FORMAT = 2  # of the folder; another number is another cache entry
 PAIRS, SIZES = "pairs.arrow", "store.json"
 
 

@@ -1,7 +1,7 @@
 """Filters that decide which training pairs are fit to learn from, and the count of what each one dropped."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from seq2seq.data.corpus.base import Pair
 
@@ -19,11 +19,25 @@ class Filter(ABC):
 
 
 class Counts:
-    """How many pairs came and how many were dropped, by reason; every pair is dropped for one reason, the first."""
+    """How many pairs came and how many were dropped, by reason; every pair is dropped for one reason, the first.
 
-    def __init__(self, total: int = 0, dropped: Mapping[str, int] | None = None) -> None:
+    `name` is told the reason and the origin of each pair that is dropped.
+    """
+
+    def __init__(
+        self,
+        total: int = 0,
+        dropped: Mapping[str, int] | None = None,
+        name: Callable[[str, str], object] = lambda reason, origin: None,
+    ) -> None:
         self.total = total
         self.dropped = dict(dropped or {})
+        self._name = name
+
+    def drop(self, reason: str, origin: str) -> None:
+        """One pair less."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        self._name(reason, origin)
 
     @property
     def kept(self) -> int:
@@ -39,14 +53,13 @@ class Counts:
 def clean(pairs: Iterable[Pair], filters: Mapping[str, Filter], counts: Counts) -> Iterator[Pair]:
     """The pairs that every filter keeps, in their order; `counts` is brought up to date as they pass."""
     tests = [(name, member.fresh().keep) for name, member in filters.items()]
-    dropped = counts.dropped
     for name in filters:
-        dropped.setdefault(name, 0)
+        counts.dropped.setdefault(name, 0)
     for pair in pairs:
         counts.total += 1
         for name, keep in tests:
             if not keep(pair):
-                dropped[name] += 1
+                counts.drop(name, pair.origin)
                 break
         else:
             yield pair

@@ -7,6 +7,7 @@ for translation in translator.translate(["Two dogs play."], source="en", target=
     print(translation.text)
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(folder: str | Path, search: "Search | None" = None, number_format: str = "auto") -> "Translator":
-    """The translator in a run folder or model folder; see seq2seq.translation.api.load."""
+def load(
+    folder: str | Path | Sequence[str | Path], search: "Search | None" = None, number_format: str = "auto"
+) -> "Translator":
+    """The translator in a run folder or model folder, or in several; see seq2seq.translation.api.load."""
     from seq2seq.translation import api  # takes seconds: torch
 
     return api.load(folder, search, number_format)

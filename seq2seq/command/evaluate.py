@@ -14,7 +14,8 @@ from seq2seq.evaluation.report import show
 
 
 def run(
-    model: str | None,
+    model: str | list[str] | None,
+    weights: list[float] | None,
     test: list[str] | None,
     hypotheses: str | None,
     references: str | None,
@@ -34,10 +35,13 @@ def run(
         if output:
             save(results, Path(output) / "evaluation.json")
     elif model:
-        node = corpus or _corpus_of_run(Path(model).expanduser())
+        first = model if isinstance(model, str) else model[0]
+        if output is None and not isinstance(model, str):
+            raise ConfigError("output: expected a folder for the scores of an ensemble")
+        node = corpus or _corpus_of_run(Path(first).expanduser())
         text = build({**node, "test": test} if test else node, where="corpus")
-        chosen = opened(model, search, translator, precision, threads)
-        results = evaluate(chosen, text, Path(output or model).expanduser(), _say)
+        chosen = opened(model, weights, search, translator, precision, threads)
+        results = evaluate(chosen, text, Path(output or first).expanduser(), _say)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="

@@ -12,13 +12,23 @@ from seq2seq.translation.translator import Translator
 Node = dict[str, object]
 
 
-def opened(model: str, search: Node, translator: Node, precision: str, threads: int | None) -> Translator:
-    """The translator of a run folder or model folder, on so many processor threads (None: all cores).
+def opened(
+    model: str | list[str],
+    weights: list[float] | None,
+    search: Node,
+    translator: Node,
+    precision: str,
+    threads: int | None,
+) -> Translator:
+    """The translator of a run folder or model folder, or of several, on so many processor threads (None: all cores).
 
     Raises ModelError or ConfigError.
     """
     use_threads(threads)
-    return assemble(Path(model).expanduser(), build(search, where="search"), translator, precision)
+    folders = [Path(one).expanduser() for one in ([model] if isinstance(model, str) else model)]
+    if not folders:
+        raise ConfigError("model: expected a run folder, or a list of at least one")
+    return assemble(folders, weights, build(search, where="search"), translator, precision)
 
 
 def use_threads(count: int | None) -> None:

@@ -8,7 +8,8 @@ from seq2seq.translation.file import translate_file
 
 
 def run(
-    model: str,
+    model: str | list[str],
+    weights: list[float] | None,
     source: str | None,
     target: str | None,
     input: str | None,
@@ -20,7 +21,7 @@ def run(
     translator: Node,
 ) -> int:
     """Writes one translation a line; a summary goes to standard error."""
-    chosen = opened(model, search, translator, precision, threads)
+    chosen = opened(model, weights, search, translator, precision, threads)
     direction = _direction(source, target, chosen.directions)
     translate_file(chosen, *direction, path(input), path(output), form)
     return 0

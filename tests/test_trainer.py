@@ -237,6 +237,7 @@ def test_lines_of_a_skipped_update_are_written_out(tmp_path: Path, capsys: pytes
     (record,) = records(tmp_path, "skipped")
     assert record["update"] == 5
     (path,) = (tmp_path / "skipped").iterdir()
+    assert path.name == "00000005.jsonl"
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     batches = list(ToyBatches().batches(1, 0))[:2]
     assert lines == [
@@ -298,6 +299,20 @@ def test_the_gradient_noise_of_known_gradients_is_found() -> None:
     assert sum(signals) / 300 == pytest.approx(float(true.square().sum()), rel=0.05)
     assert sum(noises) / 300 == pytest.approx(400 * deviation**2, rel=0.05)
     assert gradient_noise(3.0, 2.0, [10]) == (0.0, 0.0)  # of a single batch nothing can be told
+
+
+def test_the_noise_is_that_of_mean_gradients() -> None:
+    batch = toy_batch(1)
+    model = ToyModel()
+    model.dropout.p = 0.0
+    part = Part(model, Likelihood(), Criterion(0.1), torch.float32, noise=True)
+    count = int(batch.target_mask[:, 1:].sum())
+    squares = part(batch, 1, 7 * count, 1)[4]  # one batch of seven of an update
+    for parameter in model.parameters():
+        parameter.grad = None
+    part(batch, 1, count, 1)
+    found = sum(float(one.grad.double().square().sum()) for one in model.parameters() if one.grad is not None)
+    assert float(squares) == pytest.approx(found, rel=1e-5)
 
 
 def test_the_noise_is_logged_where_it_is_asked_for_and_changes_nothing(tmp_path: Path) -> None:

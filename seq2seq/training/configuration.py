@@ -27,6 +27,8 @@ ADDED: Mapping[str, object] = {
     "loader.dropout": 0.1,  # of tokenizers that could not be sampled then
     "optimizer.groups": [],
     "tokenizer.source_tags": [],
+    "freeze": [],
+    "init_optimizer": False,
 }
 
 

@@ -23,7 +23,9 @@ def selected(folder: Path, settings: Settings, scores: list[float]) -> tuple[Sel
     model, state = ToyModel(), State()
     losses = iter(scores)
     checkpoints = Checkpoints(folder / "checkpoints")
-    selection = Selection(settings, model, None, lambda: {"loss": float(next(losses))}, export, folder / "model", checkpoints)
+    selection = Selection(
+        settings, model, None, lambda: {"loss": float(next(losses))}, export, folder / "model", checkpoints
+    )
     for _ in range(len(scores) - 1):
         state.update += 10
         fill(model, state.update)

@@ -9,17 +9,18 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from seq2seq.command.beginning import Beginning
+from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, one_at_a_time, say
 from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build, build_all, call
 from seq2seq.data.batch import Batch
 from seq2seq.data.labelled import prepare_labelled
-from seq2seq.data.labelled_tokenizer import LabelledTokenizer
+from seq2seq.data.labelled_tokenizer import LabelledTokenizer, NamedTokenizer
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.device import precision, tune_memory
 from seq2seq.labelling.model_folder import save
-from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 
 Form = TypeVar("Form", bound=LabelledTokenizer)
@@ -82,6 +83,7 @@ def train_parts(
     run: str,
     kind: str,
     parts: Parts[Any],
+    beginning: Beginning,
     model: Node,
     objective: Node,
     optimizer: Node,
@@ -95,6 +97,10 @@ def train_parts(
         parts.network.load_state_dict(weights)
         save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)})
 
+    labels = parts.tokenizer.labels if isinstance(parts.tokenizer, NamedTokenizer) else None
+    optimizing = beginning.of(parts.network, kind, model, parts.tokenizer.text, labels, optimizer)
     batches = parts.reader(store=parts.prepared.train)
-    aim: Objective = build(objective, where="objective")
-    return train(run, parts.settings, parts.network, aim, batches, optimizer, schedule, validate, export, configuration)
+    aim = built_objective(objective)
+    return train(
+        run, parts.settings, parts.network, aim, batches, optimizing, schedule, validate, export, configuration
+    )

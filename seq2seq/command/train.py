@@ -7,6 +7,8 @@ from typing import cast
 
 from torch import Tensor
 
+from seq2seq.command.beginning import Beginning
+from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
 from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build, call
@@ -19,7 +21,6 @@ from seq2seq.device import default_device, precision, tune_memory
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import grouped, validation_scores
 from seq2seq.network.model import Model
-from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.model_folder import save
@@ -34,6 +35,9 @@ def run(
     tokenizer: Node,
     prepare: Node,
     cache: str,
+    init_from: str | None,
+    init_optimizer: bool,
+    freeze: list[str],
     loader: Node,
     model: Node,
     objective: Node,
@@ -54,6 +58,8 @@ def run(
     source, target = prepared.tokenizer.sizes
     sizes = {"source_vocabulary": source, "target_vocabulary": target}
     network = cast(Model, new_network(model, sizes, seed, prepared.counts))
+    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    optimizing = beginning.of(network, "translator", model, prepared.tokenizer, None, optimizer)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
     number_format = precision(settings.precision)
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), number_format)
@@ -71,8 +77,8 @@ def run(
         return {"loss": loss(), **validation_scores(translate, pairs)}
 
     batches = reader(store=prepared.train)
-    aim: Objective = build(objective, where="objective")
-    return train(run, settings, network, aim, batches, optimizer, schedule, validate, export, configuration)
+    aim = built_objective(objective, prepared.tokenizer)
+    return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
 
 
 def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines: int) -> list[Pair]:

@@ -1,5 +1,6 @@
 """`seq2seq train_classifier`: lines of text, each with a label, become a classifier."""
 
+from seq2seq.command.beginning import Beginning
 from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
 from seq2seq.data.labelled_tokenizer import ClassTokenizer
@@ -15,6 +16,9 @@ def run(
     tokenizer: Node,
     prepare: Node,
     cache: str,
+    init_from: str | None,
+    init_optimizer: bool,
+    freeze: list[str],
     loader: Node,
     model: Node,
     objective: Node,
@@ -26,4 +30,7 @@ def run(
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     made = parts(ClassTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
-    return train_parts(run, "classifier", made, model, objective, optimizer, schedule, validate, configuration)
+    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    return train_parts(
+        run, "classifier", made, beginning, model, objective, optimizer, schedule, validate, configuration
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import chain, islice
 from typing import Literal
 
+from seq2seq.command.beginning import Beginning
 from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
 from seq2seq.config import build, call
@@ -25,6 +26,9 @@ def run(
     tokenizer: Node,
     prepare: Node,
     cache: str,
+    init_from: str | None,
+    init_optimizer: bool,
+    freeze: list[str],
     loader: Node,
     model: Node,
     objective: Node,
@@ -46,7 +50,10 @@ def run(
     def validate() -> Mapping[str, float]:
         return {"loss": loss(), "exact": share_exact(generation, pairs)}
 
-    return train_parts(run, "generator", made, model, objective, optimizer, schedule, validate, configuration)
+    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    return train_parts(
+        run, "generator", made, beginning, model, objective, optimizer, schedule, validate, configuration
+    )
 
 
 def held_out_pairs(stores: list[Store], lines: int) -> list[Pair]:

@@ -7,6 +7,8 @@ from typing import cast
 
 from torch import Tensor
 
+from seq2seq.command.beginning import Beginning
+from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
 from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build
@@ -23,7 +25,6 @@ from seq2seq.modelling.model_folder import save
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.training.carried import Carried
 from seq2seq.training.network import Network
-from seq2seq.training.objective.base import Objective
 from seq2seq.training.settings import Settings
 from seq2seq.training.validation import ValidationLoss
 
@@ -38,6 +39,9 @@ def run(
     tokenizer: Node,
     prepare: Node,
     cache: str,
+    init_from: str | None,
+    init_optimizer: bool,
+    freeze: list[str],
     reading: Node,
     model: Node,
     objective: Node,
@@ -58,6 +62,8 @@ def run(
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
     sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
     network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
+    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    optimizing = beginning.of(network, "language_model", model, prepared.tokenizer, None, optimizer)
     reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
     running = reader.func is Stream
     parts = {"parts": settings.accumulation} if running else {}
@@ -75,8 +81,8 @@ def run(
 
     trained: Network = Carried(network, settings.accumulation) if running else network
     batches = reader(store=prepared.train, **parts)
-    aim: Objective = build(objective, where="objective")
-    return train(run, settings, trained, aim, batches, optimizer, schedule, validate, export, configuration)
+    aim = built_objective(objective)
+    return train(run, settings, trained, aim, batches, optimizing, schedule, validate, export, configuration)
 
 
 def _check(text: Corpus) -> None:

@@ -14,6 +14,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.training.loop import Batches
 from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Objective
+from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Trainer
 
@@ -41,7 +42,7 @@ def train(
     network: Network,
     objective: Objective,
     batches: Batches,
-    optimizer: Node,
+    optimizer: OptimizerSettings,
     schedule: Node,
     validate: Callable[[], Mapping[str, float]],
     export: Callable[[Path, Mapping[str, Tensor], Mapping[str, float]], None],
@@ -53,7 +54,7 @@ def train(
         network,
         objective,
         batches,
-        build(optimizer, where="optimizer"),
+        optimizer,
         build(schedule, where="schedule"),
         validate,
         export,

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from seq2seq.data.cleaning.base import Filter
 from seq2seq.data.corpus.base import Corpus, Pair, Record
+from seq2seq.data.existing import Existing
 from seq2seq.data.labelled_tokenizer import LabelledTokenizer
 from seq2seq.data.prepare import Prepared, Report, prepare, prepare_tokenizer
 from seq2seq.data.vocabulary import Vocabulary
@@ -64,7 +65,7 @@ def prepare_labelled(
     corpus: Corpus,
     form: type[Form],
     cleaning: Mapping[str, Filter],
-    tokenizer: Vocabulary,
+    tokenizer: Vocabulary | Existing,
     cache: Path,
     longest: int,
     report: Report,
@@ -73,7 +74,7 @@ def prepare_labelled(
 
     Raises ConfigError or DataError.
     """
-    if not tokenizer.joint:
+    if isinstance(tokenizer, Vocabulary) and not tokenizer.joint:
         raise ConfigError("tokenizer.joint: labelled text has only one side to tokenise, so leave it true")
     plain = Labelled(corpus, form.text_first)
     made = form.gathered(lambda: prepare_tokenizer(plain, tokenizer, cache, report), plain.label, plain.labels())

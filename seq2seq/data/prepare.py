@@ -17,6 +17,7 @@ from seq2seq.data.cache import entry
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.encoding import encode_pairs
+from seq2seq.data.existing import Existing
 from seq2seq.data.store import FORMAT, Store, Writer
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
@@ -48,7 +49,7 @@ class Prepared:
 def prepare(
     corpus: Corpus,
     cleaning: Mapping[str, Filter],
-    tokenizer: Vocabulary | Tokenizer,
+    tokenizer: Vocabulary | Existing | Tokenizer,
     cache: Path,
     longest: int,
     report: Report = lambda message: None,
@@ -56,7 +57,7 @@ def prepare(
     """Prepares the training and validation splits of a corpus, or finds them prepared.
 
     cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or
-    one that exists (to train further). longest: pieces a side; longer training pairs are dropped, see `too_long`.
+    where one exists, or that one itself. longest: pieces a side; longer training pairs are dropped, see `too_long`.
     report: is told in a line what is being done. Raises DataError, also where cleaning leaves no training pair.
     """
     if longest < 1:
@@ -72,8 +73,8 @@ def prepare(
     return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new)
 
 
-def prepare_tokenizer(corpus: Corpus, settings: Vocabulary, cache: Path, report: Report) -> Tokenizer:
-    """The tokenizer alone, trained on the corpus or found in the cache."""
+def prepare_tokenizer(corpus: Corpus, settings: Vocabulary | Existing, cache: Path, report: Report) -> Tokenizer:
+    """The tokenizer alone, trained on the corpus, found in the cache, or one that exists."""
     return _Build(corpus, Path(cache).expanduser(), report).tokenizer(settings)[1]
 
 
@@ -85,17 +86,25 @@ class _Build:
         self.new = False
         self._splits: dict[str, str] = {}
 
-    def tokenizer(self, tokenizer: Vocabulary | Tokenizer) -> tuple[str, Tokenizer, int]:
+    def tokenizer(self, tokenizer: Vocabulary | Existing | Tokenizer) -> tuple[str, Tokenizer, int]:
         """Name in the cache, tokenizer, and its lines too long to learn from."""
+        if isinstance(tokenizer, Existing):
+            tokenizer = tokenizer.load(self.cache, self.report)
         if isinstance(tokenizer, Tokenizer):
-            for language in self.corpus.languages:
-                tokenizer.tag_id(language)
+            self._check_languages(tokenizer)
             return _key([model.hex() for model in tokenizer.models]), tokenizer, 0
         splits = [self._split(split) for split in self.corpus.train]
         sides = None if tokenizer.joint else self.corpus.directions
         key = _key([FORMAT, self.corpus.languages, sides, splits, vars(tokenizer)])
         folder = self._entry(f"tokenizer-{key}", lambda new: self._train(tokenizer, new))
         return key, Tokenizer.load(folder), int(json.loads((folder / REPORT).read_text())["overlong"])
+
+    def _check_languages(self, tokenizer: Tokenizer) -> None:
+        if missing := [language for language in self.corpus.languages if language not in tokenizer.languages]:
+            raise DataError(
+                f"corpus: unknown language {missing[0]!r}, the tokenizer knows {', '.join(tokenizer.languages)}: train "
+                "a new one (such as tokenizer=unigram); with init_from, pieces that both have keep their weights"
+            )
 
     def store(
         self,

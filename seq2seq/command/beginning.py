@@ -1,0 +1,72 @@
+"""What a run begins with: the keys init_from, init_optimizer and freeze, which all commands that train share."""
+
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from seq2seq.command.prepare import Node, say
+from seq2seq.config import build
+from seq2seq.data.labels import Labels
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.errors import ConfigError
+from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.freezing import freeze
+from seq2seq.training.initial import Initial
+from seq2seq.training.naming import first_names
+from seq2seq.training.optimizer import Continued, OptimizerSettings
+
+
+class Beginning:
+    """Weights and an optimiser's memory from another run, and what is not to be trained.
+
+    A run that goes on has all that in its own checkpoints, so `init_from` need not be there any more. Raises
+    ConfigError for an `init_optimizer` without it.
+    """
+
+    def __init__(self, run: str, init_from: str | None, init_optimizer: bool, freeze: list[str]) -> None:
+        if init_optimizer and init_from is None:
+            raise ConfigError("init_optimizer: expected init_from=FOLDER beside it, the run that it is taken from")
+        self.goes_on = bool(Checkpoints(Path(run) / "checkpoints").contents())
+        self.folder = None if init_from is None else Path(init_from).expanduser()
+        self.init_optimizer = init_optimizer
+        self.freeze = freeze
+
+    def of(
+        self,
+        network: nn.Module,
+        kind: str,
+        model: Node,
+        tokenizer: Tokenizer,
+        labels: Labels | None,
+        optimizer: Node,
+    ) -> OptimizerSettings:
+        """The optimiser of a new network of the `kind`, which `model` built, after it was given its weights.
+
+        Raises ConfigError, ModelError or TrainingError; see Initial and freeze.
+        """
+        settings = _built(optimizer, network)
+        if self.folder is not None and not self.goes_on:
+            initial = Initial(self.folder, kind, tokenizer, labels)
+            for line in initial.fill(network, model):
+                say(line)
+            if self.init_optimizer:
+                settings = Continued(settings, initial.moments(network))
+        for line in freeze(network, self.freeze):
+            say(line)
+        return settings
+
+
+def _built(optimizer: Node, network: nn.Module) -> OptimizerSettings:
+    """The optimiser's settings; a group may name a tied table by any of its names."""
+    settings: OptimizerSettings = build(optimizer, where="optimizer")
+    if groups := cast("list[Node]", optimizer.get("groups") or []):
+        named = [
+            {
+                **group,
+                "names": first_names(network, cast("list[str]", group["names"]), f"optimizer.groups[{number}].names"),
+            }
+            for number, group in enumerate(groups)
+        ]
+        settings = build({**optimizer, "groups": named}, where="optimizer")
+    return settings

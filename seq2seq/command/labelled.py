@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
-from seq2seq.command.prepare import Node, one_at_a_time, say
+from seq2seq.command.prepare import Node, say
 from seq2seq.command.training import corpus_with_valid, new_network, train
 from seq2seq.config import build, build_all, call
 from seq2seq.data.batch import Batch
@@ -72,8 +72,7 @@ def parts(
         "cache": Path(cache),
         "report": say,
     }
-    with one_at_a_time(Path(cache)):
-        prepared, made = call(prepare_labelled, arguments, "prepare")
+    prepared, made = call(prepare_labelled, arguments, "prepare")
     network = new_network(model, made.facts, seed, prepared.counts)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": made}, "loader")
     return Parts(settings, prepared, made, reader, network, precision(settings.precision))

@@ -24,6 +24,7 @@ from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, DataError
 
 Report = Callable[[str], None]
+DROPPED = "dropped.tsv"  # reason and origin of every pair that was dropped, a line each
 TOO_LONG = "too_long"  # the reason of a training pair with more than `longest` pieces on a side
 REPORT = "report.json"
 
@@ -131,15 +132,18 @@ class _Build:
         self, folder: Path, splits: list[str], tokenizer: Tokenizer, cleaning: Mapping[str, Filter], longest: int | None
     ) -> None:
         self.report(f"preparing {', '.join(splits)}")
-        counts = Counts()
         self.corpus.carriage_returns.clear()
         pairs = (pair for split in splits for pair in self.corpus.pairs(split))
-        with Writer(folder, tokenizer.languages, wide=max(tokenizer.sizes) > 1 << 16) as writer:
+        writing = Writer(folder, tokenizer.languages, wide=max(tokenizer.sizes) > 1 << 16)
+        with (folder / DROPPED).open("w", encoding="utf-8") as file, writing as writer:
+            counts = Counts(0, {}, lambda reason, origin: file.write(f"{reason}\t{origin}\n"))
             kept = _stored(clean(pairs, cleaning, counts))
+            if longest is not None:
+                counts.dropped[TOO_LONG] = 0
             for chunk, too_long in encode_pairs(kept, tokenizer, writer.schema, longest):
                 writer.write(chunk)
-                if longest is not None:
-                    counts.dropped[TOO_LONG] = counts.dropped.get(TOO_LONG, 0) + too_long
+                for origin in too_long:
+                    counts.drop(TOO_LONG, origin)
         if removed := sum(self.corpus.carriage_returns.values()):
             self.report(f"removed {removed:,} carriage returns at line ends; the files are from Windows")
         (folder / REPORT).write_text(json.dumps({"total": counts.total, "dropped": counts.dropped}))

@@ -69,7 +69,7 @@ def test_the_better_of_two_candidates_becomes_more_probable() -> None:
     objective = minimum_risk(candidates=1, sharpness=0.01)
     drawn = objective.draw(model, batch, 1)
     assert drawn.owners == [0, 0, 1, 1, 2, 2]
-    rows = drawn.batch(batch, torch.tensor(drawn.owners))
+    rows = drawn.batch(batch, torch.arange(len(drawn.lines)))
 
     def advantage() -> Tensor:
         each = model.logits(model(rows)).log_softmax(-1).gather(1, predicted(rows)[:, None])[:, 0]

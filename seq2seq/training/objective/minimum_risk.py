@@ -153,12 +153,9 @@ class MinimumRisk:
     ) -> Float[Tensor, " batch"]:
         """Each sentence's expected cost, whose gradient changes the candidates' probabilities."""
         owners = torch.tensor(drawn.owners, device=batch.target.device)
-        rows = drawn.batch(batch, owners)
-        weight, bias = network.output_weight, network.output_bias
-        each = log_probabilities(network(rows), weight, bias, predicted(rows))
-        lengths = rows.target_mask[:, 1:].sum(1)
-        of_row = torch.arange(len(owners), device=owners.device).repeat_interleave(lengths)
-        scores = self.sharpness * each.new_zeros(len(owners)).index_add(0, of_row, each)
+        by_length = torch.tensor([len(line) for line in drawn.lines]).argsort(stable=True)  # half of it were padding
+        parts = [_scores(network, drawn.batch(batch, part)) for part in torch.split(by_length, len(batch.target))]
+        scores = self.sharpness * torch.cat(parts)[by_length.argsort().to(owners.device)]
         # a softmax over each sentence's own candidates, however many they are
         count = len(batch.target)
         highest = scores.new_full((count,), -torch.inf).scatter_reduce(0, owners, scores.detach(), "amax")
@@ -173,14 +170,24 @@ class Candidates(NamedTuple):
     lines: list[list[int]]
     owners: list[int]
 
-    def batch(self, batch: Batch, owners: Int[Tensor, " candidates"]) -> Batch:
-        """A row a candidate: its sentence's source and tag, and its own ids."""
-        longest = max(map(len, self.lines))
-        target = torch.tensor([line + [symbols.PAD] * (longest - len(line)) for line in self.lines])
-        mask = torch.arange(longest) < torch.tensor([[len(line)] for line in self.lines])
-        target = torch.cat((batch.target[owners, :1], target.to(owners.device)), 1)
-        mask = torch.cat((batch.target_mask[owners, :1], mask.to(owners.device)), 1)
+    def batch(self, batch: Batch, numbers: Int[Tensor, " rows"]) -> Batch:
+        """A row for each of these candidates: its sentence's source and tag, and its own ids."""
+        device = batch.target.device
+        lines = [self.lines[number] for number in numbers.tolist()]
+        owners = torch.tensor([self.owners[number] for number in numbers.tolist()], device=device)
+        longest = max(map(len, lines))
+        target = torch.tensor([line + [symbols.PAD] * (longest - len(line)) for line in lines], device=device)
+        mask = torch.arange(longest) < torch.tensor([[len(line)] for line in lines])
+        target = torch.cat((batch.target[owners, :1], target), 1)
+        mask = torch.cat((batch.target_mask[owners, :1], mask.to(device)), 1)
         return Batch(batch.source[owners], batch.source_mask[owners], target, mask, batch.pairs[owners])
+
+
+def _scores(network: Network, rows: Batch) -> Float[Tensor, " rows"]:
+    """The log-probability of each row's target."""
+    each = log_probabilities(network(rows), network.output_weight, network.output_bias, predicted(rows))
+    of_row = torch.arange(len(rows.target), device=each.device).repeat_interleave(rows.target_mask[:, 1:].sum(1))
+    return each.new_zeros(len(rows.target)).index_add(0, of_row, each)
 
 
 def _references(batch: Batch) -> list[list[int]]:

@@ -1,7 +1,7 @@
 """Text to subword ids and back: sentencepiece (Kudo & Richardson 2018), one joint model or one per side.
 
 Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then the source tags, then (with byte fallback) 256
-bytes, then the pieces. A source line that begins with a source tag and a space, such as `<BT> `, is its id and the rest.
+bytes, then the pieces. A source line that begins with a source tag and a space (`<BT> A dog.`) is that id and the rest.
 All that is needed to tokenise, the recorded normalisation too, stands inside the model files.
 """
 
@@ -106,10 +106,10 @@ class Tokenizer:
         found: list[list[int]] = self._processors[side].nbest_encode(rest, nbest_size=count, out_type=int)
         return [[*tags, *ids] for ids in found]
 
-    def normalised(self, line: str, side: Side) -> str:
-        """What the model sees of a line: normalised, with `▁` for a space."""
-        seen: str = self._processors[side].normalize(line)
-        return seen
+    def normalised(self, line: str, side: Side) -> tuple[list[int], str]:
+        """The source tags that a line begins with, and what the model sees of the rest, with `▁` for a space."""
+        tags, rest = self._tagged(line, side)
+        return tags, self._processors[side].normalize(rest)
 
     def listed(self, side: Side) -> list[Piece]:
         """What every id stands for."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.utils.tensorboard  # here once, not in every child
+from killing import ended, newest
 from toy_training import main
 
 KILLS = 8
@@ -33,23 +34,6 @@ def started(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os._exit(main(arguments).exit_code)
     return child
-
-
-def ended(child: int, wait: float) -> int | None:
-    """The child's exit code, -9 for one that was killed; None when it still runs after `wait` seconds."""
-    end = time.monotonic() + wait
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > end:
-            return None
-        time.sleep(0.002)
-
-
-def newest(folder: Path) -> str:
-    """The name of the newest checkpoint; empty before the first."""
-    return max((path.name for path in (folder / "checkpoints").glob("last-*.safetensors")), default="")
 
 
 def killed(folder: Path, options: tuple[str, ...]) -> list[int | None]:

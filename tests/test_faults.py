@@ -14,6 +14,7 @@ from fault_training import NUMBERS, Case
 from faulty_files import AUDITED
 
 PROGRAM = Path(__file__).parent / "fault_training.py"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROGRAM.parent.parent)}
 MAY_FAIL = (
     r"mkdir \.|(read|list|remove|rmdir) (checkpoints/\.writing|\.model\.previous).*"  # it is there, or in nobody's way
 )
@@ -23,9 +24,8 @@ class Faults:
     """The folder of the runs and what happened to each."""
 
     def __init__(self, folder: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parent.parent)}
         command = [sys.executable, str(PROGRAM), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
         assert done.returncode == 0, done.stderr
         self.folder = folder
         self.cases = [Case(**one) for one in json.loads(done.stdout)]

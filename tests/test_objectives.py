@@ -4,6 +4,7 @@ import math
 import pickle
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,11 +12,12 @@ import torch
 from omegaconf import OmegaConf
 from toy_labels import network
 from toy_language import toy_language_model
-from toy_network import CONF, toy_batch, toy_model
+from toy_network import CONF, members, toy_batch, toy_model
 from toy_objective import BATCH, assert_same, gradients, minimum_risk, translations
 from toy_training import ToyModel
 from toy_translator import random_model, toy_tokenizer
 
+from seq2seq.cli import main
 from seq2seq.command.objective import built_objective
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
@@ -88,6 +90,20 @@ def test_only_translators_compare_translations() -> None:
     assert isinstance(built_objective(cast(dict[str, object], node), toy_tokenizer()), MinimumRisk)
     with pytest.raises(ConfigError, match="trains translators only"):
         built_objective(cast(dict[str, object], node))
+
+
+@pytest.mark.parametrize("name", members("objective"))
+def test_every_objective_trains_from_the_command_line(
+    name: str, toy_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = ["corpus=files", f"corpus.path={toy_text}", "corpus.directions=[en-de,de-en]"]
+    sampled = ["tokenizer=bpe", "tokenizer.vocabulary=330", "loader.sampled=[source,target]", "loader.tokens=120"]
+    small = ["model.width=16", "encoder.layers=1", "decoder.layers=1", "validation.lines=4", "search.length_factor=1"]
+    limits = ["trainer.updates=2", "trainer.validate_every=2", "trainer.threads=1", "schedule.warmup=1"]
+    chosen = [f"objective={name}", *(["objective.candidates=2"] if name == "minimum_risk" else [])]
+    assert main(["train", *text, *sampled, *small, *limits, *chosen, "run=run"]) == 0
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
 
 
 def test_running_text_cannot_be_read_twice() -> None:

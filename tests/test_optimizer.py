@@ -1,5 +1,6 @@
 """Every parameter has one optimiser group; rates and decay by name; what is frozen is not trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,20 @@ def test_frozen_weights_stay_bit_for_bit_and_resume_is_exact(tmp_path: Path, mon
         "optimizer/exp_avg/output_bias",
         "optimizer/exp_avg/output_weight",
     ]
+
+
+def test_a_bias_alone_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    init = ToyModel.__init__
+
+    def frozen(model: ToyModel) -> None:
+        init(model)
+        freeze(model, ["inner", "embedding"])
+
+    monkeypatch.setattr(ToyModel, "__init__", frozen)
+    toy_trainer(tmp_path, replace(SETTINGS, updates=3, noise=True)).train()
+    tensors, start = load_file(last(tmp_path)), ToyModel()
+    moved = {name for name, one in start.named_parameters() if not torch.equal(tensors[f"weights/{name}"], one)}
+    assert moved == {"output_bias"}
 
 
 def killed(folder: Path) -> None:

@@ -48,7 +48,8 @@ class Criterion:
     ) -> Loss:
         """The loss of `gold` under softmax(features weight^T + bias); the products run in autocast's number format."""
         dtype = number_format(features, weight)
-        gradients = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
+        trained = any(one is not None and one.requires_grad for one in (features, weight, bias))  # some may be frozen
+        gradients = trained and torch.is_grad_enabled()
         with torch.autocast(features.device.type, enabled=False):
             smoothed, plain, correct = _ChunkedLoss.apply(
                 features, weight, bias, gold, self.smoothing, dtype, gradients

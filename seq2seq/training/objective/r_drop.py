@@ -38,7 +38,8 @@ class RDrop:
         )  # both passes of a token side by side
         weight, bias, gold = network.output_weight, network.output_bias, predicted(batch)
         dtype = number_format(pairs, weight)
-        gradients = torch.is_grad_enabled() and (pairs.requires_grad or weight.requires_grad)
+        trained = pairs.requires_grad or weight.requires_grad or bias.requires_grad  # some may be frozen
+        gradients = trained and torch.is_grad_enabled()
         with torch.autocast(pairs.device.type, enabled=False):
             smoothed, plain, correct = _PairedLoss.apply(
                 pairs, weight, bias, gold, criterion.smoothing, self.alpha, dtype, gradients

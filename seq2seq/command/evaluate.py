@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from seq2seq.command.opened import Node, opened
+from seq2seq.command.opened import Node, cores, opened
 from seq2seq.config import build
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.evaluation.evaluate import Results, evaluate, evaluate_files, save
@@ -40,8 +40,10 @@ def run(
             raise ConfigError("output: expected a folder for the scores of an ensemble")
         node = corpus or _corpus_of_run(Path(first).expanduser())
         text = build({**node, "test": test} if test else node, where="corpus")
-        chosen = opened(model, weights, search, translator, precision, threads)
-        results = evaluate(chosen, text, Path(output or first).expanduser(), _say)
+        processes = cores(threads)
+        chosen = opened(model, weights, search, translator, precision)
+        with chosen.in_processes(processes):
+            results = evaluate(chosen, text, Path(output or first).expanduser(), _say)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="

@@ -18,17 +18,20 @@ def opened(
     search: Node,
     translator: Node,
     precision: str,
-    threads: int | None,
 ) -> Translator:
-    """The translator of a run folder or model folder, or of several, on so many processor threads (None: all cores).
-
-    Raises ModelError or ConfigError.
-    """
-    use_threads(threads)
+    """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
     folders = [Path(one).expanduser() for one in ([model] if isinstance(model, str) else model)]
     if not folders:
         raise ConfigError("model: expected a run folder, or a list of at least one")
     return assemble(folders, weights, build(search, where="search"), translator, precision)
+
+
+def cores(threads: int | None) -> int:
+    """How many processes to translate with (None: one a core); this one goes on with a single thread."""
+    use_threads(threads)
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    return count
 
 
 def use_threads(count: int | None) -> None:

@@ -1,8 +1,9 @@
 """`seq2seq translate`: a file or standard input, line by line, through a trained model."""
 
+import sys
 from typing import Literal
 
-from seq2seq.command.opened import Node, opened, path
+from seq2seq.command.opened import Node, cores, opened, path
 from seq2seq.errors import ConfigError
 from seq2seq.translation.file import translate_file
 
@@ -21,9 +22,12 @@ def run(
     translator: Node,
 ) -> int:
     """Writes one translation a line; a summary goes to standard error."""
-    chosen = opened(model, weights, search, translator, precision, threads)
+    processes = cores(threads)
+    chosen = opened(model, weights, search, translator, precision)
     direction = _direction(source, target, chosen.directions)
-    translate_file(chosen, *direction, path(input), path(output), form)
+    alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
+    with chosen.in_processes(1 if alone else processes):
+        translate_file(chosen, *direction, path(input), path(output), form)
     return 0
 
 

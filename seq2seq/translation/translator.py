@@ -1,18 +1,19 @@
 """Lines to lines: a model, its tokenizer and a search as one translator."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from seq2seq import symbols
+from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Hypothesis, Search, Start, Step
+from seq2seq.search.base import Hypothesis, Search
 from seq2seq.translation.lines import growing
+from seq2seq.translation.searching import AtOnce, Network, Searcher, Searching, searching
 from seq2seq.translation.splitting import split
 
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
@@ -42,17 +43,6 @@ class Translation(NamedTuple):
     best: tuple[tuple[str, float], ...]
 
 
-@runtime_checkable
-class Network(Protocol):
-    """What a translator needs of a model (or of several behind the same two functions)."""
-
-    @property
-    def start(self) -> Start: ...
-
-    @property
-    def step(self) -> Step: ...
-
-
 class Translator:
     """Translates lines in the directions that the model was trained on.
 
@@ -75,15 +65,22 @@ class Translator:
             raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
         if batch_tokens < 1:
             raise ConfigError(f"batch_tokens: expected a positive int, got {batch_tokens}")
-        self.model = model
         self.tokenizer = tokenizer
-        self.search = search
         self.directions = list(directions)
         self.longest_source = longest_source
         self.batch_tokens = batch_tokens
-        self.dtype = dtype
-        self.device = device
-        self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
+        self.searcher = Searcher(model, search, tokenizer.never_generated, dtype, device)
+        self._searching: Searching = AtOnce(self.searcher)
+
+    @contextmanager
+    def in_processes(self, count: int) -> Iterator[None]:
+        """Inside, so many processes translate side by side, where that is possible; the translations are the same."""
+        self._searching = searching(self.searcher, count)
+        try:
+            yield
+        finally:
+            self._searching.close()
+            self._searching = AtOnce(self.searcher)
 
     def translate(self, lines: Iterable[str], source: str, target: str) -> Iterator[Translation]:
         """One translation a line, in order; `source` and `target` are languages.
@@ -100,7 +97,9 @@ class Translator:
     ) -> Iterator[list[Translation]]:
         """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
         self.check(source, target)
-        return (self._translate_chunk(lines, source, target) for lines in chunks)
+        begun = (self._begin(lines, source, target) for lines in chunks)
+        ahead = self._searching.ahead
+        return (self._finish(promises, target) for promises in (prefetch(begun, ahead) if ahead else begun))
 
     def check(self, source: str, target: str) -> None:
         """Raises ConfigError with what is allowed, where the model was not trained on this direction."""
@@ -108,12 +107,25 @@ class Translator:
             known = ", ".join(f"{one}-{other}" for one, other in self.directions)
             raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
 
-    def _translate_chunk(self, lines: Sequence[str], source: str, target: str) -> list[Translation]:
+    def _begin(self, lines: Sequence[str], source: str, target: str) -> "Promises":
+        """Hand in a chunk's parts; similar lengths are searched together, the longest first."""
         texts = [_clean(line) for line in lines]
         rows = self._rows(texts, source)
         parts = [part for row in rows for part in row]
-        found = iter(self._search_all(parts, target))
-        return [self._join([next(found) for _ in row], target) for row in rows]
+        order = sorted(range(len(parts)), key=lambda part: -len(parts[part]))
+        tag = self.tokenizer.tag_id(target)
+        batches = list(self._batches(order, parts))
+        found = [self._searching.submit([parts[part] for part in batch], tag) for batch in batches]
+        return Promises([len(row) for row in rows], batches, found)
+
+    def _finish(self, promises: "Promises", target: str) -> list[Translation]:
+        """The translations of a chunk's lines."""
+        parts: list[list[Hypothesis]] = [[] for _ in range(sum(promises.lengths))]
+        for batch, found in zip(promises.batches, promises.found, strict=True):
+            for part, hypotheses in zip(batch, found.result(), strict=True):
+                parts[part] = hypotheses
+        remaining = iter(parts)
+        return [self._join([next(remaining) for _ in range(length)], target) for length in promises.lengths]
 
     def _rows(self, texts: list[str], source: str) -> list[list[list[int]]]:
         """Each line's parts as ids: none for a blank line, one for most, several for a long one."""
@@ -131,15 +143,6 @@ class Translator:
     def _count(self, units: Sequence[str], source: str) -> list[int]:
         return [len(ids) for ids in self.tokenizer.encode(units, source, "source")]
 
-    def _search_all(self, parts: list[list[int]], target: str) -> list[list[Hypothesis]]:
-        """The hypotheses of every part; similar lengths are searched together, the longest first."""
-        order = sorted(range(len(parts)), key=lambda part: -len(parts[part]))
-        found: list[list[Hypothesis]] = [[] for _ in parts]
-        for batch in self._batches(order, parts):
-            for part, hypotheses in zip(batch, self._search([parts[part] for part in batch], target), strict=True):
-                found[part] = hypotheses
-        return found
-
     def _batches(self, order: list[int], parts: list[list[int]]) -> Iterator[list[int]]:
         """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together."""
         batch: list[int] = []
@@ -150,16 +153,6 @@ class Translator:
             batch.append(part)
         if batch:
             yield batch
-
-    @torch.inference_mode()
-    def _search(self, parts: list[list[int]], target: str) -> list[list[Hypothesis]]:
-        """One batch of parts, longest first."""
-        assert not getattr(self.model, "training", False), "dropout would translate differently every time"
-        tag = self.tokenizer.tag_id(target)
-        source, mask = _padded([[tag, *ids, symbols.EOS] for ids in parts], self.device)
-        first = torch.full((len(parts),), tag, device=self.device)
-        with autocast(self.dtype, self.device):
-            return self.search(self.model.start, self.model.step, source, mask, first, self.forbidden)
 
     def _join(self, parts: list[list[Hypothesis]], target: str) -> Translation:
         """A line's translation from its parts' hypotheses."""
@@ -179,14 +172,14 @@ class Translator:
         return Translation(text, score, status if text.strip() else Status.EMPTY, best)
 
 
+class Promises(NamedTuple):
+    """A chunk under way: how many parts each line has, which parts each batch, and the batches' promises."""
+
+    lengths: list[int]
+    batches: list[list[int]]
+    found: "list[Future[list[list[Hypothesis]]]]"
+
+
 def _clean(text: str) -> str:
     """Text that is one line and can be written as UTF-8: a line end becomes a space, half a surrogate pair U+FFFD."""
     return text.replace("\n", " ").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
-def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Rows as one tensor, longest first or not, with their mask."""
-    longest = max(len(row) for row in rows)
-    ids = torch.tensor([row + [symbols.PAD] * (longest - len(row)) for row in rows])
-    mask = torch.arange(longest) < torch.tensor([len(row) for row in rows]).unsqueeze(1)
-    return ids.to(device), mask.to(device)

@@ -1,0 +1,177 @@
+"""Rows of ids to hypotheses, batch by batch: at once, or by processes that share one copy of the weights."""
+
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from seq2seq import symbols
+from seq2seq.device import autocast
+from seq2seq.errors import ModelError
+from seq2seq.search.base import Hypothesis, Search, Start, Step
+
+Rows = Sequence[Sequence[int]]
+Found = list[list[Hypothesis]]
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What a translator needs of a model (or of several behind the same two functions)."""
+
+    @property
+    def start(self) -> Start: ...
+
+    @property
+    def step(self) -> Step: ...
+
+
+class Searcher:
+    """Searches one batch. `forbidden`: ids that are never generated; `dtype`: of the large products."""
+
+    def __init__(
+        self, model: Network, search: Search, forbidden: Sequence[int], dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self.model = model
+        self.search = search
+        self.forbidden = torch.tensor(forbidden, device=device)
+        self.dtype = dtype
+        self.device = device
+
+    @torch.inference_mode()
+    def __call__(self, rows: Rows, tag: int) -> Found:
+        """The hypotheses of each row of source pieces; `tag` is the target language's."""
+        assert not getattr(self.model, "training", False), "dropout would translate differently every time"
+        source, mask = _padded([[tag, *ids, symbols.EOS] for ids in rows], self.device)
+        first = torch.full((len(rows),), tag, device=self.device)
+        with autocast(self.dtype, self.device):
+            return self.search(self.model.start, self.model.step, source, mask, first, self.forbidden)
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """Takes batches and promises their hypotheses."""
+
+    @property
+    def ahead(self) -> int:
+        """How many chunks of text may be under way besides the one that is waited for."""
+        ...
+
+    def submit(self, rows: Rows, tag: int) -> "Future[Found]":
+        """The promise of a batch."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+class AtOnce:
+    """Each batch is searched when it is submitted, in this process."""
+
+    ahead = 0
+
+    def __init__(self, searcher: Searcher) -> None:
+        self.searcher = searcher
+
+    def submit(self, rows: Rows, tag: int) -> "Future[Found]":
+        """See Searching."""
+        promise: Future[Found] = Future()
+        promise.set_result(self.searcher(rows, tag))
+        return promise
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class Processes:
+    """So many forked processes, one thread each: they read the weights where this process has them.
+
+    Threads inside small products wait for each other more than they work. A batch is searched as in one process, so
+    their number changes no translation. They end with this process, however it ends.
+    """
+
+    ahead = 2
+
+    def __init__(self, searcher: Searcher, count: int) -> None:
+        context = multiprocessing.get_context("fork")
+        self._idle: SimpleQueue[tuple[Connection, Any]] = SimpleQueue()
+        self._members: list[tuple[Connection, Any]] = []
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            others = [pipe for pipe, _ in self._members]
+            process = context.Process(target=_serve, args=(searcher, theirs, [ours, *others]), daemon=True)
+            process.start()
+            theirs.close()
+            self._members.append((ours, process))
+            self._idle.put((ours, process))
+        self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
+
+    def submit(self, rows: Rows, tag: int) -> "Future[Found]":
+        """See Searching. The promise raises ModelError where a process failed or vanished."""
+        return self._threads.submit(self._ask, rows, tag)
+
+    def close(self) -> None:
+        """End the processes; batches that nobody waits for any more are not searched."""
+        self._threads.shutdown(cancel_futures=True)
+        for pipe, process in self._members:
+            pipe.close()
+            process.join(10)
+
+    def _ask(self, rows: Rows, tag: int) -> Found:
+        pipe, process = self._idle.get()
+        try:
+            pipe.send((rows, tag))
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            process.join(1)
+            raise ModelError(
+                f"a process that translated ended with code {process.exitcode} (-9: killed, most often for memory): "
+                "lower threads= or translator.batch_tokens"
+            ) from error
+        finally:
+            self._idle.put((pipe, process))
+        if isinstance(answer, str):
+            raise ModelError(f"a process that translated failed:\n{answer}")
+        found: Found = answer
+        return found
+
+
+def searching(searcher: Searcher, count: int) -> Searching:
+    """By so many processes where a CPU can fork them, else at once with so many threads."""
+    if count < 2 or searcher.device.type != "cpu" or "fork" not in multiprocessing.get_all_start_methods():
+        torch.set_num_threads(count)
+        return AtOnce(searcher)
+    torch.set_num_threads(1)
+    return Processes(searcher, count)
+
+
+def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -> None:
+    """The life of a process: a batch in, its hypotheses out, until the other end closes."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends this one
+        signal.signal(number, signal.SIG_IGN)
+    for other in others:  # ends that were inherited: while anybody holds one, no process sees that it is closed
+        other.close()
+    while True:
+        try:
+            rows, tag = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(searcher(rows, tag))
+        except Exception:
+            pipe.send(traceback.format_exc())
+
+
+def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Rows as one tensor, longest first or not, with their mask."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([row + [symbols.PAD] * (longest - len(row)) for row in rows])
+    mask = torch.arange(longest) < torch.tensor([len(row) for row in rows]).unsqueeze(1)
+    return ids.to(device), mask.to(device)

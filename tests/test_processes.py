@@ -1,0 +1,93 @@
+"""Processes that translate side by side: the lines of one, in order, early; and what happens to them is said."""
+
+import itertools
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, toy_tokenizer
+
+from seq2seq.errors import ModelError
+from seq2seq.network.state import State
+from seq2seq.search.beam import Beam
+from seq2seq.translation.searching import AtOnce, Processes, searching
+from seq2seq.translation.translator import Translator
+
+LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(150)]
+
+
+def translator(count: int = 60) -> Translator:
+    parts = (random_model(), toy_tokenizer(), Beam(3, 1, "gnmt", 1.0, 1.0, 3), DIRECTIONS)
+    return Translator(*parts, 100, count, torch.float32, torch.device("cpu"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_three_processes_translate_as_one_does() -> None:
+    expected = list(translator().translate(LINES, "en", "de"))
+    several = translator()
+    with several.in_processes(3):
+        assert list(several.translate(LINES, "en", "de")) == expected
+        assert list(several.translate(LINES[:7], "de", "en")) == list(translator().translate(LINES[:7], "de", "en"))
+    assert len({one.text for one in expected}) > 5
+    assert list(several.translate(LINES[:5], "en", "de")) == expected[:5]  # alone again
+
+
+def test_the_first_lines_come_out_before_the_last_are_read() -> None:
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        for read in itertools.count(1):
+            yield f"one {read}"
+
+    several = echo_translator()
+    with several.in_processes(2):
+        translations = several.translate(endless(), "en", "de")
+        assert next(translations).text == "one 1"
+        assert read <= 16 * (1 + 2 + 4 + 8)  # the chunk that is waited for, and those ahead of it
+        for _ in range(999):
+            next(translations)
+        translations.close()  # type: ignore[attr-defined]
+
+
+class Broken(Echo):
+    """Fails, or is killed, at long rows."""
+
+    def __init__(self, kill: bool) -> None:
+        super().__init__()
+        self.kill = kill
+
+    def start(self, source: Tensor, source_mask: Tensor) -> tuple[State, State]:
+        if source.shape[1] > 12:
+            if self.kill:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise ValueError("such a long row")
+        return super().start(source, source_mask)
+
+
+@pytest.mark.parametrize(("kill", "message"), [(False, "(?s)failed:.*such a long row"), (True, "ended with code -9")])
+def test_a_process_that_fails_or_vanishes_is_told_of(kill: bool, message: str) -> None:
+    several = echo_translator(Broken(kill))
+    with several.in_processes(2), pytest.raises(ModelError, match=message):
+        list(several.translate(["one", "the big house", "the dog sees the house " * 5, "two"] * 9, "en", "de"))
+
+
+def test_processes_end_with_the_block() -> None:
+    made = searching(translator().searcher, 2)
+    assert isinstance(made, Processes)
+    pids = [process.pid for _, process in made._members]
+    made.close()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert isinstance(searching(translator().searcher, 1), AtOnce)

@@ -28,7 +28,7 @@ def main() -> None:
     """Measures, writes, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40.0, help="of each training; 12 to try it out")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=["11M", "default"])
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="what `all` means")
     chosen = parser.parse_args()

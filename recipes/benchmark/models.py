@@ -11,11 +11,11 @@ from seq2seq.config import build, configuration_folder
 from seq2seq.data.prepare import Prepared
 from seq2seq.network.model import Model
 
+WIDE = ["tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"]
+WIDE += ["encoder.feed_forward=0", "attention=general"]
 MODELS = {
-    "11M": [
-        *("tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"),
-        *("encoder.feed_forward=0", "decoder.feed_forward=0", "attention=general", "decoder.attend=first"),
-    ],
+    "11M": [*WIDE, "decoder.feed_forward=0", "decoder.attend=first"],
+    "11M, input feeding": [*WIDE, "decoder=input_feeding"],
     "default": [],
 }
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -68,10 +68,10 @@ def main() -> None:
     turns = []
     for threads in chosen.threads:
         for number in range(chosen.rounds):
-            turns.append(ours(OURS, threads, chosen.seconds))
+            turns.append(ours(OURS, "11M", threads, chosen.seconds))
             turns.append(theirs(program, configuration, threads, chosen.seconds))
             if number == 0:
-                turns.append(ours(FEEDING, threads, chosen.seconds, "decoder=input_feeding"))
+                turns.append(ours(FEEDING, "11M, input feeding", threads, chosen.seconds))
             print(*turns[-3:], sep="\n", flush=True)
     (FOLDER / "opennmt.json").write_text(json.dumps([turn._asdict() for turn in turns], indent=1) + "\n", "utf-8")
     (FOLDER / "opennmt.md").write_text(table(turns), "utf-8")
@@ -109,9 +109,9 @@ def written(folder: Path, store: Store, tokenizer: Tokenizer) -> Path:
     return folder / "train.yaml"
 
 
-def ours(who: str, threads: int, seconds: float, *more: str) -> Turn:
+def ours(who: str, model: str, threads: int, seconds: float) -> Turn:
     """A turn of `seq2seq train`, a process a core."""
-    speed = trained("11M", "bf16", threads, seconds, list(range(threads)), *more)
+    speed = trained(model, "bf16", threads, seconds, list(range(threads)))
     return Turn(who, threads, speed.median, speed.tokens_per_update)
 
 

@@ -30,7 +30,7 @@ from seq2seq.training.criterion import Criterion
 from seq2seq.training.state import UpdateSums
 from seq2seq.training.update import Updater
 
-RUN = Path("runs/benchmark/trainings/profile")
+RUN = Path("runs/benchmark/profile")
 WARM_UP = 6  # updates before the first that counts
 PARTS = ("encoder", "decoder", "attention", "loss", "optimiser", "dropout", "embeddings", "data", REST)
 

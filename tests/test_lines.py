@@ -99,7 +99,8 @@ def test_streams_are_translated_and_counted(
     assert said.count("\n") == 1
 
 
-def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     """Over two real pipes: line by line, each answer is waited for before the next line is written."""
     (read_in, write_in), (read_out, write_out) = os.pipe(), os.pipe()
     given, taken = os.fdopen(read_in, "rb"), os.fdopen(write_out, "wb")
@@ -107,8 +108,8 @@ def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
     translator = echo_translator()
     worker = threading.Thread(target=translate_file, args=(translator, "en", "de", None, None, "text"), daemon=True)
-    worker.start()
-    with os.fdopen(read_out, "rb") as answers:
+    with translator.in_processes(processes), os.fdopen(read_out, "rb") as answers:
+        worker.start()
         try:
             for line in (b"one\n", b"two dogs\n", b"\n", b"three\n"):
                 os.write(write_in, line)

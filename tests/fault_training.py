@@ -1,4 +1,4 @@
-"""Trains the toy model while its file operations fail one by one, then prints what was said and trains on.
+"""Prepares a corpus and trains the toy model while file operations fail one by one; prints what was said and goes on.
 
 `python fault_training.py FOLDER [every]`: every case in a folder of its own; some of each kind, or every operation in
 all ways (minutes). A program of its own for the sake of its forked children.
@@ -11,7 +11,8 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,17 +21,21 @@ import torch
 import toy_training
 from faulty_files import KILLED, Faults, kind
 from torch import Tensor
+from toy_text import toy_corpus, vocabulary
 from toy_training import SETTINGS, ToyModel, toy_trainer
 
 from seq2seq import model_folder
+from seq2seq.data.corpus.files import Files
+from seq2seq.data.prepare import prepare as prepare_corpus
 from seq2seq.training import log
 
 SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average=2, checkpoint_minutes=60.0)
+Action = Callable[[Path], None]
 NUMBERS = {"disk full": errno.ENOSPC, "death": None, "no permission": errno.EACCES}
 
 
 class Case(NamedTuple):
-    """Operation `place` of a run fails in this way; `said` is how the run ended: nothing where it did not mind."""
+    """Operation `place` of a run fails in this way; `said` is how it ended: nothing where it did not mind."""
 
     run: str
     place: int
@@ -51,10 +56,22 @@ def _accompany(folder: Path) -> None:
     (folder / "tokenizer.model").write_bytes(b"toy")
 
 
-def operations(faults: Faults, folder: Path) -> list[str]:
-    """Those of a run that nothing happens to."""
-    faults.watch(folder, -1, None)
+def train(folder: Path) -> None:
+    """Or go on there."""
     toy_trainer(folder, SHORT).train()
+
+
+def prepare(folder: Path) -> None:
+    """A toy corpus beside the folder, which is the cache."""
+    corpus = Files(str(folder.parent / "text"), ["en-de"], [], ["train"], ["valid"], [])
+    prepared = prepare_corpus(corpus, {}, vocabulary("characters"), folder, 1000)
+    assert len(prepared.train) == 300 and len(prepared.valid["valid"]) == 20
+
+
+def operations(faults: Faults, action: Action, folder: Path) -> list[str]:
+    """Those of a process that nothing happens to."""
+    faults.watch(folder, -1, None)
+    action(folder)
     return faults.stop()
 
 
@@ -74,18 +91,18 @@ def chosen(operations: list[str], known: list[str], every: bool) -> list[tuple[i
     return list(dict.fromkeys([*halves, *((last[one], next(ways[one.split()[0]])) for one in new)]))
 
 
-def ended(faults: Faults, folder: Path, place: int, number: int | None) -> str:
-    """How a run ends whose operation `place` fails: `TypeOfError: message`, nothing, or `killed`."""
+def ended(faults: Faults, action: Action, folder: Path, place: int, number: int | None) -> str:
+    """How a process ends whose operation `place` fails: `TypeOfError: message`, nothing, or `killed`."""
     if number is None:
         child = os.fork()
         if child == 0:
             faults.watch(folder, place, None)
-            toy_trainer(folder, SHORT).train()
+            action(folder)
             os._exit(0)
         return {KILLED: "killed", 0: ""}[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
     faults.watch(folder, place, number)
     try:
-        toy_trainer(folder, SHORT).train()
+        action(folder)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:
@@ -94,25 +111,36 @@ def ended(faults: Faults, folder: Path, place: int, number: int | None) -> str:
 
 
 def cases(faults: Faults, root: Path, every: bool) -> Iterator[Case]:
-    """Faults of a run from its beginning, and of one that goes on after it was killed."""
+    """Faults of a run from its beginning, of one that goes on after it was killed, and of a preparation."""
     root.mkdir(parents=True, exist_ok=True)
-    whole = operations(faults, root / "whole")
+    toy_corpus(root / "text")
+    whole = operations(faults, train, root / "whole")
     middle = [place for place, one in enumerate(whole) if one.startswith("write checkpoints")][-2]
-    assert ended(faults, root / "killed", middle, None) == "killed"
+    assert ended(faults, train, root / "killed", middle, None) == "killed"
     shutil.copytree(root / "killed", root / "resumed")
-    resumed = operations(faults, root / "resumed")
-    for run, known, seen in (("whole", whole, []), ("resumed", resumed, whole)):
+    resumed = operations(faults, train, root / "resumed")
+    prepared = operations(faults, prepare, root / "prepared")
+    runs: list[tuple[str, Action, list[str], list[str]]] = [
+        ("whole", train, whole, []),
+        ("resumed", train, resumed, whole),
+        ("prepared", prepare, prepared, []),
+    ]
+    for run, action, known, seen in runs:
         for place, fault in chosen(known, seen, every):
             folder = root / f"{run} {place} {fault}"
             if run == "resumed":
                 shutil.copytree(root / "killed", folder)
-            said = ended(faults, folder, place, NUMBERS[fault])
-            toy_trainer(folder, SHORT).train()
+            said = ended(faults, action, folder, place, NUMBERS[fault])
+            action(folder)
             yield Case(run, place, known[place], fault, said, folder.name)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    errors = os.fdopen(os.dup(2), "w")
+    sys.excepthook = lambda *error: traceback.print_exception(
+        *error, file=errors
+    )  # what the trainer says is not wanted
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     logging.disable()
     toy_training.export = export

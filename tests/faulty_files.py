@@ -67,7 +67,7 @@ class Faults:
         half()
         if self.number is None:
             os._exit(KILLED)
-        raise OSError(self.number, os.strerror(self.number))
+        raise OSError(self.number, os.strerror(self.number), path)
 
     def _audit(self, event: str, values: tuple[Any, ...]) -> None:
         if self.folder is None or event not in AUDITED:
@@ -132,5 +132,5 @@ def _path(place: Any, parent: int | None = None) -> str:
 
 
 def kind(operation: str) -> str:
-    """What an operation has in common with others of its kind: its numbers do not count."""
-    return re.sub(r"\d+", "N", operation)
+    """What an operation has in common with others of its kind: numbers, hashes and hidden names do not count."""
+    return re.sub(r"[0-9a-f]{16}(\.\S+\.\w{8})?|\d+", "N", operation)

@@ -1,4 +1,6 @@
-"""Runs `seq2seq train` on a toy corpus, once whole and once killed again and again, then prints the exit codes.
+"""Runs `seq2seq train` on a toy corpus: whole, and killed again and again, its newest checkpoint damaged in the end.
+
+Prints the exit codes, and what the last process said.
 
 `python kill_command.py FOLDER`: `FOLDER/text` is the corpus, `FOLDER/whole` and `FOLDER/killed` become runs, each with
 a cache of its own. A program of its own: its children have imported everything already.
@@ -76,19 +78,22 @@ class Child:
         before = newest(self.run)
         return self.killed(lambda: newest(self.run) != before, wait)
 
-    def left_alone(self) -> int | None:
-        """Whatever it says."""
-        self.said.read()
-        return ended(self.number, 60)
+    def left_alone(self) -> tuple[int | None, str]:
+        """The exit code, and all that it says."""
+        said = self.said.read()
+        return ended(self.number, 60), said
 
 
-def codes(root: Path) -> dict[str, list[int | None]]:
-    """The exit codes of all children."""
+def story(root: Path) -> dict[str, object]:
+    """The exit codes of all children, and the last words."""
     chance = random.Random(5)
     whole = Child(root, "whole")
     prepared = [Child(root, "killed").killed_when(line) for line in ("training the tokenizer", "preparing valid")]
     trained = [Child(root, "killed").killed_in_training(chance.uniform(0, 0.3)) for _ in range(KILLS)]
-    return {"prepare": prepared, "train": trained, "end": [Child(root, "killed").left_alone(), whole.left_alone()]}
+    damaged = root / "killed" / "checkpoints" / newest(root / "killed")
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    code, said = Child(root, "killed").left_alone()
+    return {"codes": [*prepared, *trained, code, whole.left_alone()[0]], "said": said, "damaged": str(damaged)}
 
 
 if __name__ == "__main__":
@@ -97,4 +102,4 @@ if __name__ == "__main__":
     import seq2seq.command.train  # noqa: F401
 
     torch.set_num_threads(1)
-    print(json.dumps(codes(Path(sys.argv[1]))))
+    print(json.dumps(story(Path(sys.argv[1]))))

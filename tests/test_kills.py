@@ -1,14 +1,16 @@
-"""`seq2seq train` on the command line, killed while it prepares and trains: subword sampling, dropout, accumulation shared
-by processes, a moving average, early stopping."""
+"""`seq2seq train` on the command line, killed while it prepares and trains, its newest checkpoint damaged: with subword
+sampling, dropout, accumulation shared by processes, a moving average and early stopping."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from equal_runs import assert_equal_runs
+from kill_command import KILLS
 
 PROGRAM = Path(__file__).parent / "kill_command.py"
 ENVIRONMENT = {
@@ -18,22 +20,36 @@ ENVIRONMENT = {
 }
 
 
+class Killed(NamedTuple):
+    """The folder of both runs, the exit codes, which checkpoint was damaged and what the last process said of it."""
+
+    folder: Path
+    codes: list[int]
+    damaged: str
+    said: str
+
+
 @pytest.fixture(scope="module")
-def killed(toy_text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int]]]:
+def killed(toy_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     folder = tmp_path_factory.mktemp("killed")
     (folder / "text").symlink_to(toy_text)
     command = [sys.executable, str(PROGRAM), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
     assert done.returncode == 0, done.stderr
-    return folder, json.loads(done.stdout)
+    story = json.loads(done.stdout)
+    return Killed(folder, story["codes"], story["damaged"], story["said"])
 
 
-def test_the_command_outlives_kills_while_it_prepares_and_trains(killed: tuple[Path, dict[str, list[int]]]) -> None:
-    folder, codes = killed
-    assert codes["prepare"] == [-9, -9] and codes["train"] == [-9, -9] and codes["end"] == [0, 0], codes
-    assert_equal_runs(folder / "killed", folder / "whole")
+def test_the_command_outlives_kills_and_damage(killed: Killed) -> None:
+    assert killed.codes == [-9] * (2 + KILLS) + [0, 0], killed
+    assert_equal_runs(killed.folder / "killed", killed.folder / "whole")
 
 
-def test_of_killed_preparations_nothing_is_left(killed: tuple[Path, dict[str, list[int]]]) -> None:
-    caches = [sorted(path.name for path in (killed[0] / f"{name}.c").iterdir()) for name in ("killed", "whole")]
+def test_the_user_is_told_of_the_damage(killed: Killed) -> None:
+    assert f"warning: {killed.damaged} is damaged" in killed.said
+    assert "the checkpoint before it serves instead" in killed.said and "going on after update" in killed.said
+
+
+def test_of_killed_preparations_nothing_is_left(killed: Killed) -> None:
+    caches = [sorted(path.name for path in (killed.folder / f"{name}.c").iterdir()) for name in ("killed", "whole")]
     assert caches[0] == caches[1]

@@ -102,13 +102,13 @@ def test_streams_are_translated_and_counted(
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     """Over two real pipes: line by line, each answer is waited for before the next line is written."""
-    (read_in, write_in), (read_out, write_out) = os.pipe(), os.pipe()
-    given, taken = os.fdopen(read_in, "rb"), os.fdopen(write_out, "wb")
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=given))
-    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
     translator = echo_translator()
     worker = threading.Thread(target=translate_file, args=(translator, "en", "de", None, None, "text"), daemon=True)
-    with translator.in_processes(processes), os.fdopen(read_out, "rb") as answers:
+    with translator.in_processes(processes):  # before the pipes, whose ends these processes must not have
+        (read_in, write_in), (read_out, write_out) = os.pipe(), os.pipe()
+        given, taken, answers = os.fdopen(read_in, "rb"), os.fdopen(write_out, "wb"), os.fdopen(read_out, "rb")
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=given))
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
         worker.start()
         try:
             for line in (b"one\n", b"two dogs\n", b"\n", b"three\n"):
@@ -118,8 +118,8 @@ def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatc
         finally:
             os.close(write_in)  # ends the worker
             worker.join(timeout=20)
-            given.close()
-            taken.close()
+            for stream in (given, taken, answers):
+                stream.close()
     assert not worker.is_alive()
 
 

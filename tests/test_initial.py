@@ -239,6 +239,10 @@ def train(place: Path, text: Path, run: str, *more: str) -> int:
             "trainer.accumulation=1",
             "trainer.precision=fp32",
             "trainer.metric=loss",
+            "trainer.average=0",
+            "validation.lines=1",
+            "search.length_offset=3",
+            "search.length_factor=0.0",
             "schedule=inverse_sqrt",  # cosine follows the budget, which is extended
             "trainer.validate_every=4",
             f"run={place / run}",
@@ -265,6 +269,7 @@ def test_a_run_begins_with_another_and_needs_it_no_more(
     assert train(tmp_path, toy_text, "parts", "trainer.updates=8", *tuned) == 0
     assert "is gone; the copy in" in capfd.readouterr().err
     ours, theirs = load_file(last(tmp_path / "parts")), load_file(last(tmp_path / "whole"))
+    assert int(ours["optimizer/step/output_bias"]) == 4 + 8
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
     changed = [f"init_from={tmp_path}/whole", f"tokenizer.folder={tmp_path}/old"]
     assert train(tmp_path, toy_text, "parts", "trainer.updates=9", *tuned, *changed) == 1

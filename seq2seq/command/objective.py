@@ -18,6 +18,6 @@ def built_objective(node: Node, tokenizer: Tokenizer | None = None) -> Objective
     if not isinstance(aim, functools.partial):
         return aim
     if tokenizer is None:
-        name = getattr(aim.func, "__name__", "this")
-        raise ConfigError(f"objective: {name} compares translations and trains translators only: set another objective")
+        name = aim.func.__module__.rpartition(".")[2]
+        raise ConfigError(f"objective={name} compares translations and trains translators only: set another one")
     return aim(tokenizer=tokenizer)

@@ -212,8 +212,9 @@ def test_source_tags_are_known_by_no_target_and_never_generated(tagging: Tokeniz
     assert tagging.never_generated == [0, 1, 2, 4, 5, 6, 7]
     tagging.save(tmp_path)
     assert Tokenizer.load(tmp_path).source_tags == ["BT", "X2"]
-    pieces = tagging.pieces(range(tagging.sizes[0]))
-    assert not [piece for piece in pieces[8 + 256 :] if "BT" in piece], "learnt from tagged lines"
+    write(tmp_path, "train", sentences(300, ["de", "en"]))
+    plain = Files(str(tmp_path), ["en-de"], [], ["train"], [], [])
+    assert train_tokenizer(plain, vocabulary(source_tags=["BT", "X2"])).tokenizer.models == tagging.models
 
 
 @pytest.mark.parametrize("names", [["bt"], ["2de"], ["s"], ["B T"], ["BT", "BT"], [""]])

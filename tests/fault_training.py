@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import torch
 import toy_training
+import yaml
 from faulty_files import KILLED, Faults, kind
 from torch import Tensor
 from toy_text import toy_corpus, vocabulary
@@ -27,6 +28,7 @@ from toy_training import SETTINGS, ToyModel, toy_trainer
 from seq2seq import model_folder
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.prepare import prepare as prepare_corpus
+from seq2seq.errors import ModelError
 from seq2seq.training import log
 
 SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average=2, checkpoint_minutes=60.0)
@@ -42,6 +44,7 @@ class Case(NamedTuple):
     operation: str
     fault: str
     said: str
+    readable: bool  # then at once: the configuration and the model, as far as there are any
     folder: str
 
 
@@ -110,6 +113,17 @@ def ended(faults: Faults, action: Action, folder: Path, place: int, number: int 
     return ""
 
 
+def readable(folder: Path) -> bool:
+    """Whether config.yaml and the model folder, or the one before it, are whole where they are."""
+    configuration = folder / "config.yaml"
+    if configuration.exists() and set(yaml.safe_load(configuration.read_text()) or ()) != {"trainer", "optimizer"}:
+        return False
+    try:
+        return bool(model_folder.read(folder, "translator").weights)
+    except ModelError:
+        return not any((folder / name).exists() for name in ("model", ".model.previous"))
+
+
 def cases(faults: Faults, root: Path, every: bool) -> Iterator[Case]:
     """Faults of a run from its beginning, of one that goes on after it was killed, and of a preparation."""
     root.mkdir(parents=True, exist_ok=True)
@@ -131,8 +145,9 @@ def cases(faults: Faults, root: Path, every: bool) -> Iterator[Case]:
             if run == "resumed":
                 shutil.copytree(root / "killed", folder)
             said = ended(faults, action, folder, place, NUMBERS[fault])
+            safe = readable(folder)
             action(folder)
-            yield Case(run, place, known[place], fault, said, folder.name)
+            yield Case(run, place, known[place], fault, said, safe, folder.name)
 
 
 if __name__ == "__main__":

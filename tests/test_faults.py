@@ -58,6 +58,10 @@ def test_the_same_command_again_ends_the_same(faults: Faults) -> None:
             raise AssertionError(f"after {case}") from error
 
 
+def test_nothing_has_a_name_before_it_is_whole(faults: Faults) -> None:
+    assert [case for case in faults.cases if not case.readable] == []
+
+
 def test_the_same_preparation_again_ends_the_same(faults: Faults) -> None:
     wanted = content(faults.folder / "prepared")
     assert {name.split("-")[0] for name in wanted} == {"tokenizer", "train", "valid"}

@@ -75,6 +75,7 @@ def test_a_failed_save_leaves_the_older_model(folder: Path, monkeypatch: pytest.
     with pytest.raises(StorageError, match="model: disk full"):
         save(folder, random_model(), random_node(), toy_tokenizer(), DIRECTIONS[:1], {})
     assert load(folder).directions == DIRECTIONS
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_model_is_never_lost_between_the_two_renames(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_files_of_every_ending_are_read_and_written(tmp_path: Path, ending: str)
     content = b"one\n\n  \ntwo \xff dogs\r\nthe house"
     source, target = tmp_path / f"in.txt{ending}", tmp_path / "new" / f"out.txt{ending}"
     source.write_bytes(PACK[ending](content))
-    translate_file(echo_translator(), "en", "de", source, target, "text")
+    translate_file(echo_translator(), "en", "de", source, target, "text", None, None)
     lines = UNPACK[ending](target.read_bytes()).decode().split("\n")
     assert lines == [*(echoed(line) for line in expected_lines(content)), ""]
     assert [path.name for path in target.parent.iterdir()] == [target.name]
@@ -81,7 +81,7 @@ def test_files_of_every_ending_are_read_and_written(tmp_path: Path, ending: str)
 def test_any_file_gives_a_line_a_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "in").write_bytes(content)
-    translate_file(echo_translator(), "en", "de", folder / "in", folder / "out", "text")
+    translate_file(echo_translator(), "en", "de", folder / "in", folder / "out", "text", None, None)
     assert (folder / "out").read_bytes().count(b"\n") == len(expected_lines(content))
 
 
@@ -91,7 +91,7 @@ def test_streams_are_translated_and_counted(
     content, taken = b"one\n\n\xff\n" + b"the dog sees the house. " * 30, io.BytesIO()
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=taken))
-    translate_file(echo_translator(longest=32), "en", "de", None, None, "text")
+    translate_file(echo_translator(longest=32), "en", "de", None, None, "text", None, None)
     assert len(taken.getvalue().split(b"\n")) == 5
     said = capsys.readouterr().err
     assert "4 lines in" in said
@@ -103,7 +103,9 @@ def test_streams_are_translated_and_counted(
 def test_a_typed_line_is_answered_before_the_next(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     """Over two real pipes: line by line, each answer is waited for before the next line is written."""
     translator = echo_translator()
-    worker = threading.Thread(target=translate_file, args=(translator, "en", "de", None, None, "text"), daemon=True)
+    worker = threading.Thread(
+        target=translate_file, args=(translator, "en", "de", None, None, "text", None, None), daemon=True
+    )
     with translator.in_processes(processes):  # before the pipes, whose ends these processes must not have
         (read_in, write_in), (read_out, write_out) = os.pipe(), os.pipe()
         given, taken, answers = os.fdopen(read_in, "rb"), os.fdopen(write_out, "wb"), os.fdopen(read_out, "rb")
@@ -141,14 +143,14 @@ def test_an_output_file_is_whole_or_untouched(tmp_path: Path) -> None:
 def test_input_and_output_may_be_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(b"one\ntwo\n" * 5000)
-    translate_file(echo_translator(), "en", "de", path, path, "text")
+    translate_file(echo_translator(), "en", "de", path, path, "text", None, None)
     assert path.read_bytes() == b"one\ntwo\n" * 5000
 
 
 def test_json_tells_text_score_status_and_the_best(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("the dog\n\n")
     translator = echo_translator(search=Beam(3, 2, "gnmt", 1.0, 1.0, 2))
-    translate_file(translator, "en", "de", tmp_path / "in", tmp_path / "out", "json")
+    translate_file(translator, "en", "de", tmp_path / "in", tmp_path / "out", "json", None, None)
     first, second = map(json.loads, (tmp_path / "out").read_text().splitlines())
     assert first["text"] == first["best"][0][0] == "the dog"
     assert first["status"] == "ok"
@@ -170,12 +172,12 @@ def test_damaged_files_are_named(tmp_path: Path, ending: str) -> None:
 
 def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: cannot be read"):
-        translate_file(echo_translator(), "en", "de", tmp_path / "nowhere", None, "text")
+        translate_file(echo_translator(), "en", "de", tmp_path / "nowhere", None, "text", None, None)
     (tmp_path / "in").write_text("one\n")
     with pytest.raises(DataError, match="in: cannot be written"):
-        translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path / "in" / "out", "text")
+        translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path / "in" / "out", "text", None, None)
     with pytest.raises(DataError, match="is a folder"):
-        translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path, "text")
+        translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path, "text", None, None)
 
 
 def test_chunks_grow() -> None:

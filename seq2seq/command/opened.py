@@ -20,10 +20,15 @@ def opened(
     precision: str,
 ) -> Translator:
     """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
-    folders = [Path(one).expanduser() for one in ([model] if isinstance(model, str) else model)]
-    if not folders:
+    return assemble(folders(model), weights, build(search, where="search"), translator, precision)
+
+
+def folders(model: str | list[str]) -> list[Path]:
+    """The folders that `model` names. Raises ConfigError where there is none."""
+    found = [Path(one).expanduser() for one in ([model] if isinstance(model, str) else model)]
+    if not found:
         raise ConfigError("model: expected a run folder, or a list of at least one")
-    return assemble(folders, weights, build(search, where="search"), translator, precision)
+    return found
 
 
 def cores(threads: int | None) -> int:

@@ -1,10 +1,14 @@
 """`seq2seq translate`: a file or standard input, line by line, through a trained model."""
 
+import json
 import sys
+from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import Node, cores, opened, path
+from seq2seq import __version__
+from seq2seq.command.opened import Node, cores, folders, opened, path
 from seq2seq.errors import ConfigError
+from seq2seq.model_folder import find
 from seq2seq.translation.file import translate_file
 
 
@@ -16,19 +20,33 @@ def run(
     input: str | None,
     output: str | None,
     form: Literal["text", "json"],
+    status: str | None,
+    resume: bool,
     precision: str,
     threads: int | None,
     search: Node,
     translator: Node,
+    configuration: Node,
 ) -> int:
     """Writes one translation a line; a summary goes to standard error."""
     processes = cores(threads)
     chosen = opened(model, weights, search, translator, precision)
     direction = _direction(source, target, chosen.directions)
+    key = None
+    if resume and input is not None and Path(input).expanduser().is_file():
+        asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
+        key = _key(folders(model), Path(input).expanduser(), asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
-        translate_file(chosen, *direction, path(input), path(output), form)
+        translate_file(chosen, *direction, path(input), path(output), form, path(status), key)
     return 0
+
+
+def _key(folders: list[Path], input: Path, given: Node) -> str:
+    """All that the output depends on: what is asked for, the model's files and the input's, known by size and time."""
+    files = [input, *(file for folder in folders for file in sorted(find(folder).iterdir()))]
+    stamps = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    return json.dumps([__version__, given, stamps], sort_keys=True)
 
 
 def _direction(source: str | None, target: str | None, known: list[tuple[str, str]]) -> tuple[str, str]:

@@ -3,16 +3,17 @@
 import json
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
+from seq2seq.translation.journal import Done, Journal, under_way
+from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, reading, writing
 from seq2seq.translation.translator import Status, Translation, Translator
 
 
@@ -23,26 +24,95 @@ def translate_file(
     input: Path | None,
     output: Path | None,
     form: Literal["text", "json"],
+    status: Path | None,
+    key: str | None,
 ) -> Counter[Status]:
     """Translates every line of `input` (none: standard input) into `output` (none: standard output).
 
     `form`: `text` writes the translations, `json` an object a line with text, score, status and the search's best
-    translations. Chunks are written as they are ready; a file gets its name when it is complete. Standard error gets a
-    progress bar where it is a terminal, and one line of counts at the end, which are returned too.
+    translations. `status`: a file with an object a line of what became of it. Chunks are written as they are ready; a
+    file gets its name when it is complete. With a `key`, which tells all that the files depend on, a call that was
+    killed is gone on with by the next one. Standard error gets a progress bar where it is a terminal, and one line of
+    counts at the end, which are returned too.
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
     written = _as_json if form == "json" else _as_text
-    counts: Counter[Status] = Counter()
     first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
-    began = time.monotonic()
-    with reading(input) as lines, writing(output) as write, _progress(input) as advance:
-        for translations in translator.translate_chunks(lines.chunks(first), source, target):
-            write(map(written, translations))
+    began = last = time.monotonic()
+    with reading(input) as lines, _sink(output, status, key) as sink, _progress(input) as advance:
+        done = sink.done
+        counts = Counter({Status(name): count for name, count in done.counts.items()})
+        if done.lines:
+            print(f"{output}: going on after line {done.lines:,}", file=sys.stderr)
+            advance(done.lines)
+        given: deque[list[str]] = deque()
+        chunks = _noted(_rest(lines.chunks(first), done.lines), given)
+        for translations in translator.translate_chunks(chunks, source, target):
             counts.update(translation.status for translation in translations)
+            seconds, last = (time.monotonic() - last) / len(translations), time.monotonic()
+            told = _told(done.lines, given.popleft(), translations, seconds)
+            texts = [map(written, translations), told] if status else [map(written, translations)]
+            done = sink.write(
+                texts, Done(done.lines + len(translations), [], {str(one): count for one, count in counts.items()})
+            )
             advance(len(translations))
     print(summary(counts, lines.invalid, time.monotonic() - began), file=sys.stderr)
     return counts
+
+
+def _rest(chunks: Iterable[list[str]], count: int) -> Iterator[list[str]]:
+    """The chunks without their first `count` lines."""
+    for chunk in chunks:
+        if count < len(chunk):
+            yield chunk[count:]
+        count = max(0, count - len(chunk))
+
+
+def _noted(chunks: Iterable[list[str]], given: deque[list[str]]) -> Iterator[list[str]]:
+    """The same chunks, each left in `given` for when its translations come."""
+    for chunk in chunks:
+        given.append(chunk)
+        yield chunk
+
+
+def _told(before: int, lines: Sequence[str], translations: Sequence[Translation], seconds: float) -> Iterator[str]:
+    """What became of each line, an object a line: its length ratio is in characters, its time a mean of its chunk's."""
+    for number, (line, one) in enumerate(zip(lines, translations, strict=True), before + 1):
+        ratio = round(len(one.text) / len(line), 3) if line else None
+        values = {"line": number, "status": one.status, "score": round(one.score, 4), "ratio": ratio}
+        yield json.dumps({**values, "seconds": round(seconds, 4)})
+
+
+class _Plain:
+    """Files that are written from their beginning, or streams."""
+
+    def __init__(self, writers: Sequence[Callable[[Iterable[str]], None]]) -> None:
+        self.done = Done(0, [], {})
+        self.writers = writers
+
+    def write(self, texts: Iterable[Iterable[str]], done: Done) -> Done:
+        """Lines for each of them."""
+        for write, lines in zip(self.writers, texts, strict=True):
+            write(lines)
+        return done
+
+
+@contextmanager
+def _sink(output: Path | None, status: Path | None, key: str | None) -> "Iterator[Journal | _Plain]":
+    """Where translations and statuses go; a journal where they can be gone on with."""
+    paths = [output] if status is None else [output, status]
+    plain = [path for path in paths if path is not None and path.suffix not in PACKED and _is_file(path)]
+    if key is not None and len(plain) == len(paths):
+        with under_way(plain, key) as journal:
+            yield journal
+        return
+    with ExitStack() as stack:
+        yield _Plain([stack.enter_context(writing(path)) for path in paths])
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() or not path.exists()
 
 
 def summary(counts: Counter[Status], invalid: int, seconds: float) -> str:

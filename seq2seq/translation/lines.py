@@ -18,6 +18,7 @@ from seq2seq.data.lines import BYTE_ORDER_MARK, damage, open_bytes
 from seq2seq.errors import DataError
 
 FIRST_CHUNK, LARGEST_CHUNK = 16, 2048  # lines: the first come out early, later chunks are worth sorting by length
+PACKED = (".gz", ".xz", ".zst")  # endings of compressed files
 BLOCK = 1 << 20  # bytes asked for at once
 
 

@@ -161,12 +161,17 @@ def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -
     while True:
         try:
             rows, tag = pipe.recv()
-        except EOFError:
+            pipe.send(_answer(searcher, rows, tag))
+        except (EOFError, OSError):
             return
-        try:
-            pipe.send(searcher(rows, tag))
-        except Exception:
-            pipe.send(traceback.format_exc())
+
+
+def _answer(searcher: Searcher, rows: Rows, tag: int) -> Found | str:
+    """What the searcher finds, or how it failed."""
+    try:
+        return searcher(rows, tag)
+    except Exception:
+        return traceback.format_exc()
 
 
 def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:

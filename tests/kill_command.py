@@ -97,7 +97,8 @@ def story(root: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    import torch.utils.tensorboard  # once, not in every child
+    import torch._dynamo  # once, not in every child
+    import torch.utils.tensorboard
 
     import seq2seq.command.train  # noqa: F401
 

@@ -13,15 +13,18 @@ import time
 from pathlib import Path
 
 import torch
-import torch.utils.tensorboard  # here once, not in every child
+import torch._dynamo  # here once, not in every child, where optimisers would
+import torch.utils.tensorboard  # as the log would
 from killing import ended, newest
 from toy_training import main
 
 KILLS = 8
 PATIENCE = ("updates=null", "patience=2", "validate_every=2", "checkpoint_minutes=60")
+ANYWHERE = ("checkpoint_minutes=0.0005", "pause=0.02")  # checkpoints by the clock; a third of the time is validation
 SCENARIOS: dict[str, tuple[signal.Signals, tuple[str, ...]]] = {
     "killed": (signal.SIGKILL, ()),  # a checkpoint after every update
     "killed_patience": (signal.SIGKILL, PATIENCE),  # a checkpoint at validations only
+    "killed_anywhere": (signal.SIGKILL, ANYWHERE),
     "interrupted": (signal.SIGINT, ()),
     "terminated": (signal.SIGTERM, ()),
 }

@@ -34,9 +34,10 @@ def test_every_yaml_is_in_the_wheel(wheel: list[str]) -> None:
     assert here and here <= set(wheel)
 
 
-def test_every_module_is_in_the_wheel_and_nothing_else(wheel: list[str]) -> None:
-    here = {str(path.relative_to(ROOT)) for path in (ROOT / "seq2seq").rglob("*.py")}
-    assert here <= set(wheel)
+def test_every_file_is_in_the_wheel_and_nothing_else(wheel: list[str]) -> None:
+    files = [path for path in (ROOT / "seq2seq").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {path.suffix for path in files} >= {".py", ".html", ".typed"}
+    assert {str(path.relative_to(ROOT)) for path in files} <= set(wheel)
     assert {name.split("/")[0] for name in wheel} == {"seq2seq", f"seq2seq-{seq2seq.__version__}.dist-info"}
 
 

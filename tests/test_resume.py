@@ -37,10 +37,11 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, l
     return folder, json.loads(done.stdout)
 
 
-def test_killed_again_and_again(stopped: tuple[Path, dict[str, list[int | None]]], whole: Path) -> None:
+@pytest.mark.parametrize("name", ["killed", "killed_anywhere"])
+def test_killed_again_and_again(stopped: tuple[Path, dict[str, list[int | None]]], whole: Path, name: str) -> None:
     folder, codes = stopped
-    assert codes["killed"].count(-9) >= 3 and codes["killed"][-1] == 0, codes
-    assert_equal_runs(folder / "killed", whole)
+    assert codes[name].count(-9) >= 3 and codes[name][-1] == 0, codes
+    assert_equal_runs(folder / name, whole)
 
 
 def test_early_stopping_and_plateau_outlive_a_kill(

@@ -60,9 +60,7 @@ def _encode(texts: tuple[str, ...], tokenizer: Tokenizer, side: Side, kind: pa.L
     return lists if len(places) == len(texts) else lists.take(pa.array(rows, pa.int32()))
 
 
-def _shorten(
-    batch: pa.RecordBatch, origins: tuple[str, ...], longest: int | None
-) -> tuple[pa.RecordBatch, list[str]]:
+def _shorten(batch: pa.RecordBatch, origins: tuple[str, ...], longest: int | None) -> tuple[pa.RecordBatch, list[str]]:
     if longest is None:
         return batch, []
     lengths = np.maximum(batch.column("source_length").to_numpy(), batch.column("target_length").to_numpy())

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from seq2seq.errors import StorageError
+from seq2seq.training.diary import Diary
 from seq2seq.training.log import Log
+from seq2seq.training.progress import Reporter
 
 
 def write(folder: Path, records: int, *updates: int) -> int:
@@ -76,3 +78,12 @@ def test_the_run_goes_on_without_events(
     monkeypatch.setattr("seq2seq.training.log._events", lambda *_: SimpleNamespace(add_scalar=refused, close=refused))
     assert write(tmp_path, 0, 1, 2) == 2
     assert caplog.text.count("no more TensorBoard events: [Errno 28] No space left") == 1
+
+
+def test_lines_of_a_skipped_update_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    with Reporter() as reporter:
+        diary = Diary(tmp_path, 0, 0, reporter)
+        (tmp_path / "skipped").write_text("a file where a folder should be")
+        with pytest.raises(StorageError, match=r"skipped/00000007\.jsonl: File exists: mend that; the same command"):
+            diary.skipped(7, 1.0, [("a", "b")])
+        diary.close()

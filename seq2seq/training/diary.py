@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from seq2seq.durable import storing
 from seq2seq.training.log import Log, Values
 from seq2seq.training.progress import Reporter
 
@@ -51,10 +52,10 @@ class Diary:
         if self.reporter is None:
             return
         path = self.folder / "skipped" / f"{update:08d}.jsonl"
-        path.parent.mkdir(exist_ok=True)
-        with path.open("w", encoding="utf-8") as file:
-            for source, target in texts:
-                file.write(json.dumps({"source": source, "target": target}, ensure_ascii=False) + "\n")
+        lines = [json.dumps({"source": source, "target": target}, ensure_ascii=False) for source, target in texts]
+        with storing(path):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         self.write("skipped", update, {"loss": loss})
         self.say(f"update {update:,}: skipped, its loss or gradient was not finite; its lines are in {path}")
 

@@ -41,7 +41,7 @@ def panel(curves: Curves, name: str) -> dict[str, tuple[object, object]]:
 
 def test_the_curves_are_the_log(tmp_path: Path) -> None:
     curves = read([run_folder(tmp_path / "a", *TRAINING, VALIDATION, AVERAGE)])
-    assert [one.name for one in curves.panels] == ["loss", "bleu", "learning_rate"]
+    assert [one.name for one in curves.panels] == ["loss", "validation_bleu", "learning_rate"]
     assert panel(curves, "loss") == {
         "training": ({"update": [10, 20], "tokens": [1000, 3000], "hours": [0.01, 0.02]}, [4.0, None]),
         "validation": ({"update": [15], "tokens": [2000], "hours": [0.015]}, [3.5]),
@@ -64,8 +64,13 @@ def test_what_a_resumed_run_wrote_again_counts_once(tmp_path: Path) -> None:
 
 
 def test_quantities_nobody_has_heard_of_are_shown_too(tmp_path: Path) -> None:
-    curves = read([run_folder(tmp_path / "a", {**TRAINING[0], "new": 1.5}, {**VALIDATION, "scores": {"comet": 0.5}})])
-    assert [one.title for one in curves.panels if one.name in ("new", "comet")] == ["validation comet", "new"]
+    scores = {"comet": 0.5, "bleu": 1.0, "accuracy": 97.0}
+    curves = read(
+        [run_folder(tmp_path / "a", {**TRAINING[0], "new": 1.5, "accuracy": 0.5}, {**VALIDATION, "scores": scores})]
+    )
+    titles = ["loss", "validation BLEU", "validation accuracy", "validation comet", "accuracy", "learning rate", "new"]
+    assert [one.title.split(" (")[0] for one in curves.panels] == titles
+    assert list(panel(curves, "accuracy")) == ["training"]  # a share there, percent in the scores
 
 
 def test_without_tokens_that_axis_is_not_offered(tmp_path: Path) -> None:

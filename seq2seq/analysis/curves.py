@@ -18,8 +18,8 @@ Axis = Literal["update", "tokens", "hours"]
 AXES: Mapping[Axis, str] = {"update": "updates", "tokens": "target tokens", "hours": "hours"}
 TITLES = {  # the panels in their order; other scores come after the loss, other numbers of training at the end
     "loss": "loss (nats per target token)",
-    "bleu": "validation BLEU",
-    "chrf": "validation chrF",
+    "validation_bleu": "validation BLEU",
+    "validation_chrf": "validation chrF",
     "accuracy": "accuracy (share of target tokens)",
     "learning_rate": "learning rate",
     "gradient_norm": "gradient norm",
@@ -28,6 +28,7 @@ TITLES = {  # the panels in their order; other scores come after the loss, other
     "padding": "padding (share of all places)",
     "gradient_noise": "gradient noise scale (target tokens)",
 }
+SCORE = "validation_"  # before the name of a score
 NO_CURVES = ("event", "update", "epoch", "tokens", "seconds", "smoothed_loss", "skipped", "cuts", "scores", "better")
 Record = Mapping[str, object]
 
@@ -71,13 +72,16 @@ def read(folders: Sequence[Path]) -> Curves:
     for run, records in enumerate(logs):
         for name, curve in _curves(run, records):
             found.setdefault(name, []).append(curve)
-    scores = [name for name in found if any(curve.event == "validation" for curve in found[name])]
-    known = list(TITLES)
-    order = {
-        name: (known.index(name), "") if name in known else (0.5 if name in scores else 99, name) for name in found
-    }
-    panels = [Panel(name, _title(name, name in scores), found[name]) for name in sorted(found, key=order.__getitem__)]
+    panels = [Panel(name, TITLES.get(name, name.replace("_", " ")), found[name]) for name in sorted(found, key=_order)]
     return Curves(_names(folders), panels)
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Where a panel stands: scores that TITLES does not know after those it does, other numbers at the end."""
+    known = list(TITLES)
+    if name in TITLES:
+        return known.index(name), ""
+    return (known.index("validation_chrf") if name.startswith(SCORE) else len(known)), name
 
 
 def _records(folder: Path) -> list[Record]:
@@ -119,9 +123,10 @@ def _values(record: Record) -> dict[str, float | None]:
     if record["event"] == "skipped":
         return {}
     scores = record.get("scores")
-    pairs = {**record, **scores} if isinstance(scores, Mapping) else record
-    values = {name: value for name, value in pairs.items() if name not in NO_CURVES}
-    return {name: _number(value) for name, value in values.items() if value is None or _number(value) is not None}
+    found = {name: value for name, value in record.items() if name not in NO_CURVES}
+    if isinstance(scores, Mapping):  # the loss alone is the same quantity as in training
+        found |= {name if name == "loss" else f"{SCORE}{name}": value for name, value in scores.items()}
+    return {name: _number(value) for name, value in found.items() if value is None or _number(value) is not None}
 
 
 def _places(records: Sequence[Record], known: Sequence[tuple[float, float]]) -> dict[Axis, Sequence[float]]:
@@ -148,11 +153,6 @@ def _between(x: float, known: Sequence[tuple[float, float]]) -> float:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _title(name: str, score: bool) -> str:
-    plain = name.replace("_", " ")
-    return TITLES.get(name, f"validation {plain}" if score else plain)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

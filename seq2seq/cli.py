@@ -156,13 +156,13 @@ def _leave(code: int, arguments: Sequence[str]) -> None:
 
 
 def _left(folder: Path) -> list[int]:
-    """The exit codes of all jobs; says which jobs of a sweep failed."""
+    """The exit codes of all jobs; says which jobs of a sweep did not end well."""
     codes = [0]
     for path in sorted(folder.glob("*")):
         code, _, name = path.read_text("utf-8").partition(" ")
         codes.append(int(code))
         if codes[-1] and name:
-            _say(f"{name}: failed with exit code {code}")
+            _say(f"{name}: ended with exit code {code}")
     return codes
 
 

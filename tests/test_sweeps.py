@@ -24,7 +24,7 @@ def test_jobs_side_by_side_and_a_failure_is_told(toy_text: Path, seq2seq: Runner
     command = ["train", *corpus(toy_text), *SMALL, *SIDE_BY_SIDE, "run=runs/sweep", "seed=-1,2", "-m"]
     done = seq2seq(command, tmp_path)
     assert done.returncode == 1 and done.stderr.count("error: ") == 1, done.stderr
-    assert "seed: expected 0 or more, got -1" in done.stderr and "seed=-1: failed with exit code 1\n" in done.stderr
+    assert "seed: expected 0 or more, got -1" in done.stderr and "seed=-1: ended with exit code 1\n" in done.stderr
     assert [path.name for path in (tmp_path / "runs/sweep").iterdir()] == ["seed=2"]
     assert (tmp_path / "runs/sweep/seed=2/model/model.safetensors").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
@@ -34,7 +34,7 @@ def test_a_failed_job_stops_no_other(toy_text: Path, capfd: pytest.CaptureFixtur
     files = f"hypotheses=nowhere,{toy_text / 'test.de'}", f"references={toy_text / 'test.de'}"
     assert main(["evaluate", *files, "target=de", "-m"]) == 1
     said = capfd.readouterr()
-    assert "100.0" in said.out and "hypotheses=nowhere: failed with exit code 1\n" in said.err
+    assert "100.0" in said.out and "hypotheses=nowhere: ended with exit code 1\n" in said.err
 
 
 def test_a_signal_ends_the_whole_sweep(monkeypatch: pytest.MonkeyPatch) -> None:

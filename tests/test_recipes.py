@@ -53,7 +53,7 @@ def test_run_sh_is_short_and_safe(script: Path) -> None:
 def test_its_commands_compose_in_order(script: Path, tmp_path: Path) -> None:
     given = commands(script, tmp_path)
     names = [command[0] for command in given]
-    assert "train" not in names or names == ["prepare", "train", "translate", "evaluate"]
+    assert names.count("train") != 1 or names == ["prepare", "train", "translate", "evaluate"]
     assert names[-1] not in ("prepare", "train")
     for command, *overrides in given:
         if command.startswith("train"):

@@ -29,7 +29,6 @@ from seq2seq import model_folder
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.prepare import prepare as prepare_corpus
 from seq2seq.errors import ModelError
-from seq2seq.training import log
 
 SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average=2, checkpoint_minutes=60.0)
 Action = Callable[[Path], None]
@@ -159,6 +158,5 @@ if __name__ == "__main__":
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     logging.disable()
     toy_training.export = export
-    log._events = lambda folder, update: None  # TensorBoard writes in a thread: see test_log.py
     found = cases(Faults(), Path(sys.argv[1]).absolute(), sys.argv[2:] == ["every"])
     print(json.dumps([one._asdict() for one in found]))

@@ -98,7 +98,6 @@ def story(root: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     import torch._dynamo  # once, not in every child
-    import torch.utils.tensorboard
 
     import seq2seq.command.train  # noqa: F401
 

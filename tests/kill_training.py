@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 import torch._dynamo  # here once, not in every child, where optimisers would
-import torch.utils.tensorboard  # as the log would
 from killing import ended, newest
+from tensorboard.compat.proto import event_pb2  # noqa: F401 - as the log would
 from toy_training import main
 
 KILLS = 8

@@ -4,12 +4,12 @@ import errno
 import json
 import resource
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from seq2seq.errors import StorageError
 from seq2seq.training.diary import Diary
+from seq2seq.training.events import Events
 from seq2seq.training.log import Log
 from seq2seq.training.progress import Reporter
 
@@ -50,7 +50,7 @@ def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_its_half_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seq2seq.training.log._events", lambda *_: None)
+    monkeypatch.setattr("seq2seq.training.log.available", lambda: False)
     write(tmp_path, 0, 1, 2)
     size = (tmp_path / "log.jsonl").stat().st_size
     log = Log(tmp_path, 2, 2)
@@ -75,7 +75,7 @@ def test_the_run_goes_on_without_events(
     def refused(*values: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("seq2seq.training.log._events", lambda *_: SimpleNamespace(add_scalar=refused, close=refused))
+    monkeypatch.setattr(Events, "add", refused)
     assert write(tmp_path, 0, 1, 2) == 2
     assert caplog.text.count("no more TensorBoard events: [Errno 28] No space left") == 1
 
@@ -87,3 +87,12 @@ def test_lines_of_a_skipped_update_that_cannot_be_written_are_named(tmp_path: Pa
         with pytest.raises(StorageError, match=r"skipped/00000007\.jsonl: File exists: mend that; the same command"):
             diary.skipped(7, 1.0, [("a", "b")])
         diary.close()
+
+
+def test_tensorboard_reads_what_a_resumed_run_stands_by(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    write(tmp_path, 0, 1, 2, 3, 4)
+    write(tmp_path, 2, 3)  # which says again what came after update 2
+    events = accumulator.EventAccumulator(str(tmp_path)).Reload()
+    found = [(one.step, round(one.value, 3)) for one in events.Scalars("training/loss")]
+    assert found == [(1, 1.0), (2, 0.5), (3, 0.333)]

@@ -1,6 +1,5 @@
 """The run's diary: log.jsonl, one record a line, and TensorBoard events where that package is installed."""
 
-import importlib.util
 import json
 import logging
 import math
@@ -8,9 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from seq2seq.durable import storing
+from seq2seq.training.events import Events, available
 
 TIME_FIELDS = (
     "seconds",
@@ -18,13 +17,6 @@ TIME_FIELDS = (
     "waiting",
 )  # the only fields that differ between two runs of the same command
 logger = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class _Events(Protocol):
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 Values = Mapping[str, float | int | Mapping[str, float]]
@@ -43,9 +35,9 @@ class Log:
             folder.mkdir(parents=True, exist_ok=True)
             self.records = _cut(self.path, records)
             self._file = self.path.open("ab", buffering=0)  # a line that the disk has no room for is not tried again
-        self._events: _Events | None = None
+        self._events: Events | None = None
         with self._dispensable():
-            self._events = _events(folder, update)
+            self._events = Events(folder, update) if available() else None
 
     def write(self, event: str, update: int, values: Values) -> None:
         """One record: what happened at which update, and its numbers; those that are not finite become null."""
@@ -57,8 +49,7 @@ class Log:
         self.records += 1
         if self._events is not None:
             with self._dispensable():
-                for name, value in _flat(values).items():
-                    self._events.add_scalar(f"{event}/{name}", value, update)
+                self._events.add(event, update, _flat(values))
 
     def sync(self) -> None:
         """Bring all records to the disk: before a checkpoint that counts them."""
@@ -78,6 +69,8 @@ class Log:
         try:
             yield
         except OSError as error:
+            if self._events is not None:
+                self._events.close()
             self._events = None
             logger.warning("warning: %s: no more TensorBoard events: %s", self.path.parent, error)
 
@@ -90,15 +83,6 @@ def _cut(path: Path, records: int) -> int:
     whole = [line for line in lines if line.endswith(b"\n")]
     os.truncate(path, sum(map(len, whole)))
     return len(whole)
-
-
-def _events(folder: Path, update: int) -> _Events | None:
-    if importlib.util.find_spec("tensorboard") is None:
-        return None
-    from torch.utils.tensorboard import SummaryWriter  # slow to import, and an extra
-
-    writer: _Events = SummaryWriter(str(folder), purge_step=update + 1)
-    return writer
 
 
 def _finite(value: object) -> object:

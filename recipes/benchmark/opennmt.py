@@ -29,7 +29,7 @@ from seq2seq.data.tokenizer import Tokenizer
 
 FOLDER = Path("runs/benchmark")
 NEEDS = ["configargparse", "ctranslate2>=4,<5", "pyonmttok>=1.37,<2", "sacrebleu", "sentencepiece", "tensorboard>=2.3"]
-NEEDS += ["pyyaml", "rapidfuzz", "waitress", "flask", "six", "spacy", "pyahocorasick"]
+NEEDS += ["pyyaml", "rapidfuzz", "waitress", "flask", "six", "spacy", "pyahocorasick", "fasttext-wheel"]
 STEP = re.compile(r"Step\s+(\d+)/.*bsz:\s*\d+/\s*(\d+)/")
 WARM_UP = 4  # of its steps
 THEIR_UPDATE = 5200  # places; three quarters of them hold target tokens, so its updates are as large as ours

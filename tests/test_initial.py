@@ -257,6 +257,7 @@ def test_a_run_begins_with_another_and_needs_it_no_more(
 ) -> None:
     assert train(tmp_path, toy_text, "old", "trainer.updates=4", OWN) == 0
     tuned = [f"init_from={tmp_path}/old", "tokenizer=existing", "init_optimizer=true", "freeze=[encoder]"]
+    tuned.append("optimizer.groups=[{names: [source], learning_rate: 0.5}]")  # tied: the optimiser knows another name
     assert train(tmp_path, toy_text, "whole", "trainer.updates=8", *tuned) == 0
     said = capfd.readouterr().err
     assert "source and target: all 285 rows kept" in said and "parameters stay as they are" in said

@@ -121,8 +121,10 @@ def theirs(program: Path, configuration: Path, threads: int, seconds: float) -> 
     pinned = ["taskset", "-c", f"0-{threads - 1}"] if shutil.which("taskset") else []
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     command = [*pinned, str(program), "-config", str(configuration)]
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command, env=environment, start_new_session=True, **output)
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
     times, tokens, said = [], [], []
     for line in process.stdout:
         said.append(line)

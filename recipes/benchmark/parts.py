@@ -81,11 +81,11 @@ class Watch:
             self._after(sums.tokens)
             return sums
 
-        Updater.__call__ = watched  # type: ignore[method-assign]
+        Updater.__call__ = watched
         try:
             yield
         finally:
-            Updater.__call__ = update  # type: ignore[method-assign]
+            Updater.__call__ = update
 
     def _before(self) -> None:
         if self.seen == self.warm_up + self.count:

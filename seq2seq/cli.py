@@ -8,6 +8,7 @@ override is wrong; 130 interrupted. Tracebacks are shown where the environment v
 
 import importlib
 import inspect
+import json
 import multiprocessing
 import os
 import shutil
@@ -179,9 +180,16 @@ def _arranged(command: str, arguments: list[str]) -> list[str]:
 
 
 def _quoted(argument: str) -> str:
-    """`trainer.updates=+5000` as text: for Hydra the sign would be nothing."""
-    key, is_value, value = argument.partition("=+")
-    return f"{key}='+{value}'" if is_value and value.isdigit() else argument
+    """With quotes where Hydra wants them: `trainer.updates=+5000`, whose sign would be nothing, and values, or lists',
+    that hold `=` as the folders of a sweep do."""
+    key, _, value = argument.partition("=")
+    if value.startswith("+") and value[1:].isdigit():
+        return f"{key}='{value}'"
+    if key.startswith("-") or "=" not in value or set(value) & set("'\"(){}"):
+        return argument
+    if value.startswith("[") and value.endswith("]"):
+        return f"{key}=[{','.join(json.dumps(one.strip(), ensure_ascii=False) for one in value[1:-1].split(','))}]"
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
 def _own_folder(arguments: Sequence[str]) -> str | None:
@@ -220,7 +228,7 @@ def _swept(arguments: Sequence[str]) -> set[str]:
     """The keys that a command line gives several values: `cell` of `-m cell=lstm,gru seed=1`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    overrides = [one for one in arguments if "=" in one and not one.startswith("-")]
+    overrides = [_quoted(one) for one in arguments if "=" in one and not one.startswith("-")]
     parsed = OverridesParser.create().parse_overrides(overrides)
     return {one.get_key_element().lstrip("+") for one in parsed if one.is_sweep_override()}
 

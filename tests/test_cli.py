@@ -156,6 +156,8 @@ def test_program_help(capfd: pytest.CaptureFixture[str]) -> None:
         (["translate"], 2, "model: a value is needed"),
         (["translate", "model=nowhere"], 1, "nowhere: no such folder"),
         (["translate", "model=nowhere", "threads=two"], 1, "threads: expected int or null, got 'two'"),
+        (["translate", "model=sweep/cell=gru,seed=1"], 1, "sweep/cell=gru,seed=1: no such folder"),
+        (["analyse", "curves", "run=[sweep/seed=1,sweep/seed=2]"], 1, "sweep/seed=1/log.jsonl: No such file"),
         (["evaluate"], 1, "model: expected"),
         (["evaluate", "hypotheses=a"], 1, "belong together"),
         (["train", "corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]"], 1, "nowhere"),

@@ -72,6 +72,8 @@ def entry() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code; every message goes to standard error."""
+    # read once, when torch is imported: idle threads would spin on cores that worker processes and others need
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command, overrides = _named(arguments)
     if command in ("--help", "-h", "help"):
         print(HELP.format(commands=_listed(COMMANDS)), end="")

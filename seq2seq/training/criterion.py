@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
 
@@ -89,7 +90,7 @@ class _ChunkedLoss(torch.autograd.Function):
         correct = gold.new_zeros(())
         for start in range(0, len(gold), rows := max(1, CHUNK // vocabulary)):
             part, words = inputs[start : start + rows], gold[start : start + rows]
-            logits = part @ matrix.T if bias is None else torch.addmm(bias.to(dtype), part, matrix.T)
+            logits = F.linear(part, matrix, None if bias is None else bias.to(dtype))
             chunk_sums, chunk_correct, probabilities = _consume(logits, words)
             sums += chunk_sums
             correct += chunk_correct
@@ -136,7 +137,7 @@ class Gradients:
         self.features[start : start + len(part)] = difference @ matrix
         self.weight += difference.T @ part
         if self.bias is not None:
-            self.bias += difference.sum(0, dtype=torch.float32)
+            self.bias += difference.sum(0)  # summed in fp32; with dtype=fp32 torch first copies the whole chunk
 
     def subtract_uniform(self, features: Tensor, uniform: Tensor, share: float) -> None:
         """Take the uniform term off: `share` for every word of every token."""

@@ -88,7 +88,7 @@ def test_only_translators_compare_translations() -> None:
         OmegaConf.merge(OmegaConf.load(CONF / "objective" / "minimum_risk.yaml"), {"search": {"seed": 1}})
     )
     assert isinstance(built_objective(cast(dict[str, object], node), toy_tokenizer()), MinimumRisk)
-    with pytest.raises(ConfigError, match="objective=minimum_risk .*trains translators only"):
+    with pytest.raises(ConfigError, match=r"objective=minimum_risk .*trains translators only"):
         built_objective(cast(dict[str, object], node))
 
 

@@ -1,7 +1,7 @@
 """`seq2seq train`: assembles data, network, training, translation and evaluation into one run."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -55,30 +55,33 @@ def run(
     settings: Settings = build(trainer, where="trainer")
     _check(text.directions)
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
-    source, target = prepared.tokenizer.sizes
-    sizes = {"source_vocabulary": source, "target_vocabulary": target}
+    sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
     network = cast(Model, new_network(model, sizes, seed, prepared.counts))
     beginning = Beginning(run, init_from, init_optimizer, freeze)
     optimizing = beginning.of(network, "translator", model, prepared.tokenizer, None, optimizer)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
-    number_format = precision(settings.precision)
-    loss = ValidationLoss(network, lambda: _held_out(reader, prepared), number_format)
+    dtype = precision(settings.precision)
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
-    limits = {"directions": text.directions, "dtype": number_format, "device": default_device()}
+    limits = {"directions": text.directions, "dtype": dtype, "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
-    sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
-    pairs = call(held_out_pairs, {**validation, **sample}, "validation")
+    loss = ValidationLoss(network, lambda: _held_out(reader, prepared), dtype)
+    validate = _validation(loss, translate, prepared, validation)
 
     def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
         network.load_state_dict(weights)
         save(folder, network, model, prepared.tokenizer, text.directions, {"valid": dict(scores)})
 
-    def validate() -> Mapping[str, float]:
-        return {"loss": loss(), **validation_scores(translate, pairs)}
-
-    batches = reader(store=prepared.train)
-    aim = built_objective(objective, prepared.tokenizer)
+    aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
     return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
+
+
+def _validation(
+    loss: ValidationLoss, translate: Translator, prepared: Prepared, validation: Node
+) -> Callable[[], Mapping[str, float]]:
+    """The loss of all held-out text, and the scores of translations of some of it."""
+    sample = {"stores": list(prepared.valid.values()), "directions": translate.directions}
+    pairs = call(held_out_pairs, {**validation, **sample}, "validation")
+    return lambda: {"loss": loss(), **validation_scores(translate, pairs)}
 
 
 def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines: int) -> list[Pair]:

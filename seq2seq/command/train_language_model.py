@@ -1,7 +1,7 @@
 """`seq2seq train_language_model`: text of one language or several becomes a model of what comes next."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -67,21 +67,14 @@ def run(
     reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
     running = reader.func is Stream
     parts = {"parts": settings.accumulation} if running else {}
-    held_out = functools.partial(_held_out, reader, prepared)
-    judged: Network = Carried(network, 1) if running else network
-    loss = ValidationLoss(judged, held_out, precision(settings.precision))
-    count = characters(pair.target for store in prepared.valid.values() for pair in store.pairs())
+    validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
 
     def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
         network.load_state_dict(weights)
         save(folder, network, model, prepared.tokenizer, text.languages, {"valid": dict(scores)})
 
-    def validate() -> Mapping[str, float]:
-        return _scores(loss, prepared, count)
-
     trained: Network = Carried(network, settings.accumulation) if running else network
-    batches = reader(store=prepared.train, **parts)
-    aim = built_objective(objective)
+    aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
     return train(run, settings, trained, aim, batches, optimizing, schedule, validate, export, configuration)
 
 
@@ -103,6 +96,15 @@ def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
         else:
             limits = {"tokens": max(store.sizes.longest_target + 1, reader.keywords["tokens"]), "sampled": []}
         yield from reader(store=store, ahead=0, **limits).batches(epoch=0)
+
+
+def _validation(
+    network: Network, reader: Reading, prepared: Prepared, settings: Settings
+) -> Callable[[], Mapping[str, float]]:
+    """The scores of all validation text."""
+    loss = ValidationLoss(network, functools.partial(_held_out, reader, prepared), precision(settings.precision))
+    count = characters(pair.target for store in prepared.valid.values() for pair in store.pairs())
+    return lambda: _scores(loss, prepared, count)
 
 
 def _scores(loss: ValidationLoss, prepared: Prepared, count: int) -> Mapping[str, float]:

@@ -1,5 +1,6 @@
 """Never out of memory by surprise: the largest batch comes first, and one that does not fit is cut, not lost."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,14 @@ def test_the_largest_batch_is_tried_before_anything_is_trained(
     paths = [tmp_path / run / "checkpoints" / f"last-{SETTINGS.updates:08d}.safetensors" for run in ("tried", "not")]
     ours, theirs = map(load_file, paths)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_cuts_are_told_once_and_counted_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = toy_trainer(tmp_path)
+    trainer.part.room = 30.0  # of the 48 places of every batch
+    trainer.train()
+    said = capsys.readouterr().err
+    assert said.count("memory ran short") == 1 and "update 1: memory ran short; its batches were cut 2 times" in said
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    cuts = [record["cuts"] for record in records if record["event"] == "training"]
+    assert sum(cuts) == 2 * 30 - 30 // 4  # two batches an update, but one in every fourth, the last of an epoch

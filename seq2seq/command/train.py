@@ -60,11 +60,10 @@ def run(
     beginning = Beginning(run, init_from, init_optimizer, freeze)
     optimizing = beginning.of(network, "translator", model, prepared.tokenizer, None, optimizer)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
-    dtype = precision(settings.precision)
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
-    limits = {"directions": text.directions, "dtype": dtype, "device": default_device()}
+    limits = {"directions": text.directions, "dtype": precision(settings.precision), "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
-    loss = ValidationLoss(network, lambda: _held_out(reader, prepared), dtype)
+    loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
     validate = _validation(loss, translate, prepared, validation)
 
     def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:

@@ -63,6 +63,7 @@ class Loop:
     updater: Updater
     selection: Selection
     state: State
+    told_of_cuts: bool = False  # once is enough: every batch as large is cut from then on
 
     def run(self) -> str:
         """Update after update, then the end; why it came. Raises Interrupted, with everything saved."""
@@ -125,10 +126,11 @@ class Loop:
     def _look_at(self, sums: UpdateSums, batches: list[Batch]) -> None:
         """Take note of an update that was skipped, or whose batches were cut."""
         state = self.state
-        if sums.cuts:
+        if sums.cuts and not self.told_of_cuts:
+            self.told_of_cuts = True
             self.diary.say(
-                f"update {state.update:,}: memory ran short; a batch was cut into {sums.cuts + 1} pieces, and "
-                "others as large will be (loader.tokens sets their size)"
+                f"update {state.update:,}: memory ran short; its batches were cut {sums.cuts} times; others as large "
+                "will be (loader.tokens sets their size)"
             )
         state.skipped = state.skipped + 1 if sums.skipped else 0
         if sums.skipped:

@@ -35,8 +35,8 @@ def probabilities(network: Model | Ensemble) -> list[torch.Tensor]:
     memory, state = network.start(BATCH.source, BATCH.source_mask)
     found = []
     for place in range(3):
-        logits, state = network.step(BATCH.target[:, place : place + 1], state, memory)
-        found.append(logits.softmax(-1))
+        likely, state = network.step(BATCH.target[:, place : place + 1], state, memory)
+        found.append(likely.exp())
     return found
 
 

@@ -19,7 +19,7 @@ from seq2seq.modelling.sampler import Sample, Sampler
 from seq2seq.modelling.scorer import Score, Scorer
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import select
-from seq2seq.search.base import Search
+from seq2seq.search.base import Request, Search
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
@@ -52,7 +52,7 @@ def test_forward_equals_start_and_steps(cell: str, feed_forward: int) -> None:
     model = toy_language_model(cell, feed_forward=feed_forward)
     rows = [[4, 5, 6, 7, 5, 6], [4, 7], [4, 6, 6, 5]]
     batch = toy_batch(rows, rows)
-    features = iter(model.logits(model(batch)))
+    features = iter(model.logits(model(batch)).log_softmax(-1))
     begun = torch.tensor([2, 0, 3])
     mask = torch.arange(3) < begun.unsqueeze(1)
     memory, state = model.start(batch.target[:, :3] * mask, mask)
@@ -61,8 +61,8 @@ def test_forward_equals_start_and_steps(cell: str, feed_forward: int) -> None:
         expected = [next(features) for _ in row]
         one_state = select(state, torch.tensor([number]))
         for time in range(int(begun[number]), len(row)):
-            logits, one_state = model.step(torch.tensor([[row[time]]]), one_state, memory)
-            torch.testing.assert_close(logits[0, 0], expected[time], rtol=1e-4, atol=1e-4)
+            likely, one_state = model.step(torch.tensor([[row[time]]]), one_state, memory)
+            torch.testing.assert_close(likely[0, 0], expected[time], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("cell", members("cell"))
@@ -81,9 +81,8 @@ def test_hypotheses_of_a_beam_keep_their_own_states() -> None:
     """The best of a beam wide enough is the best of all lines up to the longest."""
     model = toy_language_model()
     nothing = torch.zeros(1, 0, dtype=torch.long)
-    [[found]] = Beam(2000, 1, "power", 0.0, 0.0, 4)(
-        model.start, model.step, nothing, nothing.bool(), torch.tensor([4]), torch.tensor([0, 1, 2, 4])
-    )
+    request = Request(nothing, nothing.bool(), torch.tensor([4]), torch.tensor([0, 1, 2, 4]))
+    [[found]] = Beam(2000, 1, "power", 0.0, 0.0, 4)(model.start, model.step, request)
     best = max(
         (probability(model, [*ids, EOS]), ids) for length in (1, 2, 3) for ids in product((5, 6, 7), repeat=length)
     )
@@ -97,8 +96,8 @@ def probability(model: LanguageModel, ids: list[int]) -> float:
     memory, state = model.start(torch.zeros(1, 0, dtype=torch.long), torch.zeros(1, 0, dtype=torch.bool))
     total, before = 1.0, 4
     for one in ids:
-        logits, state = model.step(torch.tensor([[before]]), state, memory)
-        chances = logits[0, 0].softmax(0)
+        likely, state = model.step(torch.tensor([[before]]), state, memory)
+        chances = likely[0, 0].exp()
         assert float(chances.sum()) == pytest.approx(1, abs=1e-5)
         total, before = total * float(chances[one]), one
     return total

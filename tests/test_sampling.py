@@ -8,7 +8,7 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.search import sampling as module
-from seq2seq.search.base import Hypothesis
+from seq2seq.search.base import Hypothesis, Request
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
 from seq2seq.symbols import BOS, EOS, PAD
@@ -34,7 +34,7 @@ class Toy:
 
     def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
         (before,) = state
-        return self.table[before, tokens], (tokens,)
+        return self.table[before, tokens].log_softmax(-1), (tokens,)
 
 
 def rows(count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -58,7 +58,8 @@ def first_probabilities(search: Sampling) -> Tensor:
 def test_cold_or_cut_to_one_it_is_greedy(search: Sampling) -> None:
     toy = Toy()
     source = torch.arange(40).view(20, 2) + 4
-    given = (toy.start, toy.step, source, torch.ones(20, 2, dtype=torch.bool), torch.full((20,), BOS), FORBIDDEN)
+    request = Request(source, torch.ones(20, 2, dtype=torch.bool), torch.full((20,), BOS), FORBIDDEN)
+    given = (toy.start, toy.step, request)
     assert search(*given) == Greedy(0.0, 6)(*given)
 
 
@@ -169,9 +170,11 @@ def test_a_line_draws_the_same_wherever_it_stands_and_other_lines_do_not() -> No
     toy, search = Toy(sharpness=0.0), sampling()
     source = torch.tensor([[7, 8, 0], [9, 8, 7], [7, 8, 0], [7, 8, 9]])
     mask = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1]]).bool()
-    found = [one.tokens for [one] in search(toy.start, toy.step, source, mask, torch.full((4,), 5), FORBIDDEN)]
+    request = Request(source, mask, torch.full((4,), 5), FORBIDDEN)
+    found = [one.tokens for [one] in search(toy.start, toy.step, request)]
     assert found[0] == found[2] and len({tuple(tokens) for tokens in found}) == 3
-    [[other]] = search(toy.start, toy.step, source[:1], mask[:1], torch.full((1,), 6), FORBIDDEN)
+    request = Request(source[:1], mask[:1], torch.full((1,), 6), FORBIDDEN)
+    [[other]] = search(toy.start, toy.step, request)
     assert other.tokens != found[0]
 
 

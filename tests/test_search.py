@@ -10,7 +10,7 @@ from torch import Tensor
 from seq2seq.config import build
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state
-from seq2seq.search.base import Hypothesis, Search, likeliest
+from seq2seq.search.base import Hypothesis, Request, Search, likeliest
 from seq2seq.search.beam import Beam, LengthPenalty
 from seq2seq.search.greedy import Greedy
 from seq2seq.symbols import BOS, EOS, PAD
@@ -48,7 +48,7 @@ class Toy:
         scores = (hidden @ values.transpose(1, 2)).masked_fill(~mask.unsqueeze(1), float("-inf"))
         context = scores.softmax(-1) @ values
         hidden = torch.tanh(hidden @ self.recurrence + self.targets[tokens] + context)
-        return (hidden @ self.output).float(), (hidden, (steps + 1,))
+        return (hidden @ self.output).float().log_softmax(-1), (hidden, (steps + 1,))
 
 
 def batch_of(*lengths: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,7 +60,7 @@ def batch_of(*lengths: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def search_all(search: Search, toy: Toy, source: Tensor, mask: Tensor, first: Tensor) -> list[list[Hypothesis]]:
-    return search(toy.start, toy.step, source, mask, first, FORBIDDEN)
+    return search(toy.start, toy.step, Request(source, mask, first, FORBIDDEN))
 
 
 def score(toy: Toy, source: Tensor, first: Tensor, tokens: list[int]) -> float:
@@ -176,9 +176,9 @@ def test_a_search_ends_when_no_open_hypothesis_can_win() -> None:
     def step(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
         lengths.append(tokens.shape[1])
         likely = torch.tensor([0.0, 0, 0, 30 if len(lengths) > 1 else 0, 15, 0, 0])
-        return likely.expand(*tokens.shape, VOCABULARY).clone(), state
+        return likely.log_softmax(-1).expand(*tokens.shape, VOCABULARY).clone(), state
 
-    for [found] in beam(5, factor=10.0)(Toy(0).start, step, *batch_of(4, 2), FORBIDDEN):
+    for [found] in beam(5, factor=10.0)(Toy(0).start, step, Request(*batch_of(4, 2), FORBIDDEN)):
         assert found.tokens == [4]
     assert len(lengths) == 2
 
@@ -219,7 +219,7 @@ def never_ends(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, Sta
 @pytest.mark.parametrize("search", [Greedy(1.5, 3), beam(1, factor=1.5), beam(4, best=2, factor=1.5)])
 def test_the_longest_length_is_kept(search: Search) -> None:
     source, mask, first = batch_of(4, 2, 9)
-    found = search(Toy(0).start, never_ends, source, mask, first, FORBIDDEN)
+    found = search(Toy(0).start, never_ends, Request(source, mask, first, FORBIDDEN))
     offset = 3 if isinstance(search, Greedy) else 2
     assert [len(row[0].tokens) for row in found] == [6 + offset, 3 + offset, 13 + offset]
     assert not any(one.finished for row in found for one in row)
@@ -230,10 +230,11 @@ def test_a_line_never_vanishes_and_forbidden_ids_never_appear(width: int) -> Non
     """EOS and the forbidden ids are by far the likeliest, and yet the translation is one real token."""
 
     def step(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
-        return torch.tensor([9.0, 0, 9, 8, 1, 0, 0]).expand(*tokens.shape, VOCABULARY).clone(), state
+        likely = torch.tensor([9.0, 0, 9, 8, 1, 0, 0]).log_softmax(-1)
+        return likely.expand(*tokens.shape, VOCABULARY).clone(), state
 
     for search in (Greedy(1.0, 2), beam(width)):
-        for [found] in search(Toy(0).start, step, *batch_of(4, 2), FORBIDDEN):
+        for [found] in search(Toy(0).start, step, Request(*batch_of(4, 2), FORBIDDEN)):
             assert found.tokens == [4]
             assert found.finished
 

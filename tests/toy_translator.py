@@ -88,7 +88,7 @@ class Echo:
         position = (state + 1).clamp(max=memory.shape[1] - 1)
         wanted = memory.gather(1, position)
         logits = torch.zeros(*tokens.shape, toy_tokenizer().sizes[1])
-        return logits.scatter(-1, wanted.unsqueeze(-1), 30.0), state + 1
+        return logits.scatter(-1, wanted.unsqueeze(-1), 30.0).log_softmax(-1), state + 1
 
 
 def echo_translator(

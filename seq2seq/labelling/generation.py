@@ -11,8 +11,7 @@ from seq2seq.data.labelled_tokenizer import LabelledTokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.network.generator import Generator
-from seq2seq.search.base import Hypothesis, Search
-from seq2seq.search.sampling import Sampling
+from seq2seq.search.base import Hypothesis, Request, Search
 
 
 class Status(StrEnum):
@@ -93,11 +92,9 @@ class Generation:
         source = torch.tensor(self.tokenizer.encode(lines, self.label, "source"), device=self.device)
         mask = torch.ones_like(source, dtype=torch.bool)
         first = torch.full((len(lines),), self.first, device=self.device)
-        given = (self.model.start, self.model.step, source, mask, first, self.forbidden)
+        request = Request(source, mask, first, self.forbidden, torch.tensor(numbers, device=self.device))
         with autocast(self.dtype, self.device):
-            if isinstance(self.search, Sampling):
-                return self.search.draw(*given, torch.tensor(numbers, device=self.device))
-            return self.search(*given)
+            return self.search(self.model.start, self.model.step, request)
 
     def _generated(self, hypotheses: list[Hypothesis]) -> Generated:
         decoded = self.tokenizer.decode([one.tokens for one in hypotheses], self.language)

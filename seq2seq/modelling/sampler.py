@@ -11,8 +11,7 @@ from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.scorer import check
 from seq2seq.network.language_model import LanguageModel
-from seq2seq.search.base import Hypothesis, Search
-from seq2seq.search.sampling import Sampling
+from seq2seq.search.base import Hypothesis, Request, Search
 
 
 class Sample(NamedTuple):
@@ -80,10 +79,7 @@ class Sampler:
         source = torch.zeros(mask.shape, dtype=torch.long, device=self.device)
         for number, row in enumerate(read):
             source[number, : len(row) - 1] = torch.tensor(row[:-1], dtype=torch.long, device=self.device)
-        given = (self.model.start, self.model.step, source, mask, first, self.forbidden)
+        request = Request(source, mask, first, self.forbidden, torch.tensor(numbers, device=self.device))
         with autocast(self.dtype, self.device):
-            if isinstance(self.search, Sampling):
-                found = self.search.draw(*given, torch.tensor(numbers, device=self.device))
-            else:
-                found = self.search(*given)
+            found = self.search(self.model.start, self.model.step, request)
         return [hypotheses[0] for hypotheses in found]

@@ -39,8 +39,8 @@ class Ensemble:
         mixed: Tensor | None = None
         states = []
         for model, share, own, source in zip(self.models, self.shares, _each(state), _each(memory), strict=True):
-            logits, after = model.step(tokens, own, source)
-            part = logits.softmax(-1).mul_(share)
+            likely, after = model.step(tokens, own, source)
+            part = likely.exp().mul_(share)
             mixed = part if mixed is None else mixed.add_(part)
             states.append(after)
         assert mixed is not None

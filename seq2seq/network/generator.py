@@ -76,9 +76,9 @@ class Generator(nn.Module):
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
-        """Logits (fp32) of the next token of every hypothesis."""
+        """Log-probabilities (fp32) of the next token of every hypothesis."""
         features, state = self.decoder.step(self.target(tokens), state, memory)
-        return self.logits(self.projection(features)).float(), state
+        return self.logits(self.projection(features)).float().log_softmax(-1), state
 
 
 class _Label(nn.Embedding):

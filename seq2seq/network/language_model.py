@@ -104,13 +104,13 @@ class LanguageModel(nn.Module):
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
-        """Logits (fp32) of the next token of every hypothesis."""
+        """Log-probabilities (fp32) of the next token of every hypothesis."""
         x = self.embedding(tokens)
         following = []
         for layer, layer_state in zip(self._stack, state, strict=True):
             x, layer_state = layer.step(x, layer_state)
             following.append(layer_state)
-        return self.logits(self.projection(self.closing(x))).float(), tuple(following)
+        return self.logits(self.projection(self.closing(x))).float().log_softmax(-1), tuple(following)
 
     @property
     def _stack(self) -> "list[_Layer]":

@@ -1,6 +1,6 @@
 """What every search shares: the two functions it is given, the hypotheses it returns, the length it never exceeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -39,8 +39,10 @@ class Start(Protocol):
 
 @runtime_checkable
 class Step(Protocol):
-    """Reads one token a hypothesis: the fp32 logits of the next, and the state after it.
+    """Reads one token a hypothesis: the score of every next token (fp32), and the state after it.
 
+    A model's scores are its log-probabilities; what is built on top of models may add to them. Whoever asks may change
+    them in place.
     Every tensor of `state` is `[batch, beam, ...]`, of `memory` `[batch, ...]`: the hypotheses of a sentence share it.
     """
 
@@ -49,24 +51,44 @@ class Step(Protocol):
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
 
 
+class Request(NamedTuple):
+    """A padded batch of sentences to translate, and what is wanted of their translations.
+
+    `first` is each sentence's first decoder input (the target language's tag); ids in `forbidden` are never generated.
+    `keys` are what a sentence's random draws depend on; None makes them from the source. The other lists have an entry
+    a sentence, or none at all: the translation begins with `prefixes`; it has each of the `required` phrases, and none
+    of the `banned` ones. No run of `no_repeat` tokens comes twice; 0 allows all.
+    """
+
+    source: Int[Tensor, "batch source"]
+    mask: Bool[Tensor, "batch source"]
+    first: Int[Tensor, " batch"]
+    forbidden: Int[Tensor, " forbidden"]
+    keys: Int[Tensor, " batch"] | None = None
+    prefixes: Sequence[Sequence[int]] = ()
+    required: Sequence[Sequence[Sequence[int]]] = ()
+    banned: Sequence[Sequence[Sequence[int]]] = ()
+    no_repeat: int = 0
+
+
 @runtime_checkable
 class Search(Protocol):
     """Finds translations of a padded batch: for every sentence its hypotheses, best first, at least one.
 
-    `first` is each sentence's first decoder input (the target language's tag); ids in `forbidden` are never generated.
     Scores are the model's: forbidding an id does not make the others likelier. A hypothesis has at least one token, so
     that no line vanishes.
     """
 
-    def __call__(
-        self,
-        start: Start,
-        step: Step,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        first: Int[Tensor, " batch"],
-        forbidden: Int[Tensor, " forbidden"],
-    ) -> list[list[Hypothesis]]: ...
+    def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]: ...
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A search whose choice among its hypotheses needs their text."""
+
+    def decide(self, texts: Sequence[str], language: str) -> list[int]:
+        """The numbers of a sentence's translations, best first."""
+        ...
 
 
 class LongestLength:
@@ -139,10 +161,7 @@ def kept_rows(keep: Bool[Tensor, " batch"]) -> Int[Tensor, " kept"]:
 def one_by_one(
     start: Start,
     step: Step,
-    source: Int[Tensor, "batch source"],
-    source_mask: Bool[Tensor, "batch source"],
-    first: Int[Tensor, " batch"],
-    forbidden: Int[Tensor, " forbidden"],
+    request: Request,
     longest: LongestLength,
     choose: Callable[[Tensor, Tensor, int], Tensor],
 ) -> list[list[Hypothesis]]:
@@ -152,16 +171,16 @@ def one_by_one(
     what must not come, which sentences these are, and how many tokens there will be; it returns ids `[open]`.
     A hypothesis is normalised by its length: nats per token, EOS included.
     """
-    memory, state = start(source, source_mask)
-    limit = longest(source_mask)
+    memory, state = start(request.source, request.mask)
+    limit, first = longest(request.mask), request.first
     rows = torch.arange(len(first), device=first.device)
     tokens = torch.full((len(first), int(limit.max())), EOS, dtype=torch.long, device=first.device)
     scores = torch.zeros(len(first), device=first.device)
     finished = torch.zeros(len(first), dtype=torch.bool, device=first.device)
     previous = first.long()
     for length in range(1, tokens.shape[1] + 1):
-        logits, state = step(previous.unsqueeze(1), state, memory)
-        likely = logits.squeeze(1).log_softmax(-1).index_fill_(-1, forbidden, IMPOSSIBLE)
+        likely, state = step(previous.unsqueeze(1), state, memory)
+        likely = likely.squeeze(1).index_fill_(-1, request.forbidden, IMPOSSIBLE)
         if length == 1:
             likely[:, EOS] = IMPOSSIBLE
         previous = choose(likely, rows, length)

@@ -10,7 +10,17 @@ from torch.nn.functional import pad
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state, select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, LongestLength, Start, Step, hypotheses, kept_rows, likeliest
+from seq2seq.search.base import (
+    IMPOSSIBLE,
+    Hypothesis,
+    LongestLength,
+    Request,
+    Start,
+    Step,
+    hypotheses,
+    kept_rows,
+    likeliest,
+)
 from seq2seq.symbols import EOS
 
 
@@ -56,25 +66,17 @@ class Beam:
         self.penalty = LengthPenalty(length_penalty, alpha)
         self.longest = LongestLength(length_factor, length_offset)
 
-    def __call__(
-        self,
-        start: Start,
-        step: Step,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        first: Int[Tensor, " batch"],
-        forbidden: Int[Tensor, " forbidden"],
-    ) -> list[list[Hypothesis]]:
+    def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""
-        memory, state = start(source, source_mask)
-        limit = self.longest(source_mask)
+        memory, state = start(request.source, request.mask)
+        limit, first = self.longest(request.mask), request.first
         rows = torch.arange(len(first), device=first.device)
-        barred = torch.cat([forbidden, forbidden.new_tensor([EOS])])
+        barred = torch.cat([request.forbidden, request.forbidden.new_tensor([EOS])])
         going, finished = beginning(first)
         found: dict[int, list[Hypothesis]] = {}
         for length in count(1):
-            logits, state = step(going.tokens[..., -1], state, memory)
-            ending, longer, parents = extend(going, logits, barred, self.width)
+            likely, state = step(going.tokens[..., -1], state, memory)
+            ending, longer, parents = extend(going, likely, barred, self.width)
             finished = finish(finished, going, ending, ending / self.penalty(limit.new_tensor([length])), self.width)
             done = self.done(finished, longer, limit, length)
             keep = kept_rows(~done)
@@ -128,13 +130,12 @@ def beginning(first: Int[Tensor, " batch"]) -> tuple[Beams, Beams]:
 
 
 def extend(
-    going: Beams, logits: Float[Tensor, "batch beam vocabulary"], barred: Int[Tensor, " barred"], width: int
+    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], barred: Int[Tensor, " barred"], width: int
 ) -> tuple[Float[Tensor, "batch beam"], Beams, Int[Tensor, "batch longer"]]:
     """One token more: the scores of ending now, the open hypotheses and their parents.
 
     Ending is impossible where it is not among the sentence's `width` best continuations, and as the first token.
     """
-    likely = logits.log_softmax(-1)
     ending = going.scores + likely[..., EOS]
     if going.tokens.shape[2] == 1:
         ending = torch.full_like(ending, IMPOSSIBLE)

@@ -1,9 +1,9 @@
 """Greedy search: the likeliest token at every step."""
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from seq2seq.search.base import Hypothesis, LongestLength, Start, Step, likeliest, one_by_one
+from seq2seq.search.base import Hypothesis, LongestLength, Request, Start, Step, likeliest, one_by_one
 
 
 class Greedy:
@@ -15,17 +15,9 @@ class Greedy:
     def __init__(self, length_factor: float, length_offset: int) -> None:
         self.longest = LongestLength(length_factor, length_offset)
 
-    def __call__(
-        self,
-        start: Start,
-        step: Step,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        first: Int[Tensor, " batch"],
-        forbidden: Int[Tensor, " forbidden"],
-    ) -> list[list[Hypothesis]]:
+    def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """One hypothesis a sentence; finished sentences leave the batch."""
-        return one_by_one(start, step, source, source_mask, first, forbidden, self.longest, self._likeliest)
+        return one_by_one(start, step, request, self.longest, self._likeliest)
 
     def _likeliest(
         self, scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int

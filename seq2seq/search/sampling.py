@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seq2seq.data.order import uniform
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Hypothesis, LongestLength, Start, Step, one_by_one
+from seq2seq.search.base import Hypothesis, LongestLength, Request, Start, Step, one_by_one
 
 
 class Sampling:
@@ -18,8 +18,8 @@ class Sampling:
     the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020). Near 0,
     temperature makes the search greedy; 1, with top_k null and top_p 1, draws from the model itself.
 
-    What a sentence draws depends on `seed`, its key and the position, not on its neighbours. Called like any search,
-    the key is made from the source: the same line draws the same translation. `draw` is told the keys, one a row.
+    What a sentence draws depends on `seed`, its key and the position, not on its neighbours. Without keys in the
+    request they are made from the source: the same line draws the same translation.
     The score of the one hypothesis of a sentence is the model's own, neither tempered nor cut.
     """
 
@@ -43,36 +43,29 @@ class Sampling:
         self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
         self.longest = LongestLength(length_factor, length_offset)
 
-    def __call__(
-        self,
-        start: Start,
-        step: Step,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        first: Int[Tensor, " batch"],
-        forbidden: Int[Tensor, " forbidden"],
-    ) -> list[list[Hypothesis]]:
-        """One hypothesis a sentence; see Search."""
-        return self.draw(start, step, source, source_mask, first, forbidden, _keys(source, source_mask, first))
-
-    def draw(
-        self,
-        start: Start,
-        step: Step,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        first: Int[Tensor, " batch"],
-        forbidden: Int[Tensor, " forbidden"],
-        keys: Int[Tensor, " batch"],
-    ) -> list[list[Hypothesis]]:
-        """The same for given keys: rows of one source and several keys are different draws."""
+    def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
+        """One hypothesis a sentence; rows of one source and several keys are different draws."""
+        keys = _keys(request.source, request.mask, request.first) if request.keys is None else request.keys
 
         def chosen(
             scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int
         ) -> Int[Tensor, " open"]:
             return self._drawn(scores, keys[rows], length)
 
-        return one_by_one(start, step, source, source_mask, first, forbidden, self.longest, chosen)
+        return one_by_one(start, step, request, self.longest, chosen)
+
+    def draw(
+        self,
+        start: Start,
+        step: Step,
+        source: Int[Tensor, "batch source"],
+        mask: Bool[Tensor, "batch source"],
+        first: Int[Tensor, " batch"],
+        forbidden: Int[Tensor, " forbidden"],
+        keys: Int[Tensor, " batch"],
+    ) -> list[list[Hypothesis]]:
+        """The same from the parts of a request: for training, which knows no requests."""
+        return self(start, step, Request(source, mask, first, forbidden, keys))
 
     def probabilities(self, scores: Float[Tensor, "batch vocabulary"]) -> Float64[Tensor, "batch vocabulary"]:
         """What is drawn from: sums to 1 in every row, and is 0 for what is cut away."""

@@ -1,4 +1,4 @@
-"""Rows of ids to hypotheses, batch by batch: at once, or by processes that share one copy of the weights."""
+"""Parts of lines to hypotheses, batch by batch: at once, or by processes that share one copy of the weights."""
 
 import multiprocessing
 import signal
@@ -7,18 +7,35 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from seq2seq import symbols
+from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ModelError
-from seq2seq.search.base import Hypothesis, Search, Start, Step
+from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
 
-Rows = Sequence[Sequence[int]]
-Found = list[list[Hypothesis]]
+
+class Part(NamedTuple):
+    """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request)."""
+
+    ids: list[int]
+    prefix: Sequence[int] = ()
+    required: Sequence[Sequence[int]] = ()
+    banned: Sequence[Sequence[int]] = ()
+
+
+class Answer(NamedTuple):
+    """What was found for a part, best first."""
+
+    hypotheses: list[Hypothesis]
+
+
+Parts = Sequence[Part]
+Found = list[Answer]
 
 
 @runtime_checkable
@@ -33,25 +50,45 @@ class Network(Protocol):
 
 
 class Searcher:
-    """Searches one batch. `forbidden`: ids that are never generated; `dtype`: of the large products."""
+    """Searches one batch. `dtype`: of the large products."""
 
     def __init__(
-        self, model: Network, search: Search, forbidden: Sequence[int], dtype: torch.dtype, device: torch.device
+        self, model: Network, search: Search, tokenizer: Tokenizer, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.model = model
         self.search = search
-        self.forbidden = torch.tensor(forbidden, device=device)
+        self.tokenizer = tokenizer
+        self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
         self.dtype = dtype
         self.device = device
 
     @torch.inference_mode()
-    def __call__(self, rows: Rows, tag: int) -> Found:
-        """The hypotheses of each row of source pieces; `tag` is the target language's."""
+    def __call__(self, parts: Parts, target: str) -> Found:
+        """The answer to each part; `target` is the language that they are translated into."""
         assert not getattr(self.model, "training", False), "dropout would translate differently every time"
-        source, mask = _padded([[tag, *ids, symbols.EOS] for ids in rows], self.device)
-        first = torch.full((len(rows),), tag, device=self.device)
         with autocast(self.dtype, self.device):
-            return self.search(self.model.start, self.model.step, source, mask, first, self.forbidden)
+            found = self.search(self.model.start, self.model.step, self.request(parts, target))
+        if isinstance(self.search, Deciding):
+            found = [self._decided(self.search, hypotheses, target) for hypotheses in found]
+        return [Answer(hypotheses) for hypotheses in found]
+
+    def request(self, parts: Parts, target: str) -> Request:
+        """The parts as a padded batch, the target language's tag before each."""
+        tag = self.tokenizer.tag_id(target)
+        source, mask = _padded([[tag, *part.ids, symbols.EOS] for part in parts], self.device)
+        return Request(
+            source,
+            mask,
+            torch.full((len(parts),), tag, device=self.device),
+            self.forbidden,
+            prefixes=[part.prefix for part in parts] if any(part.prefix for part in parts) else (),
+            required=[part.required for part in parts] if any(part.required for part in parts) else (),
+            banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
+        )
+
+    def _decided(self, search: Deciding, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
+        texts = self.tokenizer.decode([one.tokens for one in hypotheses], target)
+        return [hypotheses[number] for number in search.decide(texts, target)]
 
 
 @runtime_checkable
@@ -63,7 +100,7 @@ class Searching(Protocol):
         """How many chunks of text may be under way besides the one that is waited for."""
         ...
 
-    def submit(self, rows: Rows, tag: int) -> "Future[Found]":
+    def submit(self, parts: Parts, target: str) -> "Future[Found]":
         """The promise of a batch."""
         ...
 
@@ -80,10 +117,10 @@ class AtOnce:
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
 
-    def submit(self, rows: Rows, tag: int) -> "Future[Found]":
+    def submit(self, parts: Parts, target: str) -> "Future[Found]":
         """See Searching."""
         promise: Future[Found] = Future()
-        promise.set_result(self.searcher(rows, tag))
+        promise.set_result(self.searcher(parts, target))
         return promise
 
     def close(self) -> None:
@@ -113,9 +150,9 @@ class Processes:
             self._idle.put((ours, process))
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
-    def submit(self, rows: Rows, tag: int) -> "Future[Found]":
+    def submit(self, parts: Parts, target: str) -> "Future[Found]":
         """See Searching. The promise raises ModelError where a process failed or vanished."""
-        return self._threads.submit(self._ask, rows, tag)
+        return self._threads.submit(self._ask, parts, target)
 
     def close(self) -> None:
         """End the processes; batches that nobody waits for any more are not searched."""
@@ -124,10 +161,10 @@ class Processes:
             pipe.close()
             process.join(10)
 
-    def _ask(self, rows: Rows, tag: int) -> Found:
+    def _ask(self, parts: Parts, target: str) -> Found:
         pipe, process = self._idle.get()
         try:
-            pipe.send((rows, tag))
+            pipe.send((parts, target))
             answer = pipe.recv()
         except (EOFError, OSError) as error:
             process.join(1)
@@ -160,16 +197,16 @@ def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -
         other.close()
     while True:
         try:
-            rows, tag = pipe.recv()
-            pipe.send(_answer(searcher, rows, tag))
+            parts, target = pipe.recv()
+            pipe.send(_answer(searcher, parts, target))
         except (EOFError, OSError):
             return
 
 
-def _answer(searcher: Searcher, rows: Rows, tag: int) -> Found | str:
+def _answer(searcher: Searcher, parts: Parts, target: str) -> Found | str:
     """What the searcher finds, or how it failed."""
     try:
-        return searcher(rows, tag)
+        return searcher(parts, target)
     except Exception:
         return traceback.format_exc()
 

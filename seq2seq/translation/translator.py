@@ -11,9 +11,9 @@ import torch
 from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Hypothesis, Search
+from seq2seq.search.base import Search
 from seq2seq.translation.lines import growing
-from seq2seq.translation.searching import AtOnce, Network, Searcher, Searching, searching
+from seq2seq.translation.searching import Answer, AtOnce, Found, Network, Part, Searcher, Searching, searching
 from seq2seq.translation.splitting import split
 
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
@@ -69,7 +69,7 @@ class Translator:
         self.directions = list(directions)
         self.longest_source = longest_source
         self.batch_tokens = batch_tokens
-        self.searcher = Searcher(model, search, tokenizer.never_generated, dtype, device)
+        self.searcher = Searcher(model, search, tokenizer, dtype, device)
         self._searching: Searching = AtOnce(self.searcher)
 
     @contextmanager
@@ -113,18 +113,18 @@ class Translator:
         rows = self._rows(texts, source)
         parts = [part for row in rows for part in row]
         order = sorted(range(len(parts)), key=lambda part: -len(parts[part]))
-        tag = self.tokenizer.tag_id(target)
         batches = list(self._batches(order, parts))
-        found = [self._searching.submit([parts[part] for part in batch], tag) for batch in batches]
+        found = [self._searching.submit([Part(parts[part]) for part in batch], target) for batch in batches]
         return Promises([len(row) for row in rows], batches, found)
 
     def _finish(self, promises: "Promises", target: str) -> list[Translation]:
         """The translations of a chunk's lines."""
-        parts: list[list[Hypothesis]] = [[] for _ in range(sum(promises.lengths))]
-        for batch, found in zip(promises.batches, promises.found, strict=True):
-            for part, hypotheses in zip(batch, found.result(), strict=True):
-                parts[part] = hypotheses
-        remaining = iter(parts)
+        answers = {
+            part: answer
+            for batch, found in zip(promises.batches, promises.found, strict=True)
+            for part, answer in zip(batch, found.result(), strict=True)
+        }
+        remaining = iter(answers[part] for part in range(sum(promises.lengths)))
         return [self._join([next(remaining) for _ in range(length)], target) for length in promises.lengths]
 
     def _rows(self, texts: list[str], source: str) -> list[list[list[int]]]:
@@ -154,15 +154,15 @@ class Translator:
         if batch:
             yield batch
 
-    def _join(self, parts: list[list[Hypothesis]], target: str) -> Translation:
+    def _join(self, parts: list[Answer], target: str) -> Translation:
         """A line's translation from its parts' hypotheses."""
         if not parts:
             return Translation("", 0.0, Status.BLANK, ())
-        chosen = [part[0] for part in parts]
+        chosen = [part.hypotheses[0] for part in parts]
         status = Status.SPLIT if len(parts) > 1 else Status.OK
         if not all(one.finished for one in chosen):
             status = Status.TRUNCATED
-        kept = parts[0] if len(parts) == 1 else chosen
+        kept = parts[0].hypotheses if len(parts) == 1 else chosen
         texts = [_clean(text) for text in self.tokenizer.decode([one.tokens for one in kept], target)]
         if len(parts) > 1:
             text, score = ("" if target in UNSPACED else " ").join(texts), sum(one.score for one in chosen)
@@ -177,7 +177,7 @@ class Promises(NamedTuple):
 
     lengths: list[int]
     batches: list[list[int]]
-    found: "list[Future[list[list[Hypothesis]]]]"
+    found: "list[Future[Found]]"
 
 
 def _clean(text: str) -> str:

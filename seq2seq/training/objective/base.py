@@ -33,7 +33,7 @@ class Generating(Network, Protocol):
         ...
 
     def step(self, tokens: Tensor, state: State, memory: State, /) -> tuple[Tensor, State]:
-        """Logits of the next token, and the state after these tokens."""
+        """Log-probabilities of the next token, and the state after these tokens."""
         ...
 
 

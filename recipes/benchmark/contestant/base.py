@@ -1,0 +1,99 @@
+"""What a contestant is: a toolkit with a trained model, and the commands that make it translate."""
+
+import os
+import signal
+import subprocess
+import venv
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import NamedTuple
+
+from captions import Captions
+
+TRAINING_UPDATE = 1600  # target tokens an update, roughly, of all contestants
+LONGEST = 100  # tokens of a translation; captions are far shorter
+BATCH = 64  # sentences that are translated together, where a toolkit counts them so
+
+
+class Unavailable(Exception):
+    """A contestant that cannot take part here, and why."""
+
+
+class Command(NamedTuple):
+    """A program with its arguments; `source` comes by standard input and `output` leaves by standard output if named."""
+
+    arguments: list[str]
+    source: Path | None = None
+    output: Path | None = None
+    variables: dict[str, str] = {}  # noqa: RUF012 of its environment, besides the number of threads
+
+
+class Contestant(ABC):
+    """One row of the tables: a toolkit, in one number format."""
+
+    name: str
+
+    @abstractmethod
+    def install(self) -> None:
+        """Makes the toolkit's environment where it is not there. Raises Unavailable."""
+
+    @abstractmethod
+    def train(self, minutes: float, threads: int) -> None:
+        """Trains the model where there is none. Raises Unavailable where that fails."""
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """What must lie on the disk to translate, besides programs."""
+
+    @abstractmethod
+    def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
+        """Translates a file; `beam` 1 is greedy."""
+
+    @abstractmethod
+    def stream(self, beam: int) -> Command:
+        """Answers every line of standard input with its translation at once, on one thread."""
+
+
+def environment(folder: Path, *installations: list[str]) -> Path:
+    """The folder of programs of a Python environment, made with these arguments of `pip install` where it is not there."""
+    programs, whole = folder / "bin", folder / "installed"
+    if not whole.is_file():
+        venv.create(folder, with_pip=True, clear=True)
+        for packages in installations:
+            done = subprocess.run([str(programs / "python"), "-m", "pip", "install", "--quiet", *packages], text=True, stderr=subprocess.PIPE)
+            if done.returncode:
+                raise Unavailable(f"pip install {' '.join(packages)} failed: {done.stderr.strip()[-500:]}")
+        whole.touch()
+    return programs.absolute()
+
+
+def spend(minutes: float, threads: int, command: list[str], log: Path) -> None:
+    """Runs a training for some minutes and tells it to end; it has to store what it has now and then."""
+    process = subprocess.Popen(
+        command, env=limited(threads), stdout=log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        process.wait(60 * minutes)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    else:
+        if process.returncode:
+            said = log.read_text("utf-8", "replace")[-800:]
+            raise Unavailable(f"{' '.join(command)} ended with code {process.returncode}:\n{said}")
+
+
+def limited(threads: int) -> dict[str, str]:
+    """Environment variables of a program that shall use so many threads, and no GPU."""
+    counts = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {**os.environ, **{name: str(threads) for name in counts}, "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"}
+
+
+def size(files: list[Path]) -> int:
+    """Bytes on the disk, folders with all that is in them."""
+    every = [inner for one in files for inner in ([one] if one.is_file() else sorted(one.rglob("*")))]
+    return sum(one.stat().st_size for one in every if one.is_file())

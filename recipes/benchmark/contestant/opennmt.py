@@ -1,0 +1,68 @@
+"""OpenNMT-py 3.5.1 (Klein et al. 2017); its encoder has 256 cells a direction, its decoder 512, with input feeding."""
+
+from pathlib import Path
+
+import yaml
+from captions import Captions
+from opennmt import MODEL, installed
+
+from contestant.base import BATCH, LONGEST, TRAINING_UPDATE, Command, Contestant, Unavailable, spend
+
+PLACES = int(1.2 * TRAINING_UPDATE)  # its updates are counted with padding
+EVERY = 200  # updates between checkpoints
+CONFIGURED = {
+    **{"share_embeddings": True, "average_decay": 0.002, "report_every": 20, "save_checkpoint_steps": EVERY},
+    **{"keep_checkpoint": 2, "src_seq_length": LONGEST, "tgt_seq_length": LONGEST, "overwrite": True},
+    **{"src_vocab_size": 8000, "tgt_vocab_size": 8000, "vocab_size_multiple": 1, "batch_size": PLACES},
+}
+
+
+class OpenNMT(Contestant):
+    """number_format: `fp32`, or `int8`, which is torch's dynamic quantisation of linear maps and LSTMs."""
+
+    def __init__(self, folder: Path, captions: Captions, programs: Path, number_format: str) -> None:
+        self.name = f"OpenNMT-py 3.5.1, {number_format}"
+        self.folder, self.captions, self.number_format = folder / "opennmt", captions, number_format
+        self.place, self.programs = programs / "opennmt", (programs / "opennmt" / "bin").absolute()
+
+    def install(self) -> None:
+        installed(self.place)
+
+    def train(self, minutes: float, threads: int) -> None:
+        if self._checkpoints():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        side, words = self.captions.side, str(self.captions.counted)
+        text = {"path_src": str(side("train", "en")), "path_tgt": str(side("train", "de")), "weight": 1}
+        pieces = {"src_subword_model": str(self.captions.pieces), "tgt_subword_model": str(self.captions.pieces)}
+        data = {"data": {"text": {**text, "transforms": ["sentencepiece", "filtertoolong"]}}, "bucket_size": 29000}
+        places = {"src_vocab": words, "tgt_vocab": words, "save_data": str(self.folder / "data")}
+        settings = {**MODEL, **CONFIGURED, **data, **pieces, **places, "save_model": str(self.folder / "model")}
+        (self.folder / "train.yaml").write_text(yaml.safe_dump(settings), "utf-8")
+        command = [str(self.programs / "onmt_train"), "-config", str(self.folder / "train.yaml")]
+        spend(minutes, threads, command, self.folder / "train.log")
+        if not self._checkpoints():
+            raise Unavailable(f"no checkpoint after {minutes} minutes: give more --minutes")
+
+    def _checkpoints(self) -> list[Path]:
+        """The oldest first."""
+        return sorted(self.folder.glob("model_step_*.pt"), key=lambda file: int(file.stem.rpartition("_")[2]))
+
+    def files(self) -> list[Path]:
+        return [self._checkpoints()[-1], self.captions.pieces]
+
+    def options(self, beam: int) -> list[str]:
+        """What a file and a stream have in common."""
+        pieces, model = str(self.captions.pieces), str(self._checkpoints()[-1])
+        subwords = ["-transforms", "sentencepiece", "-src_subword_model", pieces, "-tgt_subword_model", pieces]
+        form = ["-precision", "int8"] if self.number_format == "int8" else []
+        return ["-model", model, "-beam_size", str(beam), "-gpu", "-1", *form, *subwords]
+
+    def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
+        batches = ["-batch_size", str(BATCH), "-batch_type", "sents"]
+        files = ["-src", str(source), "-output", str(output)]
+        return Command([str(self.programs / "onmt_translate"), *files, *self.options(beam), *batches])
+
+    def stream(self, beam: int) -> Command:
+        script = Path(__file__).parent.parent / "stream" / "opennmt_lines.py"
+        return Command([str(self.programs / "python"), str(script), *self.options(beam), "-src", "-"])

@@ -95,7 +95,7 @@ def test_streams_are_translated_and_counted(
     assert len(taken.getvalue().split(b"\n")) == 5
     said = capsys.readouterr().err
     assert "4 lines in" in said
-    assert ": 2 ok, 1 blank, 1 split; 1 held bytes that are no UTF-8" in said
+    assert ": 2 ok, 1 blank, 1 split; 1 held bytes that are no UTF-8, read as U+FFFD (standard input: line 3)" in said
     assert said.count("\n") == 1
 
 
@@ -152,7 +152,7 @@ def test_json_tells_text_score_status_and_the_best(tmp_path: Path) -> None:
     translator = echo_translator(search=Beam(3, 2, "gnmt", 1.0, 1.0, 2))
     translate_file(translator, "en", "de", tmp_path / "in", tmp_path / "out", "json", None, None)
     first, second = map(json.loads, (tmp_path / "out").read_text().splitlines())
-    assert first["text"] == first["best"][0][0] == "the dog"
+    assert first["text"] == first["best"][0]["text"] == "the dog"
     assert first["status"] == "ok"
     assert len(first["best"]) == 2
     assert second == {"text": "", "score": 0.0, "status": "blank", "best": []}

@@ -1,20 +1,20 @@
 """Translating a whole file or stream, with progress, and one line about what became of its lines."""
 
-import json
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from seq2seq.translation.forms import Form, told, written
 from seq2seq.translation.journal import Done, Journal, under_way
-from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, reading, writing
-from seq2seq.translation.translator import Status, Translation, Translator
+from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, Errors, InputLines, reading, writing
+from seq2seq.translation.translation import Status
+from seq2seq.translation.translator import Translator
 
 
 def translate_file(
@@ -23,9 +23,10 @@ def translate_file(
     target: str,
     input: Path | None,
     output: Path | None,
-    form: Literal["text", "json"],
+    form: Form,
     status: Path | None,
     key: str | None,
+    errors: Errors = "replace",
 ) -> Counter[Status]:
     """Translates every line of `input` (none: standard input) into `output` (none: standard output).
 
@@ -33,14 +34,13 @@ def translate_file(
     translations. `status`: a file with an object a line of what became of it. Chunks are written as they are ready; a
     file gets its name when it is complete. With a `key`, which tells all that the files depend on, a call that was
     killed is gone on with by the next one. Standard error gets a progress bar where it is a terminal, and one line of
-    counts at the end, which are returned too.
+    counts at the end, which are returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
-    written = _as_json if form == "json" else _as_text
     first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
     began = last = time.monotonic()
-    with reading(input) as lines, _sink(output, status, key) as sink, _progress(input) as advance:
+    with reading(input, errors) as lines, _sink(output, status, key) as sink, _progress(input) as advance:
         done = sink.done
         counts = Counter({Status(name): count for name, count in done.counts.items()})
         if done.lines:
@@ -51,13 +51,15 @@ def translate_file(
         for translations in translator.translate_chunks(chunks, source, target):
             counts.update(translation.status for translation in translations)
             seconds, last = (time.monotonic() - last) / len(translations), time.monotonic()
-            told = _told(done.lines, given.popleft(), translations, seconds)
-            texts = [map(written, translations), told] if status else [map(written, translations)]
+            texts: list[Iterable[str]] = [(written(one, form) for one in translations)]
+            if status is not None:
+                texts.append(told(done.lines, given[0], translations, seconds))
+            given.popleft()
             done = sink.write(
                 texts, Done(done.lines + len(translations), [], {str(one): count for one, count in counts.items()})
             )
             advance(len(translations))
-    print(summary(counts, sink.done.lines, lines.invalid, time.monotonic() - began), file=sys.stderr)
+    print(summary(counts, sink.done.lines, lines, time.monotonic() - began), file=sys.stderr)
     return counts
 
 
@@ -74,14 +76,6 @@ def _noted(chunks: Iterable[list[str]], given: deque[list[str]]) -> Iterator[lis
     for chunk in chunks:
         given.append(chunk)
         yield chunk
-
-
-def _told(before: int, lines: Sequence[str], translations: Sequence[Translation], seconds: float) -> Iterator[str]:
-    """What became of each line, an object a line: its length ratio is in characters, its time a mean of its chunk's."""
-    for number, (line, one) in enumerate(zip(lines, translations, strict=True), before + 1):
-        ratio = round(len(one.text) / len(line), 3) if line else None
-        values = {"line": number, "status": one.status, "score": round(one.score, 4), "ratio": ratio}
-        yield json.dumps({**values, "seconds": round(seconds, 4)})
 
 
 class _Plain:
@@ -115,8 +109,8 @@ def _is_file(path: Path) -> bool:
     return path.is_file() or not path.exists()
 
 
-def summary(counts: Counter[Status], before: int, invalid: int, seconds: float) -> str:
-    """One line: `1,000 lines in 9.1 s (110 lines/s): 996 ok, 3 blank, 1 split; 2 held bytes that are no UTF-8`.
+def summary(counts: Counter[Status], before: int, read: InputLines, seconds: float) -> str:
+    """One line: `1,000 lines in 9.1 s (110 lines/s): 996 ok, 3 blank, 1 split; 2 held bytes that are no UTF-8 (...)`.
 
     `before`: how many of them an earlier call has translated, in another time.
     """
@@ -125,23 +119,10 @@ def summary(counts: Counter[Status], before: int, invalid: int, seconds: float) 
     speed = (lines - before) / max(seconds, 1e-9)
     text = f"{lines:,} {'line' if lines == 1 else 'lines'} in {seconds:.1f} s ({speed:,.0f} lines/s)"
     text += f": {named}" if named else ""
-    return text + (f"; {invalid:,} held bytes that are no UTF-8, read as U+FFFD" if invalid else "")
-
-
-def _as_text(translation: Translation) -> str:
-    return translation.text
-
-
-def _as_json(translation: Translation) -> str:
-    return json.dumps(
-        {
-            "text": translation.text,
-            "score": round(translation.score, 4),
-            "status": translation.status,
-            "best": [[text, round(score, 4)] for text, score in translation.best],
-        },
-        ensure_ascii=False,
-    )
+    if read.invalid:
+        named = ", ".join(f"{number:,}" for number in read.where) + (", ..." if read.invalid > len(read.where) else "")
+        text += f"; {read.invalid:,} held bytes that are no UTF-8, read as U+FFFD ({read.name}: line {named})"
+    return text
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import NamedTuple
 
 import torch
@@ -15,32 +14,10 @@ from seq2seq.search.base import Search
 from seq2seq.translation.lines import growing
 from seq2seq.translation.searching import Answer, AtOnce, Found, Network, Part, Searcher, Searching, searching
 from seq2seq.translation.splitting import split
+from seq2seq.translation.translation import Candidate, Status, Translation
 
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
 UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces between sentences
-
-
-class Status(StrEnum):
-    """What became of a line."""
-
-    OK = "ok"
-    BLANK = "blank"  # nothing to translate; the model never saw it
-    SPLIT = "split"  # longer than the model can take: translated in parts
-    EMPTY = "empty"  # the model found nothing to say
-    TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length
-
-
-class Translation(NamedTuple):
-    """One line's translation, its log-probability in nats, its status.
-
-    `best` holds what the search returned, best first (`search.best` many), as texts with scores; for a line that was
-    split only the joined one.
-    """
-
-    text: str
-    score: float
-    status: Status
-    best: tuple[tuple[str, float], ...]
 
 
 class Translator:
@@ -166,10 +143,9 @@ class Translator:
         texts = [_clean(text) for text in self.tokenizer.decode([one.tokens for one in kept], target)]
         if len(parts) > 1:
             text, score = ("" if target in UNSPACED else " ").join(texts), sum(one.score for one in chosen)
-            return Translation(text, score, status, ((text, score),))
-        best = tuple((text, one.score) for text, one in zip(texts, kept, strict=True))
-        text, score = best[0]
-        return Translation(text, score, status if text.strip() else Status.EMPTY, best)
+            return Translation(text, score, status, (Candidate(text, score),))
+        best = tuple(Candidate(text, one.score) for text, one in zip(texts, kept, strict=True))
+        return Translation(*best[0][:2], status if best[0].text.strip() else Status.EMPTY, best)
 
 
 class Promises(NamedTuple):

@@ -19,7 +19,7 @@ from toy_translator import echo_translator, echoed
 from seq2seq.errors import DataError
 from seq2seq.search.beam import Beam
 from seq2seq.translation.file import translate_file
-from seq2seq.translation.lines import LARGEST_CHUNK, InputLines, growing, reading, writing
+from seq2seq.translation.lines import LARGEST_CHUNK, LARGEST_TEXT, InputLines, growing, reading, writing
 
 PACK = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 UNPACK = {
@@ -140,6 +140,17 @@ def test_an_output_file_is_whole_or_untouched(tmp_path: Path) -> None:
     assert output.read_text() == "new\ner\n"
 
 
+def test_strict_reading_names_file_line_and_byte_and_leaves_no_output(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(b"one\n" * 5000 + b"two \xff dogs\n")
+    with pytest.raises(DataError, match=r"in:5001: expected UTF-8, found the bytes ff at byte 5 of the line"):
+        translate_file(echo_translator(), "en", "de", source, target, "text", None, None, "strict")
+    assert not target.exists()
+    source.write_bytes(b"one\n" * 5000)
+    translate_file(echo_translator(), "en", "de", source, target, "text", None, None, "strict")
+    assert target.read_bytes() == b"one\n" * 5000
+
+
 def test_input_and_output_may_be_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(b"one\ntwo\n" * 5000)
@@ -178,6 +189,13 @@ def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path / "in" / "out", "text", None, None)
     with pytest.raises(DataError, match="is a folder"):
         translate_file(echo_translator(), "en", "de", tmp_path / "in", tmp_path, "text", None, None)
+
+
+def test_chunks_of_long_lines_are_small() -> None:
+    lines = ["x" * 300_000] * 50 + ["x" * 5_000_000] + ["x"] * 50
+    chunks = list(growing(lines))
+    assert [line for chunk in chunks for line in chunk] == lines
+    assert max(sum(map(len, chunk)) for chunk in chunks if len(chunk) > 1) <= LARGEST_TEXT
 
 
 def test_chunks_grow() -> None:

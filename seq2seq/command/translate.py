@@ -21,6 +21,7 @@ def run(
     output: str | None,
     form: Literal["text", "json"],
     status: str | None,
+    errors: Literal["replace", "strict"],
     resume: bool,
     precision: str,
     threads: int | None,
@@ -38,7 +39,7 @@ def run(
         key = _key(folders(model), Path(input).expanduser(), asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
-        translate_file(chosen, *direction, path(input), path(output), form, path(status), key)
+        translate_file(chosen, *direction, path(input), path(output), form, path(status), key, errors)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Lines in and out of files and standard streams: whatever the bytes, N lines in are N lines out.
 
 Only `\\n` ends a line. A byte order mark at the start and a carriage return at the end of a line are dropped; bytes
-that are no UTF-8 become U+FFFD and are counted. Everything else (NUL, U+2028, VT, FF, ...) stays inside its line.
+that are no UTF-8 become U+FFFD and are counted, or are refused. Everything else (NUL, U+2028, VT, FF, ...) stays inside its line.
 """
 
 import gzip
@@ -10,33 +10,51 @@ import lzma
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from seq2seq.data.lines import BYTE_ORDER_MARK, damage, open_bytes
+from seq2seq.data.lines import BYTE_ORDER_MARK, damage, decode, open_bytes
 from seq2seq.errors import DataError
 
 FIRST_CHUNK, LARGEST_CHUNK = 16, 2048  # lines: the first come out early, later chunks are worth sorting by length
+LARGEST_TEXT = 1 << 20  # characters of a chunk, where it has more than one line: memory does not grow with long lines
 PACKED = (".gz", ".xz", ".zst")  # endings of compressed files
 BLOCK = 1 << 20  # bytes asked for at once
+NAMED = 5  # lines with invalid bytes whose numbers are kept
+Errors = Literal["replace", "strict"]
 
 
 def growing(lines: Iterable[str]) -> Iterator[list[str]]:
     """Chunks of lines, each twice as large as the one before, up to the largest."""
-    rest, size = iter(lines), FIRST_CHUNK
-    while chunk := list(islice(rest, size)):
+    chunk: list[str] = []
+    size, held = FIRST_CHUNK, 0
+    for line in lines:
+        if chunk and held + len(line) > LARGEST_TEXT:
+            yield chunk
+            chunk, held = [], 0
+        chunk.append(line)
+        held += len(line)
+        if len(chunk) == size:
+            yield chunk
+            chunk, held, size = [], 0, min(2 * size, LARGEST_CHUNK)
+    if chunk:
         yield chunk
-        size = min(2 * size, LARGEST_CHUNK)
 
 
 class InputLines:
-    """The lines of a byte stream. `invalid` counts, while it is read, the lines whose bytes are no UTF-8."""
+    """The lines of a byte stream, in chunks that hold at most a block of bytes besides their first line.
 
-    def __init__(self, stream: io.BufferedIOBase, name: str) -> None:
+    errors: `replace` makes U+FFFD of bytes that are no UTF-8, `strict` refuses them with a DataError. `invalid` counts,
+    while it is read, the lines that have some, and `where` holds the numbers of the first of them.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase, name: str, errors: Errors = "replace") -> None:
         self.stream = stream
         self.name = name
+        self.errors = errors
+        self.number = 0
         self.invalid = 0
+        self.where: list[int] = []
 
     def chunks(self, first: int) -> Iterator[list[str]]:
         """Growing chunks of what is there, at first of `first` lines: whoever types a line need not type another."""
@@ -71,25 +89,29 @@ class InputLines:
 
     def _text(self, raw: bytes) -> str:
         raw = raw.removesuffix(b"\r")
+        self.number += 1
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
+            if self.errors == "strict":
+                decode(raw, Path(self.name), self.number)
             self.invalid += 1
+            self.where += [self.number][: NAMED - len(self.where)]
             return raw.decode("utf-8", errors="replace")
 
 
 @contextmanager
-def reading(path: Path | None) -> Iterator[InputLines]:
+def reading(path: Path | None, errors: Errors = "replace") -> Iterator[InputLines]:
     """The lines of a file, plain or compressed (.gz .xz .zst), or of standard input. DataError where unreadable."""
     if path is None:
-        yield InputLines(cast(io.BufferedIOBase, sys.stdin.buffer), "standard input")
+        yield InputLines(cast(io.BufferedIOBase, sys.stdin.buffer), "standard input", errors)
         return
     try:
         stream = open_bytes(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check input=") from error
     with stream:
-        yield InputLines(stream, str(path))
+        yield InputLines(stream, str(path), errors)
 
 
 @contextmanager

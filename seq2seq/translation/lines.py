@@ -1,7 +1,8 @@
 """Lines in and out of files and standard streams: whatever the bytes, N lines in are N lines out.
 
 Only `\\n` ends a line. A byte order mark at the start and a carriage return at the end of a line are dropped; bytes
-that are no UTF-8 become U+FFFD and are counted, or are refused. Everything else (NUL, U+2028, VT, FF, ...) stays inside its line.
+that are no UTF-8 become U+FFFD and are counted, or are refused. Everything else (NUL, U+2028, VT, FF, ...) stays inside
+its line.
 """
 
 import gzip

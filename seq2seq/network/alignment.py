@@ -1,0 +1,114 @@
+"""Given translations read again, all positions at once: how probable each token is, and where attention looked."""
+
+import copy
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import ConfigError
+from seq2seq.network.attention.base import Attention
+from seq2seq.network.attention.last import LastPosition
+from seq2seq.network.attention.none import Uniform
+from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.model import Model
+
+LOGITS = 2**24  # that stand in memory at once: 64 MB
+
+
+class Forced(NamedTuple):
+    """Of every predicted position of a batch's target rows (`target[:, 1:]`); what stands on padding means nothing.
+
+    scores: log-probabilities in nats. weights: of every attention of every model, the lowest layer first, each `[batch,
+    target, source]` and of sum 1 over the source row, with its model's share; none where they were not asked for.
+    """
+
+    scores: Float[Tensor, "batch target"]
+    weights: tuple[tuple[float, Float[Tensor, "batch target source"]], ...]
+
+
+class Forcing:
+    """Reads given translations with a network: a model, or the models of an ensemble.
+
+    It reads with a copy of the modules that shares their weights, because what listens to the attentions must not
+    listen to a search in another thread.
+    """
+
+    def __init__(self, network: Model | Ensemble) -> None:
+        models = network.models if isinstance(network, Ensemble) else [network]
+        self.shares = network.shares if isinstance(network, Ensemble) else [1.0]
+        self.readers = [_Reader(model) for model in models]
+
+    def check(self) -> None:
+        """Raises ConfigError where no model has an attention that could say what is aligned with what."""
+        if not any(reader.attentions for reader in self.readers):
+            raise ConfigError(
+                "alignments: this model has no attention that looks at words (attention=none or last, or "
+                "decoder.attend=none): use a model that has one, or leave alignments out"
+            )
+
+    def __call__(self, batch: Batch, weights: bool) -> Forced:
+        """Log-probabilities of the batch's targets, and where asked the weights of all attentions."""
+        read = [reader(batch, weights) for reader in self.readers]
+        shares = torch.tensor(self.shares, device=batch.source.device).log()
+        scores = torch.stack([scores for scores, _ in read], -1)
+        mixed = (scores + shares).logsumexp(-1) if len(read) > 1 else scores.squeeze(-1)
+        found = [(share, one) for share, (_, every) in zip(self.shares, read, strict=True) for one in every]
+        return Forced(mixed, tuple(found))
+
+
+class _Reader:
+    """One model."""
+
+    def __init__(self, model: Model) -> None:
+        shared: dict[int, Any] = {id(one): one for one in (*model.parameters(), *model.buffers())}
+        self.model = copy.deepcopy(model, shared)
+        self.attentions = [
+            one for one in self.model.modules() if isinstance(one, Attention) and not isinstance(one, _BLIND)
+        ]
+        self._heard = threading.local()  # each thread's own weights, by attention
+        for number, attention in enumerate(self.attentions):
+            _listen(attention, self._heard, number)
+
+    def __call__(self, batch: Batch, weights: bool) -> tuple[Tensor, list[Tensor]]:
+        heard: list[list[Tensor]] | None = [[] for _ in self.attentions] if weights else None
+        self._heard.weights = heard
+        features = self.model(batch)
+        self._heard.weights = None
+        scores = self._scores(features, batch)
+        return scores, [torch.cat(parts, 1).float() for parts in heard or []]
+
+    def _scores(self, features: Tensor, batch: Batch) -> Tensor:
+        """The log-probabilities of the real tokens, each at its place."""
+        mask = batch.target_mask[:, 1:]
+        gold = batch.target[:, 1:][mask]
+        size = max(1, LOGITS // len(self.model.output_weight))
+        found = []
+        for first in range(0, len(gold), size):
+            likely = self.model.logits(features[first : first + size]).float().log_softmax(-1)
+            found.append(likely.gather(1, gold[first : first + size].unsqueeze(1)).squeeze(1))
+        return torch.zeros(mask.shape, device=mask.device).masked_scatter_(mask, torch.cat(found))
+
+
+_BLIND = (LastPosition, Uniform)  # attentions that look at the same place whatever the query
+
+
+def _listen(attention: Attention, heard: threading.local, number: int) -> None:
+    """From now on the weights of every call are kept: of all target positions, or of one at a time."""
+
+    def keeping(call: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+        def kept(*given: Any) -> tuple[Any, ...]:
+            result = call(*given)
+            if (weights := getattr(heard, "weights", None)) is not None:
+                weights[number].append(result[1])
+            return result
+
+        return kept
+
+    setattr(attention, "forward", keeping(attention.forward))  # noqa: B010 - a method of this copy alone
+    if type(attention).step is not Attention.step:  # which goes through forward
+        setattr(attention, "step", keeping(attention.step))  # noqa: B010

@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 from toy_network import toy_batch, toy_model
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import TrainingError
+from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training import workers as workers_module
-from seq2seq.training.criterion import Criterion
+from seq2seq.training.criterion import Criterion, Loss
 from seq2seq.training.gradient import Alone, Gradient, Part
+from seq2seq.training.network import Network
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.update import Updater
 from seq2seq.training.workers import Workers, missing_memory, shared_out
@@ -96,6 +97,23 @@ def test_a_worker_that_fails_says_why(workers: Workers) -> None:
     wrong = toy_batch([[4, 999]], [[4, 6]])  # no such word
     with pytest.raises(TrainingError, match=r"(?s)worker 0 failed:.*index out of range"):
         workers([wrong], [1], 2, 1)
+
+
+def test_a_worker_passes_on_what_the_user_can_mend_without_a_traceback() -> None:
+    asked = part()
+    made = Workers(Part(asked.model, Impossible(), asked.criterion, torch.float32), 2, 1)
+    try:
+        with pytest.raises(ConfigError, match=r"^objective: this text has no verbs$"):
+            made(BATCHES[:1], [1], 2, 1)
+    finally:
+        made.close()
+
+
+class Impossible:
+    """An objective that the user's choice rules out."""
+
+    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
+        raise ConfigError("objective: this text has no verbs")
 
 
 def test_a_run_of_two_processes_that_was_stopped_ends_with_the_weights_of_one(

@@ -56,7 +56,7 @@ class Adam:
             for group, members in _divided(parameters, _read(self.groups))
         ]
         betas = (self.beta1, self.beta2)
-        return _scaled(torch.optim.Adam(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True))
+        return torch.optim.Adam(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class AdamW:
                 if chosen:
                     groups.append({"params": chosen, "factor": group.learning_rate, "weight_decay": decay})
         betas = (self.beta1, self.beta2)
-        return _scaled(torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True))
+        return torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas, eps=self.epsilon, fused=True)
 
 
 @dataclass(frozen=True)
@@ -169,22 +169,10 @@ def _divided(parameters: Mapping[str, Parameter], groups: Sequence[Group]) -> li
     return [*divided, (Group([]), others)] if others else divided
 
 
-def _scaled(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Steps with each group's `factor` of the learning rate that the trainer sets for all."""
-    if all(group["factor"] == 1 for group in optimizer.param_groups):
-        return optimizer
-
-    def before(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        for group in optimizer.param_groups:
-            group["scheduled"], group["lr"] = group["lr"], group["lr"] * group["factor"]
-
-    def after(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = group.pop("scheduled")
-
-    optimizer.register_step_pre_hook(before)
-    optimizer.register_step_post_hook(after)
-    return optimizer
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """The scheduled rate for the next step: each group takes its factor of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group.get("factor", 1)  # an optimiser of one's own may have no such groups
 
 
 def _check(learning_rate: float, beta1: float, beta2: float, epsilon: float) -> None:

@@ -12,6 +12,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.gradient import Gradient
 from seq2seq.training.network import Carrying, Network
+from seq2seq.training.optimizer import set_learning_rate
 from seq2seq.training.state import UpdateSums
 
 
@@ -50,8 +51,7 @@ class Updater:
         plain, smoothed, correct, cuts, squares, length = torch.stack((*sums, norm.double())).tolist()
         skipped = not math.isfinite(length)  # known only here: the one wait for a GPU
         if not skipped:
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate
+            set_learning_rate(self.optimizer, learning_rate)
             self.optimizer.step()
             if self.average is not None:
                 self.average.add(update)

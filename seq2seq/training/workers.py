@@ -19,7 +19,7 @@ from torch.nn import Parameter
 
 from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
-from seq2seq.errors import TrainingError
+from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.gradient import Alone, Gradient, Part, Sums
 from seq2seq.training.network import Carrying
 
@@ -109,6 +109,8 @@ class Workers:
             answer = self.pipes[worker].recv()
         except (EOFError, OSError):
             raise self._vanished(worker) from None
+        if isinstance(answer, ConfigError):
+            raise answer
         if isinstance(answer, str):
             raise TrainingError(f"worker {worker} failed:\n{answer}")
         return answer
@@ -144,6 +146,8 @@ def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) ->
             return
         try:
             answer = _carried(part) if message is None else _computed(part, slots, *message)
+        except ConfigError as error:
+            answer = error
         except Exception:
             answer = traceback.format_exc()
         pipe.send(answer)

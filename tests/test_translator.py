@@ -1,7 +1,7 @@
 """N lines in, N lines out, in order, whatever the lines."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -12,9 +12,9 @@ from toy_translator import DIRECTIONS, Echo, echo_translator, echoed, random_mod
 from seq2seq.errors import ConfigError
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation.splitting import split
+from seq2seq.translation.splitting import WINDOW, rows, split
 from seq2seq.translation.translation import Status
-from seq2seq.translation.translator import Translator
+from seq2seq.translation.translator import Translator, seen
 
 HOSTILE = st.text(st.characters(), max_size=12) | st.sampled_from(
     [
@@ -55,12 +55,13 @@ def test_every_line_has_its_own_translation_in_its_place(lines: list[str]) -> No
     for line, one in zip(lines, found, strict=True):
         assert "\n" not in one.text
         one.text.encode("utf-8")
-        assert (one.status == Status.BLANK) == (not line.replace("\n", " ").strip() or not echoed(line))
+        assert (one.status == Status.BLANK) == (not seen(line).strip() or not echoed(line))
     assert model.rows == sum(one.status != Status.BLANK for one in found)
 
 
-def test_a_line_end_inside_a_line_is_a_space() -> None:
-    [found, other] = echo_translator().translate(["the\ndog", "the dog"], "en", "de")
+@pytest.mark.parametrize("line", ["the\ndog", "the\u2028dog", "the\x00dog", "the\tdog", "\ufeffthe dog", "the\rdog"])
+def test_the_model_sees_no_controls(line: str) -> None:
+    [found, other] = echo_translator().translate([line, "the dog"], "en", "de")
     assert found == other
 
 
@@ -76,7 +77,7 @@ def random_translator(batch_tokens: int, search: Greedy | Beam) -> Translator:
     return Translator(*parts, 100, batch_tokens, torch.float32, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("search", [Greedy(1.0, 3), Beam(3, 1, "gnmt", 1.0, 1.0, 3)])
+@pytest.mark.parametrize("search", [Greedy(1.0, 3, 0.0, 0), Beam(3, 1, "gnmt", 1.0, 1.0, 3, 0.0, 0)])
 @given(
     lines=st.lists(st.sampled_from(["one", "two dogs", "the big dog sees", "", "x"]) | HOSTILE, min_size=2, max_size=20)
 )
@@ -127,13 +128,13 @@ def test_long_lines_are_translated_in_parts() -> None:
 
 def test_a_translation_that_hits_the_longest_length_says_so() -> None:
     lines = ["the dog sees the house"]
-    [found] = echo_translator(search=Greedy(0.0, 3)).translate(lines, "en", "de")
+    [found] = echo_translator(search=Greedy(0.0, 3, 0.0, 0)).translate(lines, "en", "de")
     assert found.status == Status.TRUNCATED
     assert lines[0].startswith(found.text)
 
 
 def test_every_translation_of_the_search_is_returned() -> None:
-    [found] = echo_translator(search=Beam(4, 3, "power", 1.0, 1.0, 2)).translate(["the dog"], "en", "de")
+    [found] = echo_translator(search=Beam(4, 3, "power", 1.0, 1.0, 2, 0.0, 0)).translate(["the dog"], "en", "de")
     assert len(found.best) == 3
     assert found.best[0][:2] == (found.text, found.score)
     assert len({one.text for one in found.best}) == 3
@@ -151,19 +152,65 @@ def test_illegal_limits_are_refused(longest: int, batch: int) -> None:
         echo_translator(longest=longest, batch=batch)
 
 
-@given(st.text(st.sampled_from("ab.!,  \n。、"), max_size=300), st.integers(1, 30))
+def letters(units: Sequence[str]) -> list[list[int]]:
+    return [[*map(ord, unit)] for unit in units]
+
+
+@given(st.text(st.sampled_from("ab.!,  \n。、-\u0301\u200d"), max_size=300) | st.text(max_size=300), st.integers(1, 30))
 @settings(max_examples=200, deadline=None)
 def test_parts_of_a_long_line_are_the_line_and_short_enough(text: str, longest: int) -> None:
-    parts = split(text, lambda units: [len(unit) for unit in units], longest)
-    assert "".join(parts) == text
-    assert all(len(part) <= longest for part in parts)
+    cuts = list(split(text * 9, letters, longest))  # several windows where parts are short
+    assert "".join(cut.text for cut in cuts) == text * 9
+    assert all(len(cut.text) <= longest and [cut.ids] == letters([cut.text]) for cut in cuts)
 
 
 def test_long_lines_are_cut_where_it_hurts_least() -> None:
-    def words(units: object) -> list[int]:
-        return [len(unit.split()) for unit in units]  # type: ignore[attr-defined]
+    def words(units: Sequence[str]) -> list[list[int]]:
+        return [[*map(len, unit.split())] for unit in units]
 
-    assert split("a b. c d. e f.", words, 4) == ["a b. c d. ", "e f."]
-    assert split("a b, c d e, f.", words, 5) == ["a b, ", "c d e, f."]
-    assert split("a b c d e", words, 3) == ["a b c ", "d e"]
-    assert split("a b", words, 2) == ["a b"]
+    def parts(text: str, longest: int) -> list[str]:
+        return [cut.text for cut in split(text, words, longest)]
+
+    assert parts("a b. c d. e f.", 4) == ["a b. c d. ", "e f."]
+    assert parts("a b, c d e, f.", 5) == ["a b, ", "c d e, f."]
+    assert parts("a b c d e", 3) == ["a b c ", "d e"]
+    assert parts("a b", 2) == ["a b"]
+
+
+def test_marks_stay_with_their_characters() -> None:
+    [family, accent] = ["👨\u200d👩\u200d👧", "e\u0301"]
+    for text in (family * 200, accent * 500):
+        cuts = [cut.text for cut in split(text, letters, 40)]
+        assert len(cuts) > 10
+        assert all(cut[0] in "👨e" and cut[-1] in "👧\u0301" for cut in cuts)
+
+
+@pytest.mark.parametrize("text", ["the dog sees it. ", "x", "\u00a0", "a, b - ", ". ", "\u0301"])
+def test_cutting_costs_no_more_for_a_letter_of_a_longer_line(text: str) -> None:
+    """Every letter is encoded a few times, however long the line and whatever it is made of."""
+    for length in (3_000, 50_000):
+        encoded = 0
+
+        def counted(units: Sequence[str]) -> list[list[int]]:
+            nonlocal encoded
+            encoded += sum(map(len, units))
+            return letters(units)
+
+        line = text * (length // len(text))
+        assert sum(len(cut.ids) for cut in split(line, counted, 16)) == len(line)
+        assert encoded <= 4 * len(line)
+
+
+def test_giant_lines_are_cut_without_being_encoded_as_a_whole() -> None:
+    largest = 0
+
+    def encode(units: Sequence[str]) -> list[list[int]]:
+        nonlocal largest
+        largest = max([largest, *map(len, units)])
+        return letters(units)
+
+    found = rows(["a" * 100_000, "", " \t" * 100_000, "a b", "the dog. " * 9000 + " " * 90_000], encode, 20)
+    assert largest <= 20 * WINDOW
+    assert [len(found[number]) for number in (1, 2, 3)] == [0, 0, 1]
+    assert sum(map(len, found[0])) == 100_000 and all(len(part) <= 20 for row in found for part in row)
+    assert sum(ids.count(ord("d")) for ids in map(list, found[4])) == 9000

@@ -18,7 +18,7 @@ from seq2seq.network.model import Model
 from seq2seq.network.state import State
 from seq2seq.search.base import Search
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation.translator import Translator
+from seq2seq.translation.translator import Translator, seen
 
 DIRECTIONS = [("en", "de"), ("de", "en")]
 WORDS = [
@@ -98,7 +98,7 @@ def echo_translator(
     return Translator(
         model or Echo(),
         toy_tokenizer(),
-        search or Greedy(1.0, 2),
+        search or Greedy(1.0, 2, 0.0, 0),
         DIRECTIONS,
         longest,
         batch,
@@ -109,6 +109,6 @@ def echo_translator(
 
 def echoed(line: str) -> str:
     """What a line becomes by being tokenised, repeated and put together again; a blank one stays blank."""
-    line = line.replace("\n", " ").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    line = seen(line)
     ids = toy_tokenizer().encode([line], "en", "source")
     return toy_tokenizer().decode(ids, "en")[0] if line.strip() else ""

@@ -22,7 +22,7 @@ from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, St
 class Part(NamedTuple):
     """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request)."""
 
-    ids: list[int]
+    ids: Sequence[int]
     prefix: Sequence[int] = ()
     required: Sequence[Sequence[int]] = ()
     banned: Sequence[Sequence[int]] = ()

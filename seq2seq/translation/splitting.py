@@ -1,55 +1,134 @@
-"""Lines longer than a model can sensibly take, cut where it hurts least: sentences, clauses, words, characters."""
+"""Lines longer than a model can sensibly take, cut where it hurts least: sentences, clauses, words, characters.
+
+A line is cut into windows first, so that time and memory grow with its length and no faster, whatever it is made of.
+"""
 
 import re
+import unicodedata
+from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 BOUNDARIES = (
     re.compile(r"(?<=[.!?…؟।])[\"'”’»)\]]*\s+|(?<=[。！？])[」』”]*"),  # sentences
-    re.compile(r"(?<=[,;:،؛])\s+|\s+(?=[–—-]\s)|(?<=[，、；：])"),  # clauses
+    re.compile(r"(?<=[,;:،؛])\s+|(?<!\s)\s+(?=[–—-]\s)|(?<=[，、；：])"),  # clauses
     re.compile(r"\s+"),  # words
 )
-Count = Callable[[Sequence[str]], list[int]]
+SLICES, CHARACTERS = len(BOUNDARIES), len(BOUNDARIES) + 1  # levels below words
+WINDOW = 64  # characters of a window for each token of a part
+ATTACHED = frozenset({"Mn", "Mc", "Me"})  # marks that belong to the character before them
+JOINER = "\u200d"  # makes one emoji of several
+Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 
 
-def split(text: str, count: Count, longest: int) -> list[str]:
-    """Parts of `text` of at most `longest` tokens each (`count` tells), which joined are the text again.
+class Cut(NamedTuple):
+    """A part of a line, and its ids."""
+
+    text: str
+    ids: Sequence[int]
+
+
+def rows(texts: Sequence[str], encode: Encode, longest: int) -> list[list[Sequence[int]]]:
+    """Each line's parts as ids: none for a blank line, one for most, several for one of more than `longest` tokens."""
+    short = [text if len(text) <= WINDOW * longest else "" for text in texts]  # a giant is never encoded as a whole
+    return [
+        [ids]
+        if ids and text.strip() and len(ids) <= longest
+        else _several(text, encode, longest)
+        if text.strip()
+        else []
+        for text, ids in zip(texts, encode(short), strict=True)
+    ]
+
+
+def _several(text: str, encode: Encode, longest: int) -> list[Sequence[int]]:
+    """The parts of a line as ids, in few bytes."""
+    return [array("i", cut.ids) for cut in split(text, encode, longest) if cut.ids and cut.text.strip()]
+
+
+def split(text: str, encode: Encode, longest: int) -> Iterator[Cut]:
+    """Parts of `text` of at most `longest` tokens each, which joined are the text again.
 
     Neighbouring sentences stay together while they fit, in parts of about equal size. Only a single character that has
-    more tokens than allowed makes a longer part.
+    more tokens than allowed makes a longer part. Every character is encoded about twice.
     """
-    return _split(text, count, longest, 0)
+    for window in _windows(text, WINDOW * longest):
+        yield from _cut(window, encode, longest, 0)
 
 
-def _split(text: str, count: Count, longest: int, level: int) -> list[str]:
-    if count([text])[0] <= longest or len(text) == 1:
-        return [text]
-    if level == len(BOUNDARIES):
-        units = [text[: len(text) // 2], text[len(text) // 2 :]]
-    else:
-        units = _units(text, BOUNDARIES[level])
-    if len(units) == 1:
-        return _split(text, count, longest, level + 1)
-    deeper = min(level + 1, len(BOUNDARIES))
-    # Tokens of a whole are not quite the sum over its units, so every part is counted again.
-    return [part for packed in _pack(units, count(units), longest) for part in _split(packed, count, longest, deeper)]
+def _windows(text: str, size: int) -> Iterator[str]:
+    """Stretches of at most `size` characters, each ending at the last of the best boundaries in its second half."""
+    begin = 0
+    while len(text) - begin > size:
+        end = begin + size
+        for boundary in BOUNDARIES:
+            places = [match.end() for match in boundary.finditer(text, begin + size // 2, end)]
+            if places:
+                end = places[-1]
+                break
+        else:
+            end = _safe(text, end, end + size // 2)
+        yield text[begin:end]
+        begin = end
+    if begin < len(text):
+        yield text[begin:]
 
 
-def _units(text: str, boundary: re.Pattern[str]) -> list[str]:
+def _cut(text: str, encode: Encode, longest: int, level: int) -> Iterator[Cut]:
+    """The parts of a window, cut at boundaries of this level; what is still too long at those of the next."""
+    units = _units(text, level, longest)
+    if len(units) == 1 and level < CHARACTERS:
+        yield from _cut(text, encode, longest, level + 1)
+        return
+    found = encode(units)
+    packed = _pack([len(ids) for ids in found], longest)
+    texts = ["".join(units[begin:end]) for begin, end in packed]
+    # Tokens of a whole are not quite the sum over its units.
+    joined = iter(encode([text for text, (begin, end) in zip(texts, packed, strict=True) if end - begin > 1]))
+    for part, (begin, end) in zip(texts, packed, strict=True):
+        ids = next(joined) if end - begin > 1 else found[begin]
+        if len(ids) <= longest or len(part) == 1:
+            yield Cut(part, ids)
+        else:
+            yield from _cut(part, encode, longest, min(level + 1, CHARACTERS))
+
+
+def _units(text: str, level: int, longest: int) -> list[str]:
     """The text cut behind every boundary."""
-    ends = [match.end() for match in boundary.finditer(text) if 0 < match.end() < len(text)]
-    return [text[begin:end] for begin, end in zip([0, *ends], [*ends, len(text)], strict=True)]
+    if level == CHARACTERS:
+        return list(text)
+    if level == SLICES:
+        return _slices(text, max(1, longest // 8))
+    ends = [match.end() for match in BOUNDARIES[level].finditer(text) if 0 < match.end() < len(text)]
+    return [text[begin:end] for begin, end in pairwise([0, *ends, len(text)])]
 
 
-def _pack(units: list[str], counts: list[int], longest: int) -> list[str]:
-    """Neighbours joined to parts of at most `longest` tokens; as few parts as can be, about equally long."""
+def _slices(text: str, size: int) -> list[str]:
+    """Stretches of about `size` characters of a text without any boundary."""
+    places = [0]
+    while len(text) - places[-1] > size:
+        places.append(_safe(text, places[-1] + size, places[-1] + 2 * size))
+    return [text[begin:end] for begin, end in pairwise([*places, len(text)])]
+
+
+def _safe(text: str, place: int, last: int) -> int:
+    """The first place from `place` to `last` that does not cut a mark from its character, or an emoji in two."""
+    for safe in range(place, min(last, len(text))):
+        if unicodedata.category(text[safe]) not in ATTACHED and JOINER not in text[safe - 1 : safe + 1]:
+            return safe
+    return place
+
+
+def _pack(counts: Sequence[int], longest: int) -> list[tuple[int, int]]:
+    """Where parts of neighbours begin and end, of at most `longest` tokens; as few as can be, about equally long."""
     fewest = len(_ends(counts, longest))
     size = bisect_left(range(longest), True, key=lambda size: len(_ends(counts, size)) <= fewest)
-    ends = _ends(counts, size)
-    return ["".join(units[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+    return list(pairwise([0, *_ends(counts, size)]))
 
 
-def _ends(counts: list[int], size: int) -> list[int]:
+def _ends(counts: Sequence[int], size: int) -> list[int]:
     """Where parts end that are filled one after the other up to `size` tokens."""
     ends, filled = [], counts[0]
     for place, tokens in enumerate(counts[1:], 1):

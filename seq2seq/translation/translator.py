@@ -1,5 +1,6 @@
 """Lines to lines: a model, its tokenizer and a search as one translator."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from seq2seq.errors import ConfigError
 from seq2seq.search.base import Search
 from seq2seq.translation.lines import growing
 from seq2seq.translation.searching import Answer, AtOnce, Found, Network, Part, Searcher, Searching, searching
-from seq2seq.translation.splitting import split
+from seq2seq.translation.splitting import rows
 from seq2seq.translation.translation import Candidate, Status, Translation
 
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
 UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces between sentences
 
@@ -86,13 +88,13 @@ class Translator:
 
     def _begin(self, lines: Sequence[str], source: str, target: str) -> "Promises":
         """Hand in a chunk's parts; similar lengths are searched together, the longest first."""
-        texts = [_clean(line) for line in lines]
-        rows = self._rows(texts, source)
-        parts = [part for row in rows for part in row]
+        texts = [seen(line) for line in lines]
+        found = rows(texts, lambda units: self.tokenizer.encode(units, source, "source"), self.longest_source)
+        parts = [part for row in found for part in row]
         order = sorted(range(len(parts)), key=lambda part: -len(parts[part]))
         batches = list(self._batches(order, parts))
-        found = [self._searching.submit([Part(parts[part]) for part in batch], target) for batch in batches]
-        return Promises([len(row) for row in rows], batches, found)
+        promised = [self._searching.submit([Part(parts[part]) for part in batch], target) for batch in batches]
+        return Promises([len(row) for row in found], batches, promised)
 
     def _finish(self, promises: "Promises", target: str) -> list[Translation]:
         """The translations of a chunk's lines."""
@@ -104,23 +106,7 @@ class Translator:
         remaining = iter(answers[part] for part in range(sum(promises.lengths)))
         return [self._join([next(remaining) for _ in range(length)], target) for length in promises.lengths]
 
-    def _rows(self, texts: list[str], source: str) -> list[list[list[int]]]:
-        """Each line's parts as ids: none for a blank line, one for most, several for a long one."""
-        rows: list[list[list[int]]] = []
-        for text, ids in zip(texts, self.tokenizer.encode(texts, source, "source"), strict=True):
-            if not ids or not text.strip():
-                rows.append([])
-            elif len(ids) <= self.longest_source:
-                rows.append([ids])
-            else:
-                parts = split(text, lambda units: self._count(units, source), self.longest_source)
-                rows.append([part for part in self.tokenizer.encode(parts, source, "source") if part])
-        return rows
-
-    def _count(self, units: Sequence[str], source: str) -> list[int]:
-        return [len(ids) for ids in self.tokenizer.encode(units, source, "source")]
-
-    def _batches(self, order: list[int], parts: list[list[int]]) -> Iterator[list[int]]:
+    def _batches(self, order: list[int], parts: list[Sequence[int]]) -> Iterator[list[int]]:
         """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together."""
         batch: list[int] = []
         for part in order:
@@ -154,6 +140,11 @@ class Promises(NamedTuple):
     lengths: list[int]
     batches: list[list[int]]
     found: "list[Future[Found]]"
+
+
+def seen(line: str) -> str:
+    """What a model sees of a line: controls and line separators are spaces, a byte order mark inside a file is none."""
+    return CONTROL.sub(" ", _clean(line).removeprefix("\ufeff"))
 
 
 def _clean(text: str) -> str:

@@ -100,6 +100,16 @@ class Tokenizer:
         """How the model spells target-side ids: `["▁a", "</s>"]`; a byte is `<0x41>`."""
         return [self._processors["target"].id_to_piece(int(one)) for one in ids]
 
+    def spelled(self, line: str, side: Side) -> list[str]:
+        """The pieces that `encode` makes of a line, in its own letters where an id would say unknown.
+
+        `▁` stands for a space, `<0x41>` for a byte, and a source tag for itself.
+        """
+        tags, rest = self._tagged(line, side)
+        names = [self._processors[side].id_to_piece(tag) for tag in tags]
+        spelled: list[str] = self._processors[side].encode(rest, out_type=str)
+        return [*names, *spelled]
+
     def best(self, line: str, side: Side, count: int) -> list[list[int]]:
         """The `count` most probable segmentations of a line, best first (unigram models only)."""
         tags, rest = self._tagged(line, side)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 from typing import Literal, NamedTuple
 
-from seq2seq.data.tokenizer import Side, Tokenizer
+from seq2seq.data.tokenizer import Tokenizer
 
 UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces
 SPACE = "\u2581"  # how pieces spell a space

@@ -75,7 +75,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_folders_translate_together(folders: list[Path]) -> None:
-    search = Beam(3, 1, "power", 1.0, 1.0, 10)
+    search = Beam(3, 1, "power", 1.0, 1.0, 10, 0.0, 0)
     alone = [list(seq2seq.load(folder, search, "fp32").translate(LINES, "en", "de")) for folder in folders]
     together = list(seq2seq.load(folders, search, "fp32").translate(LINES, "en", "de"))
     twice = list(seq2seq.load([folders[0], folders[0]], search, "fp32").translate(LINES, "en", "de"))

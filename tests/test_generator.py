@@ -83,7 +83,7 @@ def test_forward_equals_steps_and_neighbours_change_nothing(condition: str, over
 def test_a_wide_beam_equals_exhaustive_search(facts: dict[str, int | str]) -> None:
     model = network("train_generator", facts)
     source = torch.tensor(SOURCES[str(facts["condition"])])
-    beam = Beam(width=200, best=20, length_penalty="power", alpha=0.0, length_factor=0.0, length_offset=4)
+    beam = Beam(200, 20, "power", 0.0, 0.0, 4, 0.0, 0)
     forbidden = torch.tensor([PAD, UNK, BOS, TAG])
     with torch.no_grad():
         request = Request(source, torch.ones_like(source).bool(), torch.tensor([TAG] * 3), forbidden)
@@ -136,7 +136,7 @@ def generated(generation: Generation, lines: Sequence[str], chunk: int = 100) ->
 
 @pytest.mark.parametrize("batch", [1, 3, 100])
 def test_n_lines_give_n_lines_and_equal_ones_equal_text(batch: int) -> None:
-    found = generated(generation(Greedy(0.0, 12), batch=batch), LINES)
+    found = generated(generation(Greedy(0.0, 12, 0.0, 0), batch=batch), LINES)
     asked = [line.strip() in LABELS for line in LINES]
     assert [bool(one.text) and one.status in (Status.OK, Status.TRUNCATED) for one in found] == asked
     assert found[1].status is Status.BLANK and found[3].status is Status.UNKNOWN
@@ -145,14 +145,14 @@ def test_n_lines_give_n_lines_and_equal_ones_equal_text(batch: int) -> None:
 
 
 def test_numbers_that_are_none_are_told() -> None:
-    found = generated(generation(Greedy(0.0, 5), NumberTokenizer), ["1 2", "1", "one two", "", "1 nan", " 3  4 "])
+    found = generated(generation(Greedy(0.0, 5, 0.0, 0), NumberTokenizer), ["1 2", "1", "one two", "", "1 nan", " 3  4 "])
     unknown, blank = Status.UNKNOWN, Status.BLANK
     assert [one.status for one in found][1:5] == [unknown, unknown, blank, unknown]
     assert found[0].text and found[5].text
 
 
 def test_samples_differ_from_line_to_line_and_not_from_time_to_time() -> None:
-    sampling = Sampling(1.0, None, 1.0, 3, 0.0, 8)
+    sampling = Sampling(1.0, None, 1.0, 3, 0.0, 8, 0.0, 0)
     lines = ["red"] * 9
     found = [one.text for one in generated(generation(sampling), lines)]
     assert len(set(found)) > 4
@@ -211,7 +211,7 @@ def test_a_stopped_run_ends_as_one_that_never_was(trained: Path) -> None:
 
 def test_impossible_settings_are_named() -> None:
     with pytest.raises(ConfigError, match="batch_lines"):
-        generation(Greedy(0.0, 5), batch=0)
+        generation(Greedy(0.0, 5, 0.0, 0), batch=0)
     with pytest.raises(ConfigError, match=r"model\.conditions"):
         network("train_generator", {**NUMBERS, "conditions": 0})
     assert SMALL

@@ -35,7 +35,7 @@ class Slow(Echo):
 
 
 def translate(folder: Path, model: Echo, key: str | None = "the same") -> None:
-    translator = echo_translator(model, Greedy(1.0, 2), batch=4000)
+    translator = echo_translator(model, Greedy(1.0, 2, 0.0, 0), batch=4000)
     translate_file(translator, "en", "de", folder / "in", folder / "out", "text", folder / "told", key)
 
 

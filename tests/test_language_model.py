@@ -82,7 +82,7 @@ def test_hypotheses_of_a_beam_keep_their_own_states() -> None:
     model = toy_language_model()
     nothing = torch.zeros(1, 0, dtype=torch.long)
     request = Request(nothing, nothing.bool(), torch.tensor([4]), torch.tensor([0, 1, 2, 4]))
-    [[found]] = Beam(2000, 1, "power", 0.0, 0.0, 4)(model.start, model.step, request)
+    [[found]] = Beam(2000, 1, "power", 0.0, 0.0, 4, 0.0, 0)(model.start, model.step, request)
     best = max(
         (probability(model, [*ids, EOS]), ids) for length in (1, 2, 3) for ids in product((5, 6, 7), repeat=length)
     )
@@ -156,14 +156,14 @@ def test_neighbours_parts_and_blank_lines_change_no_score(text: Prepared, batch_
 
 
 def test_samples_are_scored_as_the_scorer_does(text: Prepared) -> None:
-    for one in sampled(text, Sampling(1.0, None, 1.0, 3, 0.0, 30), [""] * 20):
+    for one in sampled(text, Sampling(1.0, None, 1.0, 3, 0.0, 30, 0.0, 0), [""] * 20):
         [score] = scores(text, [one.text])
         assert one.finished and one.beginning == "" and one.text
         assert score.blank or one.log_probability == pytest.approx(score.log_probability, abs=1e-3)
 
 
 def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) -> None:
-    search, beginnings = Sampling(1.5, None, 1.0, 3, 0.0, 30), ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
+    search, beginnings = Sampling(1.5, None, 1.0, 3, 0.0, 30, 0.0, 0), ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
     together = sampled(text, search, beginnings, batch=8)
     alone = sampled(text, search, beginnings, batch=1)
     assert [one.text for one in alone] == [one.text for one in together]
@@ -177,8 +177,8 @@ def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) 
 
 
 def test_the_likeliest_line_can_be_asked_for(text: Prepared) -> None:
-    [greedy] = sampled(text, Greedy(0.0, 30), ["a"])
-    [cold] = sampled(text, Sampling(1e-4, None, 1.0, 1, 0.0, 30), ["a"])
+    [greedy] = sampled(text, Greedy(0.0, 30, 0.0, 0), ["a"])
+    [cold] = sampled(text, Sampling(1e-4, None, 1.0, 1, 0.0, 30, 0.0, 0), ["a"])
     assert greedy == cold
 
 

@@ -160,7 +160,7 @@ def test_input_and_output_may_be_the_same_file(tmp_path: Path) -> None:
 
 def test_json_tells_text_score_status_and_the_best(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("the dog\n\n")
-    translator = echo_translator(search=Beam(3, 2, "gnmt", 1.0, 1.0, 2))
+    translator = echo_translator(search=Beam(3, 2, "gnmt", 1.0, 1.0, 2, 0.0, 0))
     translate_file(translator, "en", "de", tmp_path / "in", tmp_path / "out", "json", None, None)
     first, second = map(json.loads, (tmp_path / "out").read_text().splitlines())
     assert first["text"] == first["best"][0]["text"] == "the dog"

@@ -185,6 +185,6 @@ def test_missing_folders_are_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_becomes_a_translator_in_one_call(folder: Path) -> None:
-    for search in (None, Greedy(1.0, 3)):
+    for search in (None, Greedy(1.0, 3, 0.0, 0)):
         found = seq2seq.load(folder.parent, search, "fp32").translate(["the dog", "", "one"], source="en", target="de")
         assert [bool(one.text) for one in found] == [True, False, True]

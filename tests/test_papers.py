@@ -15,7 +15,8 @@ from seq2seq.cli import main
 from seq2seq.config import build
 from seq2seq.network.model import Model
 from seq2seq.search.base import Request
-from seq2seq.search.beam import Beam, LengthPenalty
+from seq2seq.search.beam import Beam
+from seq2seq.search.beams import LengthPenalty
 from seq2seq.symbols import EOS
 
 PARTS = ("cell", "sublayer", "attention", "bridge")
@@ -34,7 +35,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 def test_a_beam_wide_enough_equals_exhaustive_search(model: Model) -> None:
     source = torch.tensor([row + [0] * (3 - len(row)) for row in SOURCES])
     first = torch.tensor([5, 6])
-    search = Beam(2000, 2000, "gnmt", 1.0, 1.0, 2)  # longest lengths 5 and 4
+    search = Beam(2000, 2000, "gnmt", 1.0, 1.0, 2, 0.0, 0)  # longest lengths 5 and 4
     found = search(model.start, model.step, Request(source, source != 0, first, FORBIDDEN))
     for row, ids in enumerate(SOURCES):
         penalty = LengthPenalty("gnmt", 1.0)

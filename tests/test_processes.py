@@ -20,7 +20,7 @@ LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : numbe
 
 
 def translator(count: int = 60) -> Translator:
-    parts = (random_model(), toy_tokenizer(), Beam(3, 1, "gnmt", 1.0, 1.0, 3), DIRECTIONS)
+    parts = (random_model(), toy_tokenizer(), Beam(3, 1, "gnmt", 1.0, 1.0, 3, 0.0, 0), DIRECTIONS)
     return Translator(*parts, 100, count, torch.float32, torch.device("cpu"))
 
 

@@ -4,22 +4,18 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from toy_search import greedy, sampling
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.search import sampling as module
 from seq2seq.search.base import Hypothesis, Request
-from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
 from seq2seq.symbols import BOS, EOS, PAD
 
 VOCABULARY = 7
 FORBIDDEN = torch.tensor([PAD, BOS])
 DRAWS = 4000
-
-
-def sampling(temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0, seed: int = 1) -> Sampling:
-    return Sampling(temperature, top_k, top_p, seed, 0.0, 6)
 
 
 class Toy:
@@ -60,7 +56,7 @@ def test_cold_or_cut_to_one_it_is_greedy(search: Sampling) -> None:
     source = torch.arange(40).view(20, 2) + 4
     request = Request(source, torch.ones(20, 2, dtype=torch.bool), torch.full((20,), BOS), FORBIDDEN)
     given = (toy.start, toy.step, request)
-    assert search(*given) == Greedy(0.0, 6)(*given)
+    assert search(*given) == greedy(0.0, 6)(*given)
 
 
 @pytest.mark.parametrize(
@@ -191,4 +187,4 @@ def test_a_line_draws_the_same_wherever_it_stands_and_other_lines_do_not() -> No
 )
 def test_illegal_values_are_named(key: str, values: tuple[float, int | None, float, int]) -> None:
     with pytest.raises(ConfigError, match=rf"search\.{key}"):
-        Sampling(*values, 1.0, 2)
+        Sampling(*values, 1.0, 2, 0.0, 0)

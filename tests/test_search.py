@@ -6,101 +6,35 @@ import pytest
 import torch
 import yaml
 from torch import Tensor
+from toy_search import (
+    FORBIDDEN,
+    TOKENS,
+    VOCABULARY,
+    Toy,
+    batch_of,
+    beam,
+    exhaustive,
+    greedy,
+    score,
+    search_all,
+)
 
 from seq2seq.config import build
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import State, map_state
+from seq2seq.network.state import State
 from seq2seq.search.base import Hypothesis, Request, Search, likeliest
-from seq2seq.search.beam import Beam, LengthPenalty
+from seq2seq.search.beam import Beam
+from seq2seq.search.beams import LengthPenalty
 from seq2seq.search.greedy import Greedy
-from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.symbols import EOS
 
-VOCABULARY = 7
-WIDTH = 6
-TOKENS = [1, 4, 5, 6]  # what may be generated besides EOS
-FORBIDDEN = torch.tensor([PAD, BOS])
 MEMBERS = sorted(Path(__file__).parents[1].glob("conf/search/*.yaml"))
-
-
-class Toy:
-    """A random recurrent translator with sharp logits: a hypothesis with another's state gets very different scores."""
-
-    def __init__(self, seed: int, sharpness: float = 6.0) -> None:
-        draw = torch.Generator().manual_seed(seed)
-        self.sources = torch.randn(50, WIDTH, generator=draw, dtype=torch.float64)
-        self.targets = torch.randn(VOCABULARY, WIDTH, generator=draw, dtype=torch.float64)
-        self.recurrence = torch.randn(WIDTH, WIDTH, generator=draw, dtype=torch.float64)
-        self.output = torch.randn(WIDTH, VOCABULARY, generator=draw, dtype=torch.float64) * sharpness / WIDTH**0.5
-        self.longest_batch: list[int] = []
-
-    def start(self, source: Tensor, source_mask: Tensor) -> tuple[State, State]:
-        values = self.sources[source]
-        summary = (values * source_mask.unsqueeze(-1)).sum(1)
-        return (values, source_mask), (summary.unsqueeze(1), (torch.zeros(len(source), 1, dtype=torch.long),))
-
-    def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
-        values, mask = memory
-        hidden, (steps,) = state
-        assert tokens.shape == hidden.shape[:2] == steps.shape
-        assert len(values) == len(tokens)
-        assert (steps == steps[0, 0]).all()
-        self.longest_batch.append(len(tokens))
-        scores = (hidden @ values.transpose(1, 2)).masked_fill(~mask.unsqueeze(1), float("-inf"))
-        context = scores.softmax(-1) @ values
-        hidden = torch.tanh(hidden @ self.recurrence + self.targets[tokens] + context)
-        return (hidden @ self.output).float().log_softmax(-1), (hidden, (steps + 1,))
-
-
-def batch_of(*lengths: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Different sentences of these lengths, padded: ids, mask, first tokens."""
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
-    ids = torch.arange(mask.numel()).reshape(mask.shape) % 46 + 4
-    first = torch.arange(len(lengths)) % 2 + 5
-    return ids * mask, mask, first
-
-
-def search_all(search: Search, toy: Toy, source: Tensor, mask: Tensor, first: Tensor) -> list[list[Hypothesis]]:
-    return search(toy.start, toy.step, Request(source, mask, first, FORBIDDEN))
-
-
-def score(toy: Toy, source: Tensor, first: Tensor, tokens: list[int]) -> float:
-    """The score of the first tokens of one sentence, one step at a time."""
-    memory, state = toy.start(source, torch.ones_like(source, dtype=torch.bool))
-    total, previous = 0.0, int(first)
-    for token in tokens:
-        logits, state = toy.step(torch.tensor([[previous]]), state, memory)
-        total += float(logits[0, 0].log_softmax(-1)[token])
-        previous = token
-    return total
-
-
-def exhaustive(toy: Toy, source: Tensor, first: Tensor, limit: int, penalty: LengthPenalty) -> list[Hypothesis]:
-    """All hypotheses of one sentence: the finished ones by normalised score, then the open ones."""
-    found = []
-    memory, state = toy.start(source, torch.ones_like(source, dtype=torch.bool))
-    words, scores = [[int(first)]], torch.zeros(1)
-    for length in range(1, limit + 1):
-        divisor = float(penalty(torch.tensor([length])))
-        logits, state = toy.step(torch.tensor([[ids[-1] for ids in words]]), state, memory)
-        totals = scores.unsqueeze(-1) + logits[0].log_softmax(-1)
-        if length > 1:
-            endings = zip(words, totals[:, EOS].tolist(), strict=True)
-            found += [Hypothesis(ids[1:], total, total / divisor, True) for ids, total in endings]
-        words, scores = [[*ids, token] for ids in words for token in TOKENS], totals[:, TOKENS].flatten()
-        state = map_state(lambda tensor: tensor.repeat_interleave(len(TOKENS), 1), state)
-    opened = zip(words, scores.tolist(), strict=True)
-    found += [Hypothesis(ids[1:], total, total / divisor, False) for ids, total in opened]
-    return sorted(found, key=lambda one: (not one.finished, -one.normalised))
 
 
 def assert_same(left: list[Hypothesis], right: list[Hypothesis]) -> None:
     assert [(one.tokens, one.finished) for one in left] == [(one.tokens, one.finished) for one in right]
     assert [one.score for one in left] == pytest.approx([one.score for one in right], abs=1e-4)
     assert [one.normalised for one in left] == pytest.approx([one.normalised for one in right], abs=1e-4)
-
-
-def beam(width: int, best: int = 1, kind: str = "gnmt", alpha: float = 1.0, factor: float = 2.0) -> Beam:
-    return Beam(width, best, kind, alpha, factor, 2)
 
 
 @pytest.fixture(params=MEMBERS, ids=lambda path: path.stem)
@@ -115,7 +49,7 @@ def member(request: pytest.FixtureRequest) -> Search:
 def test_a_beam_wide_enough_equals_exhaustive_search(seed: int, kind: str, alpha: float) -> None:
     toy = Toy(seed)
     source, mask, first = batch_of(3, 1, 2)
-    search = Beam(2000, 2000, kind, alpha, 1.0, 2)  # longest lengths 5, 3, 4
+    search = beam(2000, 2000, kind, alpha, 1.0)  # longest lengths 5, 3, 4
     found = search_all(search, toy, source, mask, first)
     for row, length in enumerate([3, 1, 2]):
         expected = exhaustive(toy, source[row : row + 1, :length], first[row], length + 2, LengthPenalty(kind, alpha))
@@ -141,11 +75,11 @@ def test_a_narrow_beam_scores_its_hypotheses_rightly(seed: int) -> None:
 def test_a_beam_of_one_equals_greedy(seed: int) -> None:
     toy = Toy(seed)
     batch = batch_of(4, 9, 1, 6, 2)
-    greedy = search_all(Greedy(2.0, 2), toy, *batch)
+    alone = search_all(greedy(2.0, 2), toy, *batch)
     for alpha in (0.0, 1.0):
         found = search_all(beam(1, kind="power", alpha=alpha), toy, *batch)
         for row in range(5):
-            [one] = greedy[row]
+            [one] = alone[row]
             assert_same(found[row], [one if alpha else one._replace(normalised=one.score)])
 
 
@@ -153,7 +87,7 @@ def test_a_beam_of_one_equals_greedy(seed: int) -> None:
 def test_greedy_takes_the_likeliest_token(seed: int) -> None:
     toy = Toy(seed)
     source, mask, first = batch_of(4)
-    [[found]] = search_all(Greedy(1.0, 2), toy, source, mask, first)
+    [[found]] = search_all(greedy(1.0, 2), toy, source, mask, first)
     ids = [*found.tokens, EOS] if found.finished else found.tokens
     for length, chosen in enumerate(ids):
         choices = TOKENS if length == 0 else [*TOKENS, EOS]
@@ -165,7 +99,7 @@ def test_ending_early_does_not_lose_the_winner(seed: int) -> None:
     """With every hypothesis open, the one returned when no other can win any more is the best of all."""
     toy = Toy(seed, sharpness=12.0)
     source, mask, first = batch_of(3)
-    [[found]] = search_all(Beam(2000, 1, "power", 1.0, 1.0, 2), toy, source, mask, first)
+    [[found]] = search_all(beam(2000, 1, "power", 1.0, 1.0), toy, source, mask, first)
     assert_same([found], exhaustive(toy, source, first[0], 5, LengthPenalty("power", 1.0))[:1])
 
 
@@ -216,7 +150,7 @@ def never_ends(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, Sta
     return logits, state
 
 
-@pytest.mark.parametrize("search", [Greedy(1.5, 3), beam(1, factor=1.5), beam(4, best=2, factor=1.5)])
+@pytest.mark.parametrize("search", [greedy(1.5, 3), beam(1, factor=1.5), beam(4, best=2, factor=1.5)])
 def test_the_longest_length_is_kept(search: Search) -> None:
     source, mask, first = batch_of(4, 2, 9)
     found = search(Toy(0).start, never_ends, Request(source, mask, first, FORBIDDEN))
@@ -233,7 +167,7 @@ def test_a_line_never_vanishes_and_forbidden_ids_never_appear(width: int) -> Non
         likely = torch.tensor([9.0, 0, 9, 8, 1, 0, 0]).log_softmax(-1)
         return likely.expand(*tokens.shape, VOCABULARY).clone(), state
 
-    for search in (Greedy(1.0, 2), beam(width)):
+    for search in (greedy(1.0, 2), beam(width)):
         for [found] in search(Toy(0).start, step, Request(*batch_of(4, 2), FORBIDDEN)):
             assert found.tokens == [4]
             assert found.finished
@@ -270,4 +204,4 @@ def test_penalties() -> None:
 )
 def test_illegal_values_are_named(key: str, values: tuple[int, int, str, float, float, int]) -> None:
     with pytest.raises(ConfigError, match=f"search.{key}"):
-        Beam(*values)
+        Beam(*values, 0.0, 0)

@@ -1,14 +1,13 @@
-"""What every search shares: the two functions it is given, the hypotheses it returns, the length it never exceeds."""
+"""What every search shares: the two functions it is given, the request it answers, the hypotheses it returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq.errors import ConfigError
-from seq2seq.network.state import State, select
+from seq2seq.network.state import State
 from seq2seq.symbols import EOS
 
 IMPOSSIBLE = float("-inf")  # the log-probability of what must not be generated
@@ -57,7 +56,8 @@ class Request(NamedTuple):
     `first` is each sentence's first decoder input (the target language's tag); ids in `forbidden` are never generated.
     `keys` are what a sentence's random draws depend on; None makes them from the source. The other lists have an entry
     a sentence, or none at all: the translation begins with `prefixes`; it has each of the `required` phrases, and none
-    of the `banned` ones. No run of `no_repeat` tokens comes twice; 0 allows all.
+    of the `banned` ones. No run of `no_repeat` tokens comes twice; 0 allows all. Whatever else is asked, the beginning
+    is as wanted.
     """
 
     source: Int[Tensor, "batch source"]
@@ -89,22 +89,6 @@ class Deciding(Protocol):
     def decide(self, texts: Sequence[str], language: str) -> list[int]:
         """The numbers of a sentence's translations, best first."""
         ...
-
-
-class LongestLength:
-    """The most tokens of a translation, EOS included: `factor` times the tokens of the source row plus `offset`."""
-
-    def __init__(self, factor: float, offset: int) -> None:
-        if factor < 0:
-            raise ConfigError(f"search.length_factor: expected a number of at least 0, got {factor}")
-        if offset < 2:
-            raise ConfigError(f"search.length_offset: expected an int of at least 2 (one token and EOS), got {offset}")
-        self.factor = factor
-        self.offset = offset
-
-    def __call__(self, source_mask: Bool[Tensor, "batch source"]) -> Int[Tensor, " batch"]:
-        """Each sentence's longest length in tokens."""
-        return (source_mask.sum(1) * self.factor + self.offset).long()
 
 
 def likeliest(
@@ -156,43 +140,3 @@ def hypotheses(
 def kept_rows(keep: Bool[Tensor, " batch"]) -> Int[Tensor, " kept"]:
     """The numbers of the rows that go on."""
     return torch.nonzero(keep).flatten()
-
-
-def one_by_one(
-    start: Start,
-    step: Step,
-    request: Request,
-    longest: LongestLength,
-    choose: Callable[[Tensor, Tensor, int], Tensor],
-) -> list[list[Hypothesis]]:
-    """One hypothesis a sentence, each token chosen for good; finished sentences leave the batch.
-
-    `choose(scores [open, vocabulary], rows [open], length)` is given the log-probabilities of the next token, -inf for
-    what must not come, which sentences these are, and how many tokens there will be; it returns ids `[open]`.
-    A hypothesis is normalised by its length: nats per token, EOS included.
-    """
-    memory, state = start(request.source, request.mask)
-    limit, first = longest(request.mask), request.first
-    rows = torch.arange(len(first), device=first.device)
-    tokens = torch.full((len(first), int(limit.max())), EOS, dtype=torch.long, device=first.device)
-    scores = torch.zeros(len(first), device=first.device)
-    finished = torch.zeros(len(first), dtype=torch.bool, device=first.device)
-    previous = first.long()
-    for length in range(1, tokens.shape[1] + 1):
-        likely, state = step(previous.unsqueeze(1), state, memory)
-        likely = likely.squeeze(1).index_fill_(-1, request.forbidden, IMPOSSIBLE)
-        if length == 1:
-            likely[:, EOS] = IMPOSSIBLE
-        previous = choose(likely, rows, length)
-        scores[rows] += likely.gather(1, previous.unsqueeze(1)).squeeze(1)
-        tokens[rows, length - 1] = previous
-        finished[rows] = previous == EOS
-        keep = kept_rows((previous != EOS) & (limit[rows] > length))
-        if len(keep) == 0:
-            break
-        if len(keep) < len(rows):
-            rows, previous = rows[keep], previous[keep]
-            state, memory = select(state, keep), select(memory, keep)
-    lengths = (tokens != EOS).sum(1) + finished
-    columns = (tokens, scores, scores / lengths, finished)
-    return hypotheses(*(column.unsqueeze(1) for column in columns))

@@ -1,48 +1,11 @@
 """Beam search: several hypotheses a sentence, compared by length-normalised score."""
 
-from itertools import count
-from typing import NamedTuple
-
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
-from seq2seq.errors import ConfigError
-from seq2seq.network.state import State, map_state, select
-from seq2seq.search.base import (
-    IMPOSSIBLE,
-    Hypothesis,
-    LongestLength,
-    Request,
-    Start,
-    Step,
-    hypotheses,
-    kept_rows,
-    likeliest,
-)
-from seq2seq.symbols import EOS
-
-
-class LengthPenalty:
-    """What a score is divided by, for a length in tokens with EOS.
-
-    `power`: length^alpha, with alpha 1 the mean log-probability. `gnmt`: ((5 + length) / 6)^alpha, Wu et al. (2016),
-    equation 14. Alpha 0 compares plain scores.
-    """
-
-    def __init__(self, kind: str, alpha: float) -> None:
-        if kind not in ("power", "gnmt"):
-            raise ConfigError(f"search.length_penalty: expected power or gnmt, got {kind!r}")
-        if alpha < 0:
-            # A divisor that falls with the length would let open hypotheses win without bound.
-            raise ConfigError(f"search.alpha: expected a number of at least 0, got {alpha}")
-        self.shift, self.scale = (5, 6) if kind == "gnmt" else (0, 1)
-        self.alpha = alpha
-
-    def __call__(self, lengths: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """The divisor of every length."""
-        return ((lengths + self.shift) / self.scale).pow(self.alpha)
+from seq2seq.search.base import Hypothesis, Request, Start, Step
+from seq2seq.search.beams import Beams, Contest, Grown, extend, search
+from seq2seq.search.rules import Limits, Rules
 
 
 class Beam:
@@ -50,150 +13,34 @@ class Beam:
 
     At every step the continuations of all open hypotheses compete. Those among the `width` best that end are finished;
     the `width` best of the others go on. A sentence is done when it has `width` finished hypotheses, when no open one
-    can win any more (scores only fall, so `score / penalty(longest length)` bounds it), or at the longest length,
-    `length_factor * source tokens + length_offset`. Where fewer than `best` have finished, open ones follow them.
+    can win any more (scores only fall, so `score / penalty(longest length)` bounds it), or at the longest length.
+    Where fewer than `best` have finished, open ones follow them.
     """
 
     def __init__(
-        self, width: int, best: int, length_penalty: str, alpha: float, length_factor: float, length_offset: int
+        self,
+        width: int,
+        best: int,
+        length_penalty: str,
+        alpha: float,
+        length_factor: float,
+        length_offset: int,
+        shortest_factor: float,
+        no_repeat: int,
     ) -> None:
-        if width < 1:
-            raise ConfigError(f"search.width: expected a positive int, got {width}")
-        if not 1 <= best <= width:
-            raise ConfigError(f"search.best: expected an int from 1 to search.width ({width}), got {best}")
-        self.width = width
-        self.best = best
-        self.penalty = LengthPenalty(length_penalty, alpha)
-        self.longest = LongestLength(length_factor, length_offset)
+        self.contest = Contest(width, best, length_penalty, alpha)
+        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""
-        memory, state = start(request.source, request.mask)
-        limit, first = self.longest(request.mask), request.first
-        rows = torch.arange(len(first), device=first.device)
-        barred = torch.cat([request.forbidden, request.forbidden.new_tensor([EOS])])
-        going, finished = beginning(first)
-        found: dict[int, list[Hypothesis]] = {}
-        for length in count(1):
-            likely, state = step(going.tokens[..., -1], state, memory)
-            ending, longer, parents = extend(going, likely, barred, self.width)
-            finished = finish(finished, going, ending, ending / self.penalty(limit.new_tensor([length])), self.width)
-            done = self.done(finished, longer, limit, length)
-            keep = kept_rows(~done)
-            if len(keep) < len(rows):
-                lists = self.results(pick(finished, done), pick(longer, done), length)
-                found.update(zip(rows[done].tolist(), lists, strict=True))
-                if len(keep) == 0:
-                    break
-                rows, limit, parents, longer = rows[keep], limit[keep], parents[keep], pick(longer, keep)
-                finished, memory = pick(finished, keep), select(memory, keep)
-            state, going = reorder(state, keep, parents), longer
-        return [found[row] for row in range(len(first))]
+        return search(start, step, request, self.rules.limits(request), self.contest, self._grow)
 
-    def done(
-        self, finished: "Beams", going: "Beams", limit: Int[Tensor, " batch"], length: int
-    ) -> Bool[Tensor, " batch"]:
-        """The sentences whose best hypotheses are known, or which may not grow."""
-        bound = going.scores[:, 0] / self.penalty(limit)
-        done = (limit <= length) | (bound == IMPOSSIBLE)
-        if finished.scores.shape[1] >= self.best:
-            done |= finished.normalised[:, self.best - 1] >= bound
-        if finished.scores.shape[1] == self.width:
-            done |= finished.normalised[:, -1] > IMPOSSIBLE
-        return done
-
-    def results(self, finished: "Beams", going: "Beams", length: int) -> list[list[Hypothesis]]:
-        """Each sentence's `best` best hypotheses: the finished ones, then the open ones."""
-        penalty = self.penalty(torch.tensor([length], device=going.scores.device))
-        both = merge(finished, going._replace(normalised=going.scores / penalty))
-        ended = torch.arange(both.scores.shape[1], device=both.scores.device) < finished.scores.shape[1]
-        lists = hypotheses(both.tokens[..., 1:], both.scores, both.normalised, ended.expand_as(both.scores))
-        return [found[: self.best] for found in lists]
-
-
-class Beams(NamedTuple):
-    """Hypotheses of every sentence, best first. `tokens` begin with the first decoder input and end in EOS fillers.
-
-    Only finished ones are normalised while the search runs: the open ones of a sentence are all equally long.
-    """
-
-    tokens: Int[Tensor, "batch beam length"]
-    scores: Float[Tensor, "batch beam"]
-    normalised: Float[Tensor, "batch beam"]
-
-
-def beginning(first: Int[Tensor, " batch"]) -> tuple[Beams, Beams]:
-    """One empty open hypothesis a sentence, and no finished one."""
-    scores = torch.zeros(len(first), 1, device=first.device)
-    tokens = first.long()[:, None, None]
-    return Beams(tokens, scores, scores), Beams(tokens[:, :0], scores[:, :0], scores[:, :0])
-
-
-def extend(
-    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], barred: Int[Tensor, " barred"], width: int
-) -> tuple[Float[Tensor, "batch beam"], Beams, Int[Tensor, "batch longer"]]:
-    """One token more: the scores of ending now, the open hypotheses and their parents.
-
-    Ending is impossible where it is not among the sentence's `width` best continuations, and as the first token.
-    """
-    ending = going.scores + likely[..., EOS]
-    if going.tokens.shape[2] == 1:
-        ending = torch.full_like(ending, IMPOSSIBLE)
-    values, tokens = likeliest(likely.index_fill_(-1, barred, IMPOSSIBLE), width)
-    totals = (going.scores.unsqueeze(-1) + values).flatten(1)
-    scores, places = totals.topk(min(width, totals.shape[1]))
-    parents = places // values.shape[-1]
-    tokens = tokens.flatten(1).gather(1, places).unsqueeze(-1)
-    longer = Beams(torch.cat([choose(going.tokens, parents), tokens], -1), scores, scores)
-    rivals = torch.cat([ending, scores], 1)
-    weakest = rivals.topk(min(width, rivals.shape[1])).values[:, -1:]
-    return ending.masked_fill(ending < weakest, IMPOSSIBLE), longer, parents
-
-
-def finish(
-    finished: Beams,
-    going: Beams,
-    scores: Float[Tensor, "batch beam"],
-    normalised: Float[Tensor, "batch beam"],
-    width: int,
-) -> Beams:
-    """The `width` best of the finished hypotheses and those that end now."""
-    if not bool((scores > IMPOSSIBLE).any()):
-        return finished
-    both = merge(finished, Beams(pad(going.tokens, (0, 1), value=EOS), scores, normalised))
-    best, places = both.normalised.topk(min(width, both.normalised.shape[1]))
-    return Beams(choose(both.tokens, places), both.scores.gather(1, places), best)
-
-
-def merge(finished: Beams, others: Beams) -> Beams:
-    """Both side by side, the shorter tokens filled up with EOS."""
-    missing = others.tokens.shape[2] - finished.tokens.shape[2]
-    tokens = torch.cat([pad(finished.tokens, (0, missing), value=EOS), others.tokens], 1)
-    scores = torch.cat([finished.scores, others.scores], 1)
-    return Beams(tokens, scores, torch.cat([finished.normalised, others.normalised], 1))
-
-
-def choose(
-    tokens: Int[Tensor, "batch beam length"], places: Int[Tensor, "batch chosen"]
-) -> Int[Tensor, "batch chosen length"]:
-    """Each sentence's hypotheses at its places."""
-    return tokens.gather(1, places.unsqueeze(-1).expand(-1, -1, tokens.shape[2]))
-
-
-def pick(beams: Beams, rows: Tensor) -> Beams:
-    """The sentences at `rows`, numbers or a mask."""
-    return Beams(*(part[rows] for part in beams))
-
-
-def reorder(state: State, rows: Int[Tensor, " kept"], parents: Int[Tensor, "kept longer"]) -> State:
-    """The state of every hypothesis that goes on: its parent's, in the rows that stay.
-
-    Two sentences with two hypotheses each, `rows = [1]` and `parents = [[1, 1]]`: both go on from the second
-    hypothesis of the second sentence.
-    """
-
-    def reorder_tensor(tensor: Tensor) -> Tensor:
-        places = (rows.unsqueeze(1) * tensor.shape[1] + parents).flatten()
-        return tensor.flatten(0, 1).index_select(0, places).reshape(*parents.shape, *tensor.shape[2:])
-
-    return map_state(reorder_tensor, state)
+    def _grow(
+        self,
+        going: Beams,
+        likely: Float[Tensor, "batch beam vocabulary"],
+        limits: Limits,
+        rows: Int[Tensor, " batch"],
+    ) -> Grown:
+        limits.apply(likely, going.tokens.shape[2], lambda: going.tokens[..., 1:])
+        return extend(going, likely, self.contest.width)

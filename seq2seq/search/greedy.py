@@ -3,21 +3,23 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seq2seq.search.base import Hypothesis, LongestLength, Request, Start, Step, likeliest, one_by_one
+from seq2seq.search.base import Hypothesis, Request, Start, Step, likeliest
+from seq2seq.search.one_by_one import one_by_one
+from seq2seq.search.rules import Rules
 
 
 class Greedy:
-    """Takes the likeliest token until EOS or the longest length, `length_factor * source tokens + length_offset`.
+    """Takes the likeliest token until EOS or the longest length.
 
     The one hypothesis of a sentence is normalised by its length: nats per token, EOS included.
     """
 
-    def __init__(self, length_factor: float, length_offset: int) -> None:
-        self.longest = LongestLength(length_factor, length_offset)
+    def __init__(self, length_factor: float, length_offset: int, shortest_factor: float, no_repeat: int) -> None:
+        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """One hypothesis a sentence; finished sentences leave the batch."""
-        return one_by_one(start, step, request, self.longest, self._likeliest)
+        return one_by_one(start, step, request, self.rules.limits(request), self._likeliest)
 
     def _likeliest(
         self, scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int

@@ -8,11 +8,13 @@ from torch import Tensor
 
 from seq2seq.data.order import uniform
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Hypothesis, LongestLength, Request, Start, Step, one_by_one
+from seq2seq.search.base import Hypothesis, Request, Start, Step
+from seq2seq.search.one_by_one import one_by_one
+from seq2seq.search.rules import Rules
 
 
 class Sampling:
-    """Draws every token until EOS or the longest length, `length_factor * source tokens + length_offset`.
+    """Draws every token until EOS or the longest length.
 
     In this order: scores are divided by `temperature`, only the `top_k` likeliest tokens stay (null: all), and of these
     the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020). Near 0,
@@ -31,6 +33,8 @@ class Sampling:
         seed: int,
         length_factor: float,
         length_offset: int,
+        shortest_factor: float,
+        no_repeat: int,
     ) -> None:
         if not temperature > 0:
             raise ConfigError(f"search.temperature: expected a positive number, got {temperature}; greedy is near 0")
@@ -41,7 +45,7 @@ class Sampling:
         if seed < 0:
             raise ConfigError(f"search.seed: expected an int of at least 0, got {seed}")
         self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
-        self.longest = LongestLength(length_factor, length_offset)
+        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """One hypothesis a sentence; rows of one source and several keys are different draws."""
@@ -52,7 +56,7 @@ class Sampling:
         ) -> Int[Tensor, " open"]:
             return self._drawn(scores, keys[rows], length)
 
-        return one_by_one(start, step, request, self.longest, chosen)
+        return one_by_one(start, step, request, self.rules.limits(request), chosen)
 
     def draw(
         self,

@@ -29,6 +29,10 @@ ADDED: Mapping[str, object] = {
     "tokenizer.source_tags": [],
     "freeze": [],
     "init_optimizer": False,
+    "search.shortest_factor": 0.0,
+    "search.no_repeat": 0,
+    "objective.search.shortest_factor": 0.0,
+    "objective.search.no_repeat": 0,
 }
 
 

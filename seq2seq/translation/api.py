@@ -20,7 +20,7 @@ def load(
 ) -> Translator:
     """The translator in a run folder or model folder, on the GPU where there is one; an ensemble of several.
 
-    search: for instance `seq2seq.search.greedy.Greedy(2.0, 10)`; without one that of conf/search/beam.yaml.
+    search: for instance `seq2seq.search.greedy.Greedy(2.0, 10, 0.0, 0)`; without one that of conf/search/beam.yaml.
     number_format: of the large products, auto, fp32 or bf16. Raises ModelError where the folder cannot be used.
     """
     chosen = search or build(_defaults("search/beam"), where="search")

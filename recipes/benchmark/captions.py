@@ -1,4 +1,4 @@
-"""The text that all contestants train on, translate and are judged by, as plain files, and the pieces that they share."""
+"""The text that all contestants train on, translate and are judged by, as plain files, and the pieces they share."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 
 
 class Captions(NamedTuple):
-    """Files: parallel text (`train.en`, `train.de`, ...), and one model of pieces as each toolkit wants to be given it."""
+    """Files: parallel text (`train.en`, `train.de`, ...), and one model of pieces in the forms that toolkits read."""
 
     folder: Path
 

@@ -8,19 +8,21 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import NamedTuple
 
-from captions import Captions
-
 TRAINING_UPDATE = 1600  # target tokens an update, roughly, of all contestants
 LONGEST = 100  # tokens of a translation; captions are far shorter
 BATCH = 64  # sentences that are translated together, where a toolkit counts them so
 
 
-class Unavailable(Exception):
+# torch 2.6 and later load no pickled objects unless told to; the peers' checkpoints, made by this recipe, hold some
+PICKLED = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+
+
+class UnavailableError(Exception):
     """A contestant that cannot take part here, and why."""
 
 
 class Command(NamedTuple):
-    """A program with its arguments; `source` comes by standard input and `output` leaves by standard output if named."""
+    """A program with its arguments; its standard input and output are `source` and `output` where those are named."""
 
     arguments: list[str]
     source: Path | None = None
@@ -35,11 +37,11 @@ class Contestant(ABC):
 
     @abstractmethod
     def install(self) -> None:
-        """Makes the toolkit's environment where it is not there. Raises Unavailable."""
+        """Makes the toolkit's environment where it is not there. Raises UnavailableError."""
 
     @abstractmethod
     def train(self, minutes: float, threads: int) -> None:
-        """Trains the model where there is none. Raises Unavailable where that fails."""
+        """Trains the model where there is none. Raises UnavailableError where that fails."""
 
     @abstractmethod
     def files(self) -> list[Path]:
@@ -55,14 +57,18 @@ class Contestant(ABC):
 
 
 def environment(folder: Path, *installations: list[str]) -> Path:
-    """The folder of programs of a Python environment, made with these arguments of `pip install` where it is not there."""
+    """The programs of a Python environment, which is made by these arguments of `pip install` where it is not there."""
     programs, whole = folder / "bin", folder / "installed"
     if not whole.is_file():
         venv.create(folder, with_pip=True, clear=True)
         for packages in installations:
-            done = subprocess.run([str(programs / "python"), "-m", "pip", "install", "--quiet", *packages], text=True, stderr=subprocess.PIPE)
+            done = subprocess.run(
+                [str(programs / "python"), "-m", "pip", "install", "--quiet", *packages],
+                text=True,
+                stderr=subprocess.PIPE,
+            )
             if done.returncode:
-                raise Unavailable(f"pip install {' '.join(packages)} failed: {done.stderr.strip()[-500:]}")
+                raise UnavailableError(f"pip install {' '.join(packages)} failed: {done.stderr.strip()[-500:]}")
         whole.touch()
     return programs.absolute()
 
@@ -84,13 +90,18 @@ def spend(minutes: float, threads: int, command: list[str], log: Path) -> None:
     else:
         if process.returncode:
             said = log.read_text("utf-8", "replace")[-800:]
-            raise Unavailable(f"{' '.join(command)} ended with code {process.returncode}:\n{said}")
+            raise UnavailableError(f"{' '.join(command)} ended with code {process.returncode}:\n{said}")
 
 
 def limited(threads: int) -> dict[str, str]:
     """Environment variables of a program that shall use so many threads, and no GPU."""
     counts = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {**os.environ, **{name: str(threads) for name in counts}, "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        **{name: str(threads) for name in counts},
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def size(files: list[Path]) -> int:

@@ -7,8 +7,17 @@ from typing import Any
 import torch
 import yaml
 from captions import Captions
-
-from contestant.base import BATCH, LONGEST, TRAINING_UPDATE, Command, Contestant, Unavailable, environment, spend
+from contestant.base import (
+    BATCH,
+    LONGEST,
+    PICKLED,
+    TRAINING_UPDATE,
+    Command,
+    Contestant,
+    UnavailableError,
+    environment,
+    spend,
+)
 
 NEEDS = ["numpy", "matplotlib", "pyyaml", "packaging", "sentencepiece==0.2.0", "subword-nmt", "sacrebleu", "tqdm"]
 NEEDS += ["datasets", "pandas", "importlib_metadata", "tensorboard", "setuptools<81"]
@@ -23,7 +32,7 @@ MODEL = {
     "encoder": {**LAYERS, "embeddings": EMBEDDINGS, "hidden_size": 256, "bidirectional": True},
     "decoder": {**LAYERS, "embeddings": EMBEDDINGS, **DECODER, "attention": "luong"},
 }
-SCHEDULE = {"scheduling": "warmupinversesquareroot", "learning_rate_peak": 0.001, "learning_rate_warmup": 400}
+SCHEDULE = {"scheduling": "warmupinversesquareroot", "learning_rate_peak": 0.002, "learning_rate_warmup": 200}
 TRAINING = {
     **SCHEDULE,  # "plateau" gives torch an argument that it no longer has; a constant rate is refused
     **{"optimizer": "adam", "learning_rate": 0.001, "clip_grad_norm": 1.0, "label_smoothing": 0.1, "overwrite": True},
@@ -54,7 +63,7 @@ class JoeyNMT(Contestant):
         command = [self.python, "-m", "joeynmt", "train", str(self._configured(1)), "--skip-test"]
         spend(minutes, threads, command, self.folder / "train.log")
         if not self._model().is_file():
-            raise Unavailable(f"no checkpoint after {minutes} minutes: give more --minutes")
+            raise UnavailableError(f"no checkpoint after {minutes} minutes: give more --minutes")
 
     def _model(self) -> Path:
         return self.folder / "model" / "best.ckpt"
@@ -80,8 +89,9 @@ class JoeyNMT(Contestant):
         return [self._model(), self.captions.pieces, self.captions.vocabulary]
 
     def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
-        return Command([self.python, "-m", "joeynmt", "translate", str(self._configured(beam))], source, output)
+        arguments = [self.python, "-m", "joeynmt", "translate", str(self._configured(beam))]
+        return Command(arguments, source, output, PICKLED)
 
     def stream(self, beam: int) -> Command:
         script = Path(__file__).parent.parent / "stream" / "joeynmt_lines.py"
-        return Command([self.python, str(script), str(self._configured(beam))])
+        return Command([self.python, str(script), str(self._configured(beam))], None, None, PICKLED)

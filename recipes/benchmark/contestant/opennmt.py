@@ -1,12 +1,22 @@
 """OpenNMT-py 3.5.1 (Klein et al. 2017); its encoder has 256 cells a direction, its decoder 512, with input feeding."""
 
+import subprocess
 from pathlib import Path
 
 import yaml
 from captions import Captions
+from contestant.base import (
+    BATCH,
+    LONGEST,
+    PICKLED,
+    TRAINING_UPDATE,
+    Command,
+    Contestant,
+    UnavailableError,
+    limited,
+    spend,
+)
 from opennmt import MODEL, installed
-
-from contestant.base import BATCH, LONGEST, TRAINING_UPDATE, Command, Contestant, Unavailable, spend
 
 PLACES = int(1.2 * TRAINING_UPDATE)  # its updates are counted with padding
 EVERY = 200  # updates between checkpoints
@@ -24,13 +34,21 @@ class OpenNMT(Contestant):
         self.name = f"OpenNMT-py 3.5.1, {number_format}"
         self.folder, self.captions, self.number_format = folder / "opennmt", captions, number_format
         self.place, self.programs = programs / "opennmt", (programs / "opennmt" / "bin").absolute()
+        self.model = self.folder / "model.pt"
 
     def install(self) -> None:
         installed(self.place)
 
     def train(self, minutes: float, threads: int) -> None:
-        if self._checkpoints():
-            return
+        if not self._checkpoints():
+            self._train(minutes, threads)
+        newest = max(self._checkpoints(), key=lambda file: file.stat().st_mtime)
+        if not self.model.is_file() or self.model.stat().st_mtime < newest.stat().st_mtime:
+            files = ["-m", str(newest), "-o", str(self.model)]  # the same without the optimiser's state
+            release = [str(self.programs / "onmt_release_model"), *files]
+            subprocess.run(release, check=True, capture_output=True, env={**limited(1), **PICKLED})
+
+    def _train(self, minutes: float, threads: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         side, words = self.captions.side, str(self.captions.counted)
         text = {"path_src": str(side("train", "en")), "path_tgt": str(side("train", "de")), "weight": 1}
@@ -42,18 +60,17 @@ class OpenNMT(Contestant):
         command = [str(self.programs / "onmt_train"), "-config", str(self.folder / "train.yaml")]
         spend(minutes, threads, command, self.folder / "train.log")
         if not self._checkpoints():
-            raise Unavailable(f"no checkpoint after {minutes} minutes: give more --minutes")
+            raise UnavailableError(f"no checkpoint after {minutes} minutes: give more --minutes")
 
     def _checkpoints(self) -> list[Path]:
-        """The oldest first."""
-        return sorted(self.folder.glob("model_step_*.pt"), key=lambda file: int(file.stem.rpartition("_")[2]))
+        return list(self.folder.glob("model_step_*.pt"))
 
     def files(self) -> list[Path]:
-        return [self._checkpoints()[-1], self.captions.pieces]
+        return [self.model, self.captions.pieces]
 
     def options(self, beam: int) -> list[str]:
         """What a file and a stream have in common."""
-        pieces, model = str(self.captions.pieces), str(self._checkpoints()[-1])
+        pieces, model = str(self.captions.pieces), str(self.model)
         subwords = ["-transforms", "sentencepiece", "-src_subword_model", pieces, "-tgt_subword_model", pieces]
         form = ["-precision", "int8"] if self.number_format == "int8" else []
         return ["-model", model, "-beam_size", str(beam), "-gpu", "-1", *form, *subwords]
@@ -61,8 +78,11 @@ class OpenNMT(Contestant):
     def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
         batches = ["-batch_size", str(BATCH), "-batch_type", "sents"]
         files = ["-src", str(source), "-output", str(output)]
-        return Command([str(self.programs / "onmt_translate"), *files, *self.options(beam), *batches])
+        return Command(
+            [str(self.programs / "onmt_translate"), *files, *self.options(beam), *batches], None, None, PICKLED
+        )
 
     def stream(self, beam: int) -> Command:
         script = Path(__file__).parent.parent / "stream" / "opennmt_lines.py"
-        return Command([str(self.programs / "python"), str(script), *self.options(beam), "-src", "-"])
+        arguments = [str(self.programs / "python"), str(script), *self.options(beam), "-src", "-"]
+        return Command(arguments, None, None, PICKLED)

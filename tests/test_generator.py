@@ -145,14 +145,15 @@ def test_n_lines_give_n_lines_and_equal_ones_equal_text(batch: int) -> None:
 
 
 def test_numbers_that_are_none_are_told() -> None:
-    found = generated(generation(Greedy(0.0, 5, 0.0, 0), NumberTokenizer), ["1 2", "1", "one two", "", "1 nan", " 3  4 "])
+    lines = ["1 2", "1", "one two", "", "1 nan", " 3  4 "]
+    found = generated(generation(Greedy(0.0, 5, 0.0, 0), NumberTokenizer), lines)
     unknown, blank = Status.UNKNOWN, Status.BLANK
     assert [one.status for one in found][1:5] == [unknown, unknown, blank, unknown]
     assert found[0].text and found[5].text
 
 
 def test_samples_differ_from_line_to_line_and_not_from_time_to_time() -> None:
-    sampling = Sampling(1.0, None, 1.0, 3, 0.0, 8, 0.0, 0)
+    sampling = Sampling(1.0, None, 1.0, 1.0, 1, 3, 0.0, 8, 0.0, 0)
     lines = ["red"] * 9
     found = [one.text for one in generated(generation(sampling), lines)]
     assert len(set(found)) > 4

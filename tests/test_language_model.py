@@ -156,14 +156,14 @@ def test_neighbours_parts_and_blank_lines_change_no_score(text: Prepared, batch_
 
 
 def test_samples_are_scored_as_the_scorer_does(text: Prepared) -> None:
-    for one in sampled(text, Sampling(1.0, None, 1.0, 3, 0.0, 30, 0.0, 0), [""] * 20):
+    for one in sampled(text, Sampling(1.0, None, 1.0, 1.0, 1, 3, 0.0, 30, 0.0, 0), [""] * 20):
         [score] = scores(text, [one.text])
         assert one.finished and one.beginning == "" and one.text
         assert score.blank or one.log_probability == pytest.approx(score.log_probability, abs=1e-3)
 
 
 def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) -> None:
-    search, beginnings = Sampling(1.5, None, 1.0, 3, 0.0, 30, 0.0, 0), ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
+    search, beginnings = Sampling(1.5, None, 1.0, 1.0, 1, 3, 0.0, 30, 0.0, 0), ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
     together = sampled(text, search, beginnings, batch=8)
     alone = sampled(text, search, beginnings, batch=1)
     assert [one.text for one in alone] == [one.text for one in together]
@@ -178,7 +178,7 @@ def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) 
 
 def test_the_likeliest_line_can_be_asked_for(text: Prepared) -> None:
     [greedy] = sampled(text, Greedy(0.0, 30, 0.0, 0), ["a"])
-    [cold] = sampled(text, Sampling(1e-4, None, 1.0, 1, 0.0, 30, 0.0, 0), ["a"])
+    [cold] = sampled(text, Sampling(1e-4, None, 1.0, 1.0, 1, 1, 0.0, 30, 0.0, 0), ["a"])
     assert greedy == cold
 
 

@@ -174,17 +174,62 @@ def test_a_line_draws_the_same_wherever_it_stands_and_other_lines_do_not() -> No
     assert other.tokens != found[0]
 
 
+@pytest.mark.parametrize("typical", [0.05, 0.3, 0.6, 0.9, 0.999])
+def test_typical_keeps_the_smallest_set_nearest_to_the_entropy(typical: float) -> None:
+    scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(1)) * 2
+    whole, cut = scores.double().softmax(-1), sampling(typical=typical).probabilities(scores)
+    for before, after in zip(whole, cut, strict=True):
+        strange = (-before.log() + (before * before.log()).sum()).abs()
+        kept, last = before[after > 0], before[strange == strange[after > 0].max()]
+        assert float(kept.sum()) >= typical - 1e-9
+        if len(kept) > 1:
+            assert float(kept.sum() - last.sum()) < typical
+        if len(kept) < len(before):
+            assert strange[after > 0].max() <= strange[after == 0].min()
+        torch.testing.assert_close(after[after > 0], kept / kept.sum())
+
+
+def test_what_top_p_cuts_away_is_never_typical() -> None:
+    probabilities = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
+    found = sampling(top_p=0.7, typical=0.9).probabilities(probabilities.log())[0]
+    torch.testing.assert_close(found, torch.tensor([4 / 7, 3 / 7, 0, 0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("size", [1, 3, 30])
+def test_several_draws_are_as_many_single_ones(size: int) -> None:
+    """Whatever the batch; the first is that of a count of 1, the best normalised comes first."""
+    keys = torch.arange(size)
+    toy, five = Toy(), sampling(count=5)
+    several = five.draw(toy.start, toy.step, *rows(size), FORBIDDEN, keys)
+    alone = [five.draw(toy.start, toy.step, *rows(1), FORBIDDEN, keys[row : row + 1])[0] for row in range(size)]
+    assert several == alone
+    for ones, single in zip(several, drawn(sampling(), keys), strict=True):
+        assert len(ones) == 5 and single in ones
+        assert [one.normalised for one in ones] == sorted((one.normalised for one in ones), reverse=True)
+    assert len({tuple(one.tokens) for ones in several for one in ones}) > min(size, 5)
+
+
+def test_draws_of_a_sentence_are_as_independent_as_those_of_several() -> None:
+    toy = Toy(sharpness=0.0)
+    several = sampling(count=2000).draw(toy.start, toy.step, *rows(2), FORBIDDEN, torch.arange(2))
+    for ones in several:
+        counts = torch.tensor([one.tokens[0] for one in ones]).bincount(minlength=VOCABULARY)[[1, 4, 5, 6]]
+        assert float(((counts - 500) ** 2 / 500).sum()) < 16.3  # 3 degrees: one in a thousand
+
+
 @pytest.mark.parametrize(
     ("key", "values"),
     [
-        ("temperature", (0.0, None, 1.0, 1)),
-        ("temperature", (float("nan"), None, 1.0, 1)),
-        ("top_k", (1.0, 0, 1.0, 1)),
-        ("top_p", (1.0, None, 0.0, 1)),
-        ("top_p", (1.0, None, 1.1, 1)),
-        ("seed", (1.0, None, 1.0, -1)),
+        ("temperature", (0.0, None, 1.0, 1.0, 1, 1)),
+        ("temperature", (float("nan"), None, 1.0, 1.0, 1, 1)),
+        ("top_k", (1.0, 0, 1.0, 1.0, 1, 1)),
+        ("top_p", (1.0, None, 0.0, 1.0, 1, 1)),
+        ("top_p", (1.0, None, 1.1, 1.0, 1, 1)),
+        ("typical", (1.0, None, 1.0, 0.0, 1, 1)),
+        ("count", (1.0, None, 1.0, 1.0, 0, 1)),
+        ("seed", (1.0, None, 1.0, 1.0, 1, -1)),
     ],
 )
-def test_illegal_values_are_named(key: str, values: tuple[float, int | None, float, int]) -> None:
+def test_illegal_values_are_named(key: str, values: tuple[float, int | None, float, float, int, int]) -> None:
     with pytest.raises(ConfigError, match=rf"search\.{key}"):
         Sampling(*values, 1.0, 2, 0.0, 0)

@@ -44,7 +44,7 @@ def favour(hypotheses: Sequence[str], reference: str, language: str) -> list[flo
 def minimum_risk(
     metric: Metric = favour, candidates: int = 6, reference: bool = True, sharpness: float = 0.3, weight: float = 1.0
 ) -> MinimumRisk:
-    search = Sampling(1.0, None, 1.0, 1, 0.0, 6, 0.0, 0)
+    search = Sampling(1.0, None, 1.0, 1.0, 1, 1, 0.0, 6, 0.0, 0)
     return MinimumRisk(toy_tokenizer(), metric, search, candidates, reference, sharpness, weight)
 
 

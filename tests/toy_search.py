@@ -42,8 +42,10 @@ def sampling(
     factor: float = 0.0,
     offset: int = 6,
     no_repeat: int = 0,
+    typical: float = 1.0,
+    count: int = 1,
 ) -> Sampling:
-    return Sampling(temperature, top_k, top_p, seed, factor, offset, 0.0, no_repeat)
+    return Sampling(temperature, top_k, top_p, typical, count, seed, factor, offset, 0.0, no_repeat)
 
 
 class Toy:

@@ -1,28 +1,34 @@
 """Sampling: the next token is drawn from the model's distribution, tempered and cut where that is wanted."""
 
 from hashlib import blake2b
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from seq2seq.data.order import uniform
 from seq2seq.errors import ConfigError
+from seq2seq.network.state import select
 from seq2seq.search.base import Hypothesis, Request, Start, Step
 from seq2seq.search.one_by_one import one_by_one
-from seq2seq.search.rules import Rules
+from seq2seq.search.rules import Limits, Rules
 
 
 class Sampling:
     """Draws every token until EOS or the longest length.
 
-    In this order: scores are divided by `temperature`, only the `top_k` likeliest tokens stay (null: all), and of these
-    the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020). Near 0,
-    temperature makes the search greedy; 1, with top_k null and top_p 1, draws from the model itself.
+    In this order: scores are divided by `temperature`, only the `top_k` likeliest tokens stay (null: all), of these
+    the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020), and of
+    these the smallest such set for `typical`, of tokens whose information -log p is nearest to its mean, the entropy
+    (locally typical sampling, Meister et al. 2023, equation 10). Near 0, temperature makes the search greedy; 1, with
+    top_k null, top_p and typical 1, draws from the model itself.
 
-    What a sentence draws depends on `seed`, its key and the position, not on its neighbours. Without keys in the
-    request they are made from the source: the same line draws the same translation.
-    The score of the one hypothesis of a sentence is the model's own, neither tempered nor cut.
+    What a sentence draws depends on `seed`, its key, the number of the draw and the position, not on its neighbours.
+    Without keys in the request they are made from the source: the same line draws the same translation. The first of
+    `count` draws is that of a count of 1; they go through the model as many at a time as the batch has sentences.
+    A hypothesis's score is the model's own, neither tempered nor cut.
     """
 
     def __init__(
@@ -30,6 +36,8 @@ class Sampling:
         temperature: float,
         top_k: int | None,
         top_p: float,
+        typical: float,
+        count: int,
         seed: int,
         length_factor: float,
         length_offset: int,
@@ -42,21 +50,43 @@ class Sampling:
             raise ConfigError(f"search.top_k: expected a positive int, or null for all tokens, got {top_k}")
         if not 0 < top_p <= 1:
             raise ConfigError(f"search.top_p: expected a probability above 0 and up to 1, got {top_p}")
+        if not 0 < typical <= 1:
+            raise ConfigError(f"search.typical: expected a probability above 0 and up to 1, got {typical}")
+        if count < 1:
+            raise ConfigError(f"search.count: expected a positive int, got {count}")
         if seed < 0:
             raise ConfigError(f"search.seed: expected an int of at least 0, got {seed}")
-        self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
+        self.temperature, self.top_k, self.top_p, self.typical = temperature, top_k, top_p, typical
+        self.count, self.seed = count, seed
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
-        """One hypothesis a sentence; rows of one source and several keys are different draws."""
+        """`count` hypotheses a sentence, the best normalised first; rows of one source and several keys draw apart."""
         keys = _keys(request.source, request.mask, request.first) if request.keys is None else request.keys
-
-        def chosen(
-            scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int
-        ) -> Int[Tensor, " open"]:
-            return self._drawn(scores, keys[rows], length)
-
-        return one_by_one(start, step, request, self.rules.limits(request), chosen)
+        limits = self.rules.limits(request)
+        if self.count == 1:
+            return self._drawn_rows(start, step, request, limits, keys)
+        memory, state = start(request.source, request.mask)
+        found: list[list[Hypothesis]] = []
+        share = max(1, len(keys) // self.count)
+        for begin in range(0, len(keys), share):
+            rows = torch.arange(begin, min(begin + share, len(keys)), device=keys.device)
+            several = rows.repeat_interleave(self.count)
+            begun = select(memory, several), select(state, several)
+            asked = request._replace(
+                source=request.source[several], mask=request.mask[several], first=request.first[several]
+            )
+            numbers = torch.arange(self.count, device=keys.device).repeat(len(rows))
+            drawn = self._drawn_rows(
+                lambda source, mask, begun=begun: begun,
+                step,
+                asked,
+                limits.pick(several),
+                _apart(keys[several], numbers),
+            )
+            ones = [one for [one] in drawn]
+            found += [ones[at : at + self.count] for at in range(0, len(ones), self.count)]
+        return [sorted(ones, key=lambda one: -one.normalised) for ones in found]
 
     def draw(
         self,
@@ -73,17 +103,29 @@ class Sampling:
 
     def probabilities(self, scores: Float[Tensor, "batch vocabulary"]) -> Float64[Tensor, "batch vocabulary"]:
         """What is drawn from: sums to 1 in every row, and is 0 for what is cut away."""
-        tempered = (scores.double() / self.temperature).softmax(-1)
-        if self.top_k is None and self.top_p == 1:
-            return tempered
-        ordered, ids = tempered.sort(dim=-1, descending=True, stable=True)
-        if self.top_k is not None:
-            ordered[:, self.top_k :] = 0
-            ordered = ordered / ordered.sum(-1, keepdim=True)
-        before = ordered.cumsum(-1) - ordered  # of all likelier tokens together
-        ordered = ordered.masked_fill(before >= self.top_p, 0)
-        kept = torch.zeros_like(tempered).scatter_(-1, ids, ordered)
-        return kept / kept.sum(-1, keepdim=True)
+        chances = (scores.double() / self.temperature).softmax(-1)
+        if self.top_k is not None and self.top_k < chances.shape[-1]:
+            chances = _of_least(-chances, chances, self.top_k, 1.0)
+        if self.top_p < 1:
+            chances = _of_least(-chances, chances, None, self.top_p)
+        if self.typical < 1:
+            surprise = -chances.clamp(min=torch.finfo(chances.dtype).tiny).log()
+            entropy = (chances * surprise).sum(-1, keepdim=True)
+            strange = (surprise - entropy).abs().masked_fill(chances == 0, float("inf"))
+            chances = _of_least(strange, chances, None, self.typical)
+        return chances
+
+    def _drawn_rows(
+        self, start: Start, step: Step, request: Request, limits: Limits, keys: Int[Tensor, " batch"]
+    ) -> list[list[Hypothesis]]:
+        """One hypothesis a row."""
+
+        def chosen(
+            scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int
+        ) -> Int[Tensor, " open"]:
+            return self._drawn(scores, keys[rows], length)
+
+        return one_by_one(start, step, request, limits, chosen)
 
     def _drawn(
         self, scores: Float[Tensor, "batch vocabulary"], keys: Int[Tensor, " batch"], position: int
@@ -93,6 +135,35 @@ class Sampling:
         numbers = torch.from_numpy(uniform(keys.cpu().numpy(), self.seed, position, 0)).to(ends.device)
         places = numbers * ends[:, -1]  # which rounding leaves a little off 1
         return torch.searchsorted(ends, places.unsqueeze(1), right=True).squeeze(1)
+
+
+def _of_least(
+    order: Float64[Tensor, "batch vocabulary"],
+    chances: Float64[Tensor, "batch vocabulary"],
+    most: int | None,
+    mass: float,
+) -> Float64[Tensor, "batch vocabulary"]:
+    """The chances of the tokens that come first in `order`, until they are `most` or have `mass` together."""
+    ids = order.sort(dim=-1, stable=True).indices
+    ordered = chances.gather(-1, ids)
+    if most is not None:
+        ordered[:, most:] = 0
+    before = ordered.cumsum(-1) - ordered
+    kept = torch.zeros_like(chances).scatter_(-1, ids, ordered.masked_fill(before >= mass, 0))
+    return kept / kept.sum(-1, keepdim=True)
+
+
+def _apart(keys: Int[Tensor, " rows"], numbers: Int[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+    """A key for each draw of a sentence; that of draw number 0 is the sentence's own."""
+    numbers_apart = _large(uniform(numbers.cpu().numpy(), 0, 0, 0)).to(keys.device)
+    return torch.where(
+        numbers == 0, keys, _large(uniform((keys ^ numbers_apart).cpu().numpy(), 0, 0, 1)).to(keys.device)
+    )
+
+
+def _large(shares: np.ndarray[Any, np.dtype[np.float64]]) -> Int[Tensor, " rows"]:
+    """Random numbers in [0, 1) as integers."""
+    return torch.from_numpy((shares * 2**53).astype(np.int64))
 
 
 def _keys(

@@ -33,6 +33,10 @@ ADDED: Mapping[str, object] = {
     "search.no_repeat": 0,
     "objective.search.shortest_factor": 0.0,
     "objective.search.no_repeat": 0,
+    "objective.search.typical": 1.0,
+    "objective.search.count": 1,
+    "search.typical": 1.0,
+    "search.count": 1,
 }
 
 

@@ -5,33 +5,52 @@ import signal
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
-from seq2seq.errors import ModelError
+from seq2seq.errors import ConfigError, ModelError
+from seq2seq.network.alignment import Forcing
+from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.model import Model
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
+from seq2seq.translation.details import Detail, Pair, details, padded
+from seq2seq.translation.words import Span
 
 
 class Part(NamedTuple):
-    """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request)."""
+    """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request).
+
+    `spans`: the words that each piece holds, where alignments are asked for.
+    """
 
     ids: Sequence[int]
     prefix: Sequence[int] = ()
     required: Sequence[Sequence[int]] = ()
     banned: Sequence[Sequence[int]] = ()
+    spans: Sequence[Span] = ()
+
+
+class Order(NamedTuple):
+    """What is wanted of a batch: the language to translate into; `no_repeat` as in Request; what to tell besides."""
+
+    target: str
+    no_repeat: int = 0
+    tokens: bool = False
+    alignments: bool = False
 
 
 class Answer(NamedTuple):
-    """What was found for a part, best first."""
+    """What was found for a part, best first, and what else was asked about each: nothing, or an entry a hypothesis."""
 
     hypotheses: list[Hypothesis]
+    details: Sequence[Detail] = ()
 
 
 Parts = Sequence[Part]
@@ -63,19 +82,39 @@ class Searcher:
         self.device = device
 
     @torch.inference_mode()
-    def __call__(self, parts: Parts, target: str) -> Found:
-        """The answer to each part; `target` is the language that they are translated into."""
+    def __call__(self, parts: Parts, order: Order) -> Found:
+        """The answer to each part."""
         assert not getattr(self.model, "training", False), "dropout would translate differently every time"
         with autocast(self.dtype, self.device):
-            found = self.search(self.model.start, self.model.step, self.request(parts, target))
+            found = self.search(self.model.start, self.model.step, self.request(parts, order))
         if isinstance(self.search, Deciding):
-            found = [self._decided(self.search, hypotheses, target) for hypotheses in found]
+            found = [self._decided(self.search, hypotheses, order.target) for hypotheses in found]
+        if order.tokens or order.alignments:
+            return self._detailed(parts, found, order)
         return [Answer(hypotheses) for hypotheses in found]
 
-    def request(self, parts: Parts, target: str) -> Request:
+    def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: Order) -> Found:
+        """The hypotheses with what else is asked about them."""
+        pairs = [
+            Pair(part.ids, one.tokens, one.finished, part.spans)
+            for part, hypotheses in zip(parts, found, strict=True)
+            for one in hypotheses
+        ]
+        with autocast(self.dtype, self.device):
+            told = iter(details(self.forcing, self.tokenizer, pairs, order.target, order.alignments, self.device))
+        return [Answer(hypotheses, [next(told) for _ in hypotheses]) for hypotheses in found]
+
+    @cached_property
+    def forcing(self) -> Forcing:
+        """Reads given translations. Raises ConfigError for a network that only searches."""
+        if not isinstance(self.model, Model | Ensemble):
+            raise ConfigError("tokens, alignments: this network can only be searched with")
+        return Forcing(self.model)
+
+    def request(self, parts: Parts, order: Order) -> Request:
         """The parts as a padded batch, the target language's tag before each."""
-        tag = self.tokenizer.tag_id(target)
-        source, mask = _padded([[tag, *part.ids, symbols.EOS] for part in parts], self.device)
+        tag = self.tokenizer.tag_id(order.target)
+        source, mask = padded([[tag, *part.ids, symbols.EOS] for part in parts], self.device)
         return Request(
             source,
             mask,
@@ -84,6 +123,7 @@ class Searcher:
             prefixes=[part.prefix for part in parts] if any(part.prefix for part in parts) else (),
             required=[part.required for part in parts] if any(part.required for part in parts) else (),
             banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
+            no_repeat=order.no_repeat,
         )
 
     def _decided(self, search: Deciding, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
@@ -100,7 +140,7 @@ class Searching(Protocol):
         """How many chunks of text may be under way besides the one that is waited for."""
         ...
 
-    def submit(self, parts: Parts, target: str) -> "Future[Found]":
+    def submit(self, parts: Parts, order: Order) -> "Future[Found]":
         """The promise of a batch."""
         ...
 
@@ -117,10 +157,10 @@ class AtOnce:
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
 
-    def submit(self, parts: Parts, target: str) -> "Future[Found]":
+    def submit(self, parts: Parts, order: Order) -> "Future[Found]":
         """See Searching."""
         promise: Future[Found] = Future()
-        promise.set_result(self.searcher(parts, target))
+        promise.set_result(self.searcher(parts, order))
         return promise
 
     def close(self) -> None:
@@ -150,9 +190,9 @@ class Processes:
             self._idle.put((ours, process))
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
-    def submit(self, parts: Parts, target: str) -> "Future[Found]":
+    def submit(self, parts: Parts, order: Order) -> "Future[Found]":
         """See Searching. The promise raises ModelError where a process failed or vanished."""
-        return self._threads.submit(self._ask, parts, target)
+        return self._threads.submit(self._ask, parts, order)
 
     def close(self) -> None:
         """End the processes; batches that nobody waits for any more are not searched."""
@@ -161,10 +201,10 @@ class Processes:
             pipe.close()
             process.join(10)
 
-    def _ask(self, parts: Parts, target: str) -> Found:
+    def _ask(self, parts: Parts, order: Order) -> Found:
         pipe, process = self._idle.get()
         try:
-            pipe.send((parts, target))
+            pipe.send((parts, order))
             answer = pipe.recv()
         except (EOFError, OSError) as error:
             process.join(1)
@@ -197,23 +237,15 @@ def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -
         other.close()
     while True:
         try:
-            parts, target = pipe.recv()
-            pipe.send(_answer(searcher, parts, target))
+            parts, order = pipe.recv()
+            pipe.send(_answer(searcher, parts, order))
         except (EOFError, OSError):
             return
 
 
-def _answer(searcher: Searcher, parts: Parts, target: str) -> Found | str:
+def _answer(searcher: Searcher, parts: Parts, order: Order) -> Found | str:
     """What the searcher finds, or how it failed."""
     try:
-        return searcher(parts, target)
+        return searcher(parts, order)
     except Exception:
         return traceback.format_exc()
-
-
-def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Rows as one tensor, longest first or not, with their mask."""
-    longest = max(len(row) for row in rows)
-    ids = torch.tensor([row + [symbols.PAD] * (longest - len(row)) for row in rows])
-    mask = torch.arange(longest) < torch.tensor([len(row) for row in rows]).unsqueeze(1)
-    return ids.to(device), mask.to(device)

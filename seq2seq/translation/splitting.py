@@ -30,11 +30,11 @@ class Cut(NamedTuple):
     ids: Sequence[int]
 
 
-def rows(texts: Sequence[str], encode: Encode, longest: int) -> list[list[Sequence[int]]]:
-    """Each line's parts as ids: none for a blank line, one for most, several for one of more than `longest` tokens."""
+def rows(texts: Sequence[str], encode: Encode, longest: int) -> list[list[Cut]]:
+    """Each line's parts: none for a blank line, one for most, several for one of more than `longest` tokens."""
     short = [text if len(text) <= WINDOW * longest else "" for text in texts]  # a giant is never encoded as a whole
     return [
-        [ids]
+        [Cut(text, ids)]
         if ids and text.strip() and len(ids) <= longest
         else _several(text, encode, longest)
         if text.strip()
@@ -43,9 +43,11 @@ def rows(texts: Sequence[str], encode: Encode, longest: int) -> list[list[Sequen
     ]
 
 
-def _several(text: str, encode: Encode, longest: int) -> list[Sequence[int]]:
-    """The parts of a line as ids, in few bytes."""
-    return [array("i", cut.ids) for cut in split(text, encode, longest) if cut.ids and cut.text.strip()]
+def _several(text: str, encode: Encode, longest: int) -> list[Cut]:
+    """The parts of a line, their ids in few bytes."""
+    return [
+        cut._replace(ids=array("i", cut.ids)) for cut in split(text, encode, longest) if cut.ids and cut.text.strip()
+    ]
 
 
 def split(text: str, encode: Encode, longest: int) -> Iterator[Cut]:

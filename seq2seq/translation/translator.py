@@ -12,14 +12,15 @@ from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.search.base import Search
+from seq2seq.translation.joining import clean, joined
 from seq2seq.translation.lines import growing
-from seq2seq.translation.searching import Answer, AtOnce, Found, Network, Part, Searcher, Searching, searching
-from seq2seq.translation.splitting import rows
-from seq2seq.translation.translation import Candidate, Status, Translation
+from seq2seq.translation.searching import AtOnce, Found, Network, Order, Part, Searcher, Searching, searching
+from seq2seq.translation.splitting import Cut, rows
+from seq2seq.translation.translation import Translation
+from seq2seq.translation.words import beginnings, source_spans
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
-UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces between sentences
 
 
 class Translator:
@@ -61,24 +62,34 @@ class Translator:
             self._searching.close()
             self._searching = AtOnce(self.searcher)
 
-    def translate(self, lines: Iterable[str], source: str, target: str) -> Iterator[Translation]:
+    def translate(
+        self, lines: Iterable[str], source: str, target: str, tokens: bool = False, alignments: bool = False
+    ) -> Iterator[Translation]:
         """One translation a line, in order; `source` and `target` are languages.
 
-        The first lines come out before the last ones are read, and memory does not grow with their number.
-        Raises ConfigError at once where the model was not trained on the direction.
+        tokens, alignments: whether to tell them too (see Candidate). The first lines come out before the last ones are
+        read, and memory does not grow with their number.
+        Raises ConfigError at once where the model was not trained on the direction, or cannot align.
         """
-        self.check(source, target)
-        chunks = self.translate_chunks(growing(lines), source, target)
+        chunks = self.translate_chunks(growing(lines), source, target, tokens, alignments)
         return (translation for chunk in chunks for translation in chunk)
 
     def translate_chunks(
-        self, chunks: Iterable[Sequence[str]], source: str, target: str
+        self,
+        chunks: Iterable[Sequence[str]],
+        source: str,
+        target: str,
+        tokens: bool = False,
+        alignments: bool = False,
     ) -> Iterator[list[Translation]]:
         """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
         self.check(source, target)
-        begun = (self._begin(lines, source, target) for lines in chunks)
+        order = Order(target, tokens=tokens, alignments=alignments)
+        if alignments:
+            self.searcher.forcing.check()
+        begun = (self._begin(lines, source, order) for lines in chunks)
         ahead = self._searching.ahead
-        return (self._finish(promises, target) for promises in (prefetch(begun, ahead) if ahead else begun))
+        return (self._finish(promises, order) for promises in (prefetch(begun, ahead) if ahead else begun))
 
     def check(self, source: str, target: str) -> None:
         """Raises ConfigError with what is allowed, where the model was not trained on this direction."""
@@ -86,17 +97,22 @@ class Translator:
             known = ", ".join(f"{one}-{other}" for one, other in self.directions)
             raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
 
-    def _begin(self, lines: Sequence[str], source: str, target: str) -> "Promises":
+    def _begin(self, lines: Sequence[str], source: str, order: Order) -> "Promises":
         """Hand in a chunk's parts; similar lengths are searched together, the longest first."""
         texts = [seen(line) for line in lines]
         found = rows(texts, lambda units: self.tokenizer.encode(units, source, "source"), self.longest_source)
-        parts = [part for row in found for part in row]
-        order = sorted(range(len(parts)), key=lambda part: -len(parts[part]))
-        batches = list(self._batches(order, parts))
-        promised = [self._searching.submit([Part(parts[part]) for part in batch], target) for batch in batches]
-        return Promises([len(row) for row in found], batches, promised)
+        parts = [self._part(cut, source, order) for row in found for cut in row]
+        longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
+        batches = list(self._batches(longest, parts))
+        promised = [self._searching.submit([parts[part] for part in batch], order) for batch in batches]
+        begins = [beginnings([cut.text for cut in row], source) if order.alignments else [] for row in found]
+        return Promises([len(row) for row in found], begins, batches, promised)
 
-    def _finish(self, promises: "Promises", target: str) -> list[Translation]:
+    def _part(self, cut: Cut, source: str, order: Order) -> Part:
+        spans = source_spans(self.tokenizer, cut.text, source) if order.alignments else ()
+        return Part(cut.ids, spans=spans)
+
+    def _finish(self, promises: "Promises", order: Order) -> list[Translation]:
         """The translations of a chunk's lines."""
         answers = {
             part: answer
@@ -104,49 +120,32 @@ class Translator:
             for part, answer in zip(batch, found.result(), strict=True)
         }
         remaining = iter(answers[part] for part in range(sum(promises.lengths)))
-        return [self._join([next(remaining) for _ in range(length)], target) for length in promises.lengths]
+        return [
+            joined([next(remaining) for _ in range(length)], begins, order, self.tokenizer)
+            for length, begins in zip(promises.lengths, promises.begins, strict=True)
+        ]
 
-    def _batches(self, order: list[int], parts: list[Sequence[int]]) -> Iterator[list[int]]:
+    def _batches(self, order: list[int], parts: list[Part]) -> Iterator[list[int]]:
         """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together."""
         batch: list[int] = []
         for part in order:
-            if batch and (len(parts[batch[0]]) + 2) * (len(batch) + 1) > self.batch_tokens:
+            if batch and (len(parts[batch[0]].ids) + 2) * (len(batch) + 1) > self.batch_tokens:
                 yield batch
                 batch = []
             batch.append(part)
         if batch:
             yield batch
 
-    def _join(self, parts: list[Answer], target: str) -> Translation:
-        """A line's translation from its parts' hypotheses."""
-        if not parts:
-            return Translation("", 0.0, Status.BLANK, ())
-        chosen = [part.hypotheses[0] for part in parts]
-        status = Status.SPLIT if len(parts) > 1 else Status.OK
-        if not all(one.finished for one in chosen):
-            status = Status.TRUNCATED
-        kept = parts[0].hypotheses if len(parts) == 1 else chosen
-        texts = [_clean(text) for text in self.tokenizer.decode([one.tokens for one in kept], target)]
-        if len(parts) > 1:
-            text, score = ("" if target in UNSPACED else " ").join(texts), sum(one.score for one in chosen)
-            return Translation(text, score, status, (Candidate(text, score),))
-        best = tuple(Candidate(text, one.score) for text, one in zip(texts, kept, strict=True))
-        return Translation(*best[0][:2], status if best[0].text.strip() else Status.EMPTY, best)
-
 
 class Promises(NamedTuple):
-    """A chunk under way: how many parts each line has, which parts each batch, and the batches' promises."""
+    """A chunk under way: how many parts each line has, where they begin, each batch's parts, the batches' promises."""
 
     lengths: list[int]
+    begins: list[list[int]]
     batches: list[list[int]]
     found: "list[Future[Found]]"
 
 
 def seen(line: str) -> str:
     """What a model sees of a line: controls and line separators are spaces, a byte order mark inside a file is none."""
-    return CONTROL.sub(" ", _clean(line).removeprefix("\ufeff"))
-
-
-def _clean(text: str) -> str:
-    """Text that is one line and can be written as UTF-8: a line end becomes a space, half a surrogate pair U+FFFD."""
-    return text.replace("\n", " ").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return CONTROL.sub(" ", clean(line).removeprefix("\ufeff"))

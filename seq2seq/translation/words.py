@@ -31,6 +31,16 @@ def words(text: str, language: str) -> list[str]:
     return [character for word in found for character in word] if unit(language) == "characters" else found
 
 
+def beginnings(parts: Sequence[str], language: str) -> list[int]:
+    """The number of each part's first word in the line that the parts make together; a cut may go through a word."""
+    found, count = [], 0
+    for before, part in zip(["", *parts], parts, strict=False):
+        through = unit(language) == "words" and not any(map(SEPARATOR.fullmatch, (before[-1:] or " ", part[:1] or " ")))
+        found.append(count - bool(through))
+        count = found[-1] + len(words(part, language))
+    return found
+
+
 def source_spans(tokenizer: Tokenizer, line: str, language: str) -> list[Span]:
     """Which words of the line each of its source pieces holds, in part or whole."""
 

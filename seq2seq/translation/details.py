@@ -1,0 +1,118 @@
+"""What else is asked about found translations: the probability of each token, and which word stands for which."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq import symbols
+from seq2seq.data.batch import Batch
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.network.alignment import Forced, Forcing
+from seq2seq.translation.words import Span, target_spans
+
+ATTENDED = 2**17  # rows times target times source tokens that are read at once; additive attention needs 512 times this
+NULL = 0.2  # share of attention that a word needs at least: below, nothing of the source stands for it
+
+
+class Pair(NamedTuple):
+    """A source line (or part) and a translation as ids, without tags; `finished`: whether EOS follows.
+
+    `spans`: the words that each source piece holds, where alignments are asked for.
+    """
+
+    source: Sequence[int]
+    target: Sequence[int]
+    finished: bool
+    spans: Sequence[Span] = ()
+
+
+class Detail(NamedTuple):
+    """Log-probabilities in nats of a translation's tokens, EOS included; links of source words and target words."""
+
+    scores: list[float]
+    alignment: tuple[tuple[int, int], ...] | None
+
+
+def details(
+    forcing: Forcing, tokenizer: Tokenizer, pairs: Sequence[Pair], language: str, aligned: bool, device: torch.device
+) -> list[Detail]:
+    """Of each translation into `language`, read again with all its tokens at once; alignments where `aligned`."""
+    found: dict[int, Detail] = {}
+    for rows in _batches(pairs):
+        chosen = [pairs[row] for row in rows]
+        forced = forcing(_batch(chosen, tokenizer.tag_id(language), device), aligned)
+        for place, (row, pair) in enumerate(zip(rows, chosen, strict=True)):
+            length = len(pair.target) + pair.finished
+            links = _links(forced, place, pair, tokenizer, language) if aligned else None
+            found[row] = Detail(forced.scores[place, :length].tolist(), links)
+    return [found[row] for row in range(len(pairs))]
+
+
+def _batches(pairs: Sequence[Pair]) -> Iterator[list[int]]:
+    """Pairs of like length, as many as memory has room for."""
+    batch: list[int] = []
+    longest = (0, 0)
+    for row in sorted(range(len(pairs)), key=lambda row: (len(pairs[row].source), len(pairs[row].target))):
+        longer = (max(longest[0], len(pairs[row].source) + 2), max(longest[1], len(pairs[row].target) + 1))
+        if batch and longer[0] * longer[1] * (len(batch) + 1) > ATTENDED:
+            yield batch
+            batch, longer = [], (len(pairs[row].source) + 2, len(pairs[row].target) + 1)
+        batch.append(row)
+        longest = longer
+    if batch:
+        yield batch
+
+
+def _batch(pairs: Sequence[Pair], tag: int, device: torch.device) -> Batch:
+    """The pairs' rows as training sees them; an unfinished translation has no EOS."""
+    ended = [[symbols.EOS] if pair.finished else [] for pair in pairs]
+    source = padded([[tag, *pair.source, symbols.EOS] for pair in pairs], device)
+    target = padded([[tag, *pair.target, *end] for pair, end in zip(pairs, ended, strict=True)], device)
+    return Batch(*source, *target, torch.arange(len(pairs), device=device))
+
+
+def padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Rows as one tensor, with their mask."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[*row, *[symbols.PAD] * (longest - len(row))] for row in rows])
+    mask = torch.arange(longest) < torch.tensor([len(row) for row in rows]).unsqueeze(1)
+    return ids.to(device), mask.to(device)
+
+
+def _links(forced: Forced, row: int, pair: Pair, tokenizer: Tokenizer, language: str) -> tuple[tuple[int, int], ...]:
+    """The alignment of one pair, from the mean of all attentions."""
+    total = sum(share for share, _ in forced.weights)
+    own = slice(1, 1 + len(pair.source))
+    pieces = sum((share / total) * weights[row, : len(pair.target), own] for share, weights in forced.weights)
+    assert isinstance(pieces, Tensor)
+    [text] = tokenizer.decode([pair.target], language)
+    return links(pieces.cpu(), pair.spans, target_spans(tokenizer, pair.target, text, language))
+
+
+def links(
+    pieces: Float[Tensor, "target source"], source: Sequence[Span], target: Sequence[Span]
+) -> tuple[tuple[int, int], ...]:
+    """For each target word the source word that it attends to most, where that is more than little, as pairs.
+
+    A source word has the weights of its pieces together, a target word those of its pieces on average. What is left
+    of a row's sum of 1 went to the tag and to EOS. A piece that holds several words (characters, where words are not
+    spaced) counts for each, so that one may be linked to several.
+    """
+    if not source or not target:
+        return ()
+    members, owners = _membership(target), _membership(source)
+    words = (members / members.sum(1, keepdim=True).clamp(min=1)) @ pieces @ owners.T
+    best = words.amax(1, keepdim=True)
+    chosen = (words >= best - 1e-6) & (best >= NULL)
+    return tuple(sorted((one, other) for other, one in chosen.nonzero().tolist()))
+
+
+def _membership(spans: Sequence[Span]) -> Float[Tensor, "words pieces"]:
+    """1 where a word's letters stand in a piece."""
+    matrix = torch.zeros(max(span.end for span in spans), len(spans))
+    for piece, span in enumerate(spans):
+        matrix[span.begin : span.end, piece] = 1
+    return matrix

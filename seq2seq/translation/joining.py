@@ -1,0 +1,69 @@
+"""The translation of a line from what was found for its parts."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.search.base import Hypothesis
+from seq2seq.symbols import EOS
+from seq2seq.translation.details import Detail
+from seq2seq.translation.searching import Answer, Order
+from seq2seq.translation.translation import Candidate, Status, Token, Translation
+from seq2seq.translation.words import UNSPACED, words
+
+
+def joined(answers: Sequence[Answer], begins: Sequence[int], order: Order, tokenizer: Tokenizer) -> Translation:
+    """A line's translation: of one part all that was found, of several the best ones one after the other.
+
+    begins: the number of each part's first source word, where alignments are asked for.
+    """
+    if not answers:
+        return Translation("", 0.0, Status.BLANK, ())
+    chosen = [answer.hypotheses[0] for answer in answers]
+    status = Status.SPLIT if len(answers) > 1 else Status.OK
+    if not all(one.finished for one in chosen):
+        status = Status.TRUNCATED
+    if len(answers) == 1:
+        best = candidates(answers[0], order, tokenizer)
+    else:
+        firsts = [Answer(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
+        parts = [one for first in firsts for one in candidates(first, order, tokenizer)]
+        best = (_together(parts, begins, order.target),)
+    return Translation(*best[0][:2], status if best[0].text.strip() else Status.EMPTY, best)
+
+
+def candidates(answer: Answer, order: Order, tokenizer: Tokenizer) -> tuple[Candidate, ...]:
+    """What was found for a part as text, with all that is asked for."""
+    texts = tokenizer.decode([one.tokens for one in answer.hypotheses], order.target)
+    if not answer.details:
+        return tuple(Candidate(clean(text), one.score) for text, one in zip(texts, answer.hypotheses, strict=True))
+    return tuple(
+        Candidate(clean(text), one.score, _tokens(one, detail, tokenizer) if order.tokens else (), detail.alignment)
+        for text, one, detail in zip(texts, answer.hypotheses, answer.details, strict=True)
+    )
+
+
+def clean(text: str) -> str:
+    """Text that is one line and can be written as UTF-8: a line end becomes a space, half a surrogate pair U+FFFD."""
+    return text.replace("\n", " ").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[Token, ...]:
+    pieces = tokenizer.pieces([*found.tokens, EOS] if found.finished else found.tokens)
+    return tuple(Token(piece, score) for piece, score in zip(pieces, detail.scores, strict=True))
+
+
+def _together(parts: Sequence[Candidate], begins: Sequence[int], language: str) -> Candidate:
+    """Translations of neighbouring parts as one."""
+    text = ("" if language in UNSPACED else " ").join(part.text for part in parts)
+    tokens = tuple(token for part in parts for token in part.tokens)
+    score = sum(part.score for part in parts)
+    if parts[0].alignment is None:
+        return Candidate(text, score, tokens)
+    counts = accumulate((len(words(part.text, language)) for part in parts[:-1]), initial=0)
+    alignment = tuple(
+        (source + begin, target + before)
+        for part, begin, before in zip(parts, begins, counts, strict=True)
+        for source, target in part.alignment or ()
+    )
+    return Candidate(text, score, tokens, tuple(sorted(alignment)))

@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.search.base import IMPOSSIBLE, Request
 from seq2seq.symbols import EOS
 
-UNLIKELY = -100.0  # nats; what a wanted beginning costs a token where the model holds it for impossible
+UNLIKELY = -20.0  # nats; what a wanted beginning costs a token where the model holds it for impossible
 NOWHERE = -1  # in place of an id, where there is none
 
 

@@ -213,4 +213,4 @@ def test_giant_lines_are_cut_without_being_encoded_as_a_whole() -> None:
     assert largest <= 20 * WINDOW
     assert [len(found[number]) for number in (1, 2, 3)] == [0, 0, 1]
     assert sum(len(part.ids) for part in found[0]) == 100_000 and all(len(part.ids) <= 20 for row in found for part in row)
-    assert sum(ids.count(ord("d")) for ids in map(list, found[4])) == 9000
+    assert sum(ids.count(ord("d")) for ids in (list(part.ids) for part in found[4])) == 9000

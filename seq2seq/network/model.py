@@ -13,7 +13,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Encoder
-from seq2seq.network.state import State
+from seq2seq.network.state import State, map_state
 
 
 class Model(nn.Module):
@@ -71,7 +71,9 @@ class Model(nn.Module):
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
         """`(memory, state)` of search: memory tensors are `[batch, ...]`, state tensors `[batch, 1, ...]`."""
-        return self.decoder.start(self.encoder(self.source(source), mask, self.decoder.reads_last))
+        memory, state = self.decoder.start(self.encoder(self.source(source), mask, self.decoder.reads_last))
+        # parts of a split tensor have gaps, for which a product would copy its matrix once a sentence
+        return memory, map_state(Tensor.contiguous, state)
 
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State

@@ -1,7 +1,9 @@
 """One line after the other through a running program: the time from a line to its translation."""
 
 import math
+import os
 import select
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -9,7 +11,7 @@ import time
 from typing import NamedTuple
 
 from contestant.base import Command, UnavailableError, limited
-from watched import pinned
+from watched import last, pinned
 
 WARM_UP = 10  # lines that do not count
 PATIENCE = 60.0  # seconds, for one line
@@ -35,12 +37,14 @@ def latency(command: Command, lines: list[str], core: int) -> Latency:
             env={**limited(1), **command.variables},
             text=True,
             encoding="utf-8",
-            bufsize=1,
+            start_new_session=True,
         )
         try:
             answered = [_asked(process, line) for line in lines]
+        except UnavailableError as error:
+            raise UnavailableError(f"{error}: {last(said)}") from error
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with the processes it has started
             process.communicate()
     seconds = [time for time, _ in answered[WARM_UP:]]
     words = statistics.mean(len(answer.split()) for _, answer in answered[WARM_UP:])

@@ -43,7 +43,8 @@ class Race:
                 whole = self._run(who, beam, cores, count := sets * count)
         spent = max(1e-3, whole["seconds"] - short["seconds"])
         rates = {"sentences": (count - SHORT) / spent, "words": (whole["words"] - short["words"]) / spent}
-        sides = {"command_seconds": whole["seconds"], "peak": whole["peak"], "others": whole["others"]}
+        sides = {"command_seconds": whole["seconds"], "peak": whole["peak"]}
+        sides |= {"own": whole["own"], "others": whole["others"]}
         return {"lines": count, **rates, **sides, "short_peak": short["peak"]}, lines(self.folder / "output")
 
     def _run(self, who: Contestant, beam: int, cores: int, count: int) -> Record:

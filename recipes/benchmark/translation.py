@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="whom to run beside ours")
     formats = "ours: a precision each, and options of `seq2seq translate` after it"
-    parser.add_argument("--formats", nargs="+", default=["bf16", "fp32", "int8"], help=formats)
+    parser.add_argument("--formats", nargs="+", default=["bf16", "int8", "fp32"], help=formats)
     parser.add_argument("--minutes", type=float, default=20.0, help="of training each model that is not there")
     parser.add_argument("--turns", type=int, default=2, help="how often each speed and latency is measured")
     parser.add_argument("--seconds", type=float, default=8.0, help="of translating, for a speed")
@@ -77,7 +77,7 @@ def measured(chosen: argparse.Namespace, records: Records) -> None:
     ours: list[Contestant] = [Ours(chosen.run, one) for one in chosen.formats]
     ours[0].train(chosen.minutes, len(chosen.cores))
     captions = written(PLACE / "text", chosen.run / "model" / "tokenizer.model")
-    theirs = [one for name in chosen.peers for one in peers(name, captions)]
+    theirs = list(peers(chosen.peers, captions))
     race = Race(PLACE / "race", captions, chosen.cores, chosen.seconds)
     able = [one for one in interleaved(ours, theirs) if ready(one, chosen, race, records)]
     for turn, beam, cores in itertools.product(range(chosen.turns), BEAMS, sorted({1, len(chosen.cores)})):
@@ -93,13 +93,15 @@ def measured(chosen: argparse.Namespace, records: Records) -> None:
         note(records, {"kind": "disk", "who": who.name}, partial(race.disk, who))
 
 
-def peers(name: str, captions: Captions) -> list[Contestant]:
-    """A toolkit in every number format it has on a CPU."""
-    if name == "opennmt":
-        return [OpenNMT(PLACE, captions, FOLDER, form) for form in ("fp32", "int8")]
-    if name == "marian":
-        return [Marian(PLACE, captions, FOLDER, form) for form in ("fp32", "int8")]
-    return [JoeyNMT(PLACE, captions, FOLDER)]
+def peers(names: Sequence[str], captions: Captions) -> Iterator[Contestant]:
+    """These toolkits, each in every number format it has on a CPU."""
+    for form in ("fp32", "int8"):
+        if "opennmt" in names:
+            yield OpenNMT(PLACE, captions, FOLDER, form)
+        if "marian" in names:
+            yield Marian(PLACE, captions, FOLDER, form)
+        if "joeynmt" in names and form == "fp32":
+            yield JoeyNMT(PLACE, captions, FOLDER)
 
 
 def interleaved(ours: Sequence[Contestant], theirs: Sequence[Contestant]) -> Iterator[Contestant]:

@@ -26,7 +26,15 @@ def markdown(records: Records) -> str:
 def speeds(records: Records) -> list[str]:
     """Means of the turns, fastest first, and how many times OpenNMT-py's and Marian's sentences a second that is."""
     titles = ["cores", "search", "who", "sentences/s, turn by turn", "mean", "target words/s", "words/s and core"]
-    titles += ["of OpenNMT-py", "of Marian", "lines", "seconds of the command", "peak MB", "used by others"]
+    titles += [
+        "of OpenNMT-py",
+        "of Marian",
+        "lines",
+        "seconds of the command",
+        "peak MB",
+        "cores busy with it",
+        "with others",
+    ]
     rows = [_row(titles), "|---" * len(titles) + "|"]
     for cores, beam in _asked(records, "speed", ("cores", "beam")):
         found = {
@@ -39,7 +47,11 @@ def speeds(records: Records) -> list[str]:
             figures += [f"{means[who]:,.1f}", f"{words:,.0f}", f"{words / cores:,.0f}"]
             figures += [f"{means[who] / means[base]:.2f}" if base in means else "" for base in BASES]
             figures += [f"{turns[0]['lines']:,}", ", ".join(f"{one['command_seconds']:.1f}" for one in turns)]
-            figures += [f"{max(one['peak'] for one in turns) / 1e6:,.0f}", f"{_mean(turns, 'others'):.0%}"]
+            figures += [
+                f"{max(one['peak'] for one in turns) / 1e6:,.0f}",
+                f"{_mean(turns, 'own'):.0%}",
+                f"{_mean(turns, 'others'):.0%}",
+            ]
             rows.append(_row(figures))
     return rows
 

@@ -1,52 +1,59 @@
-"""A command under observation: its time, the time until its first line, its memory, and who else used its cores."""
+"""A command under observation: its time, the time until its first line, its memory, and who used its cores."""
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from contestant.base import Command, UnavailableError, limited
 
 SAMPLE = 0.2  # seconds between two looks at memory
-GLANCE = 0.005  # seconds between two looks for the first line
+GLANCE = 0.005  # seconds between two looks for the first line, in the first half minute
+LIMIT = 1200.0  # seconds, of a command
 
 
 class Watched(NamedTuple):
-    """Seconds from the command's start to its end and to its first line; bytes; the share of its cores others used."""
+    """Seconds from the command's start to its end and to its first line; its memory; who used its cores."""
 
     seconds: float
     first: float
     peak: int  # bytes of all its processes; what they share counts once
+    own: float  # share of the time of these cores
     others: float
 
 
 def watch(command: Command, output: Path, cores: list[int]) -> Watched:
     """Runs a command on those cores, with as many threads. Raises UnavailableError where it fails."""
     output.unlink(missing_ok=True)
-    source = command.source.open("rb") if command.source else subprocess.DEVNULL
-    sink = command.output.open("wb") if command.output else subprocess.DEVNULL
-    busy, begun = _busy(cores), time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        arguments, variables = pinned(command.arguments, cores), {**limited(len(cores)), **command.variables}
-        process = subprocess.Popen(arguments, stdin=source, stdout=sink, stderr=said, env=variables)
-        looking = Looking(process.pid, output, begun)
-        looking.start()
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        looking.end()
-        for file in (source, sink):
-            if not isinstance(file, int):
-                file.close()
+    variables = {**limited(len(cores)), **command.variables}
+    with (
+        tempfile.TemporaryFile() as said,
+        (command.source or Path(os.devnull)).open("rb") as source,
+        (command.output or Path(os.devnull)).open("wb") as sink,
+    ):
+        busy, begun = _busy(cores), time.perf_counter()
+        process = subprocess.Popen(
+            pinned(command.arguments, cores),
+            stdin=source,
+            stdout=sink,
+            stderr=said,
+            env=variables,
+            start_new_session=True,
+        )
+        with Looking(process.pid, output, begun) as looking:
+            _, status, used = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - begun
+            process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            raise UnavailableError(f"code {process.returncode}: {_last(said.read().decode('utf-8', 'replace'))}")
-    others = max(0.0, _busy(cores) - busy - used.ru_utime - used.ru_stime) / (seconds * len(cores))
-    return Watched(seconds, min(looking.first, seconds), looking.peak or 1024 * used.ru_maxrss, others)
+            raise UnavailableError(f"code {process.returncode}: {last(said)}")
+    own, every = used.ru_utime + used.ru_stime, seconds * len(cores)
+    shares = own / every, max(0.0, _busy(cores) - busy - own) / every
+    return Watched(seconds, min(looking.first, seconds), looking.peak or 1024 * used.ru_maxrss, *shares)
 
 
 def pinned(arguments: list[str], cores: list[int]) -> list[str]:
@@ -54,32 +61,48 @@ def pinned(arguments: list[str], cores: list[int]) -> list[str]:
     return ["taskset", "-c", ",".join(map(str, cores)), *arguments] if shutil.which("taskset") else arguments
 
 
-def _last(said: str) -> str:
+def last(said: IO[bytes]) -> str:
     """The end of what a program said."""
-    return " | ".join(said.strip().splitlines()[-4:])[-600:]
+    said.seek(0)
+    return said.read().decode("utf-8", "replace").strip()[-300:]
 
 
 class Looking(threading.Thread):
-    """Looks at a process now and then: how much memory it has, whether its output holds a line."""
+    """Looks at a process now and then: how much memory it has, whether its output holds a line. Ends it with itself."""
 
     def __init__(self, process: int, output: Path, begun: float) -> None:
         super().__init__(daemon=True)
         self.process, self.output, self.begun = process, output, begun
-        self.first, self.peak, self._next, self._ended = float("inf"), 0, 0.0, threading.Event()
+        self.first, self.peak, self._ended = float("inf"), 0, threading.Event()
 
-    def run(self) -> None:
-        while not self._ended.is_set():
-            if self.first == float("inf") and _line(self.output):
-                self.first = time.perf_counter() - self.begun
-            now = time.perf_counter() - self.begun
-            if now >= self._next:
-                self.peak, self._next = max(self.peak, sum(map(_memory, _tree(self.process)))), now + SAMPLE
-            self._ended.wait(GLANCE if self.first == float("inf") and now < 30 else SAMPLE)
+    def __enter__(self) -> "Looking":
+        self.start()
+        return self
 
-    def end(self) -> None:
-        """Waits for the last look."""
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._ended.set()
         self.join()
+        if kind is not None:
+            self._kill()
+
+    def run(self) -> None:
+        due = 0.0
+        while not self._ended.is_set():
+            now = time.perf_counter() - self.begun
+            if self.first == float("inf") and _line(self.output):
+                self.first = now
+            if now >= due:
+                self.peak, due = max(self.peak, sum(map(_memory, _tree(self.process)))), now + SAMPLE
+            if now > LIMIT:
+                self._kill()
+            self._ended.wait(GLANCE if self.first == float("inf") and now < 30 else SAMPLE)
+
+    def _kill(self) -> None:
+        """The process and those it has started."""
+        try:
+            os.killpg(self.process, signal.SIGKILL)
+        except ProcessLookupError:
+            return
 
 
 def _line(file: Path) -> bool:
@@ -91,7 +114,7 @@ def _line(file: Path) -> bool:
 
 
 def _tree(process: int) -> list[int]:
-    """A process and all below it; none where the system does not tell."""
+    """A process and all below it; that alone where the system does not tell."""
     found, left = [], [process]
     while left:
         found.append(left.pop())
@@ -104,7 +127,7 @@ def _tree(process: int) -> list[int]:
 
 
 def _memory(process: int) -> int:
-    """Bytes, its share of what several processes have together."""
+    """Bytes, its share of what several processes have together; 0 where the system does not tell."""
     try:
         text = Path(f"/proc/{process}/smaps_rollup").read_text()
     except OSError:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import NamedTuple
 
-TRAINING_UPDATE = 1600  # target tokens an update, roughly, of all contestants
+UPDATE, SMALL_UPDATE = 1600, 600  # target tokens an update, roughly; the small one where training is slow
 LONGEST = 100  # tokens of a translation; captions are far shorter
 BATCH = 64  # sentences that are translated together, where a toolkit counts them so
 
@@ -75,22 +75,30 @@ def environment(folder: Path, *installations: list[str]) -> Path:
 
 def spend(minutes: float, threads: int, command: list[str], log: Path) -> None:
     """Runs a training for some minutes and tells it to end; it has to store what it has now and then."""
-    process = subprocess.Popen(
-        command, env=limited(threads), stdout=log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True
-    )
-    try:
-        process.wait(60 * minutes)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, env=limited(threads), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
-            process.wait(60)
+            code = process.wait(60 * minutes)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    else:
-        if process.returncode:
-            said = log.read_text("utf-8", "replace")[-800:]
-            raise UnavailableError(f"{' '.join(command)} ended with code {process.returncode}:\n{said}")
+            code = 0
+        finally:
+            _end(process)
+    if code:
+        told = log.read_text("utf-8", "replace")[-800:]
+        raise UnavailableError(f"{' '.join(command)} ended with code {code}:\n{told}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """A process and those it has started, after a minute to store what they have."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, kind)
+            process.wait(60)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+    process.wait()
 
 
 def limited(threads: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ from contestant.base import (
     BATCH,
     LONGEST,
     PICKLED,
-    TRAINING_UPDATE,
+    SMALL_UPDATE,
     Command,
     Contestant,
     UnavailableError,
@@ -32,12 +32,12 @@ MODEL = {
     "encoder": {**LAYERS, "embeddings": EMBEDDINGS, "hidden_size": 256, "bidirectional": True},
     "decoder": {**LAYERS, "embeddings": EMBEDDINGS, **DECODER, "attention": "luong"},
 }
-SCHEDULE = {"scheduling": "warmupinversesquareroot", "learning_rate_peak": 0.002, "learning_rate_warmup": 200}
+SCHEDULE = {"scheduling": "warmupinversesquareroot", "learning_rate_peak": 0.002, "learning_rate_warmup": 400}
 TRAINING = {
     **SCHEDULE,  # "plateau" gives torch an argument that it no longer has; a constant rate is refused
     **{"optimizer": "adam", "learning_rate": 0.001, "clip_grad_norm": 1.0, "label_smoothing": 0.1, "overwrite": True},
     **{"loss": "crossentropy", "normalization": "tokens", "batch_type": "sentence", "epochs": 10000},
-    **{"batch_size": TRAINING_UPDATE // WORDS, "validation_freq": 200, "logging_freq": 20, "print_valid_sents": [0]},
+    **{"batch_size": SMALL_UPDATE // WORDS, "validation_freq": 400, "logging_freq": 20, "print_valid_sents": [0]},
     **{"early_stopping_metric": "ppl", "keep_best_ckpts": 1, "shuffle": True},
 }
 TESTING = {"n_best": 1, "beam_alpha": 1.0, "batch_type": "sentence", "batch_size": BATCH, "eval_metrics": ["bleu"]}

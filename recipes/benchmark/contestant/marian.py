@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 from captions import Captions
-from contestant.base import BATCH, LONGEST, TRAINING_UPDATE, Command, Contestant, UnavailableError, environment, spend
+from contestant.base import BATCH, LONGEST, SMALL_UPDATE, Command, Contestant, UnavailableError, environment, spend
 
+SINGLE = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # within each of its own threads
 EVERY = "200u"  # updates between checkpoints
 MODEL = {
     **{"type": "s2s", "dim-emb": 256, "dim-rnn": 384, "enc-type": "bidirectional", "enc-cell": "lstm", "enc-depth": 2},
@@ -23,7 +24,7 @@ TRAINING = {
         "learn-rate": 0.001,
         "clip-norm": 1.0,
     },
-    **{"exponential-smoothing": 0.002, "max-length": LONGEST, "mini-batch": 1000, "mini-batch-words": TRAINING_UPDATE},
+    **{"exponential-smoothing": 0.002, "max-length": LONGEST, "mini-batch": 1000, "mini-batch-words": SMALL_UPDATE},
     **{"mini-batch-round-up": False, "maxi-batch": 100, "sync-sgd": True, "data-threads": 1, "workspace": 2000},
     **{"shuffle-in-ram": True, "seed": 42, "disp-freq": "20u", "save-freq": EVERY, "overwrite": True, "quiet": False},
 }
@@ -57,7 +58,7 @@ class Marian(Contestant):
         settings = {**MODEL, **TRAINING, **text, "model": str(self.trained), "cpu-threads": threads}
         (self.folder / "train.yml").write_text(yaml.safe_dump(settings), "utf-8")
         command = [str(self.programs / "pymarian"), "train", "-c", str(self.folder / "train.yml")]
-        spend(minutes, threads, command, self.folder / "train.log")
+        spend(minutes, 1, command, self.folder / "train.log")
         if not self.trained.is_file():
             raise UnavailableError(f"no checkpoint after {minutes} minutes: give more --minutes")
 
@@ -73,8 +74,8 @@ class Marian(Contestant):
     def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
         batches = ["--mini-batch", str(BATCH), "--maxi-batch", "100", "--maxi-batch-sort", "src", "-w", "512"]
         options = [*self.options(beam, threads), *batches]
-        return Command([str(self.programs / "pymarian"), "decode", *options], source, output)
+        return Command([str(self.programs / "pymarian"), "decode", *options], source, output, SINGLE)
 
     def stream(self, beam: int) -> Command:
         script = Path(__file__).parent.parent / "stream" / "marian_lines.py"
-        return Command([str(self.programs / "python"), str(script), *self.options(beam, 1)])
+        return Command([str(self.programs / "python"), str(script), *self.options(beam, 1)], None, None, SINGLE)

@@ -9,7 +9,7 @@ from contestant.base import (
     BATCH,
     LONGEST,
     PICKLED,
-    TRAINING_UPDATE,
+    UPDATE,
     Command,
     Contestant,
     UnavailableError,
@@ -18,7 +18,7 @@ from contestant.base import (
 )
 from opennmt import MODEL, installed
 
-PLACES = int(1.2 * TRAINING_UPDATE)  # its updates are counted with padding
+PLACES = int(1.2 * UPDATE)  # its updates are counted with padding
 EVERY = 200  # updates between checkpoints
 CONFIGURED = {
     **{"share_embeddings": True, "average_decay": 0.002, "report_every": 20, "save_checkpoint_steps": EVERY},

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from contestant.base import TRAINING_UPDATE, Command, Contestant, spend
+from contestant.base import UPDATE, Command, Contestant, spend
 from models import MODELS, TEXT
 
 SEARCH = {1: ["search=greedy"], 5: ["search=beam", "search.width=5"]}
@@ -24,7 +24,7 @@ class Ours(Contestant):
     def train(self, minutes: float, threads: int) -> None:
         if (self.run / "model").is_dir():
             return
-        updates = [f"loader.tokens={TRAINING_UPDATE // 4}", "trainer.accumulation=4", f"trainer.threads={threads}"]
+        updates = [f"loader.tokens={UPDATE // 4}", "trainer.accumulation=4", f"trainer.threads={threads}"]
         settings = [*TEXT, *MODELS["11M"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
         self.run.mkdir(parents=True, exist_ok=True)
         spend(2 * minutes + 5, threads, [sys.executable, "-m", "seq2seq", "train", *settings], self.run / "train.txt")

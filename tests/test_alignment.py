@@ -55,9 +55,9 @@ def check(model: Model) -> None:
     expected, _ = stepped(model, BATCH)
     torch.testing.assert_close(found.scores[real], expected[real], atol=1e-4, rtol=1e-4)
     heard = listened(model)
-    assert len(found.weights) == len(heard) > 0
-    for (share, weights), told in zip(found.weights, heard, strict=True):
-        assert share == 1
+    [every] = found.weights
+    assert len(every) == len(heard) > 0
+    for weights, told in zip(every, heard, strict=True):
         torch.testing.assert_close(weights[real], torch.cat(told, 1)[real], atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(weights[real].sum(-1), torch.ones(int(real.sum())))
         assert weights.masked_select(~BATCH.source_mask.unsqueeze(1).expand_as(weights)).abs().max() == 0
@@ -81,7 +81,7 @@ def test_every_layer_that_attends_is_heard(attend: str) -> None:
     torch.manual_seed(3)
     model = toy_model(settings={"decoder.attend": attend})
     check(model)
-    assert len(Forcing(model)(BATCH, True).weights) == (2 if attend == "all" else 1)
+    assert len(Forcing(model)(BATCH, True).weights[0]) == (2 if attend == "all" else 1)
 
 
 @torch.inference_mode()
@@ -92,10 +92,11 @@ def test_an_ensemble_is_the_weighted_mean_of_its_models() -> None:
     found = Forcing(ensemble)(BATCH, True)
     real = BATCH.target_mask[:, 1:]
     torch.testing.assert_close(found.scores[real], stepped(ensemble, BATCH)[0][real], atol=1e-4, rtol=1e-4)
-    alone = [Forcing(model)(BATCH, True).weights for model in models]
-    assert [share for share, _ in found.weights] == [0.75] * len(alone[0]) + [0.25] * len(alone[1])
-    for (_, weights), (_, expected) in zip(found.weights, [*alone[0], *alone[1]], strict=True):
-        torch.testing.assert_close(weights, expected)
+    alone = [Forcing(model)(BATCH, True) for model in models]
+    assert found.shares == (0.75, 0.25)
+    torch.testing.assert_close(found.weights, tuple(one.weights[0] for one in alone))
+    torch.testing.assert_close(found.looked(), 0.75 * alone[0].looked() + 0.25 * alone[1].looked())
+    torch.testing.assert_close(alone[0].looked(), alone[0].weights[0][-1])
 
 
 def test_padding_and_neighbours_change_nothing() -> None:
@@ -105,7 +106,7 @@ def test_padding_and_neighbours_change_nothing() -> None:
     for row, (source, target) in enumerate([([4, 6, 7, 8, 9], [4, 8, 7]), ([5, 9], [5, 11, 9, 12])]):
         alone: Forced = forcing(toy_batch([source], [target]), True)
         torch.testing.assert_close(together.scores[row, : len(target)], alone.scores[0])
-        for (_, every), (_, one) in zip(together.weights, alone.weights, strict=True):
+        for every, one in zip(together.weights[0], alone.weights[0], strict=True):
             torch.testing.assert_close(every[row, : len(target), : len(source) + 1], one[0])
 
 
@@ -114,7 +115,7 @@ def test_a_model_that_looks_at_no_word_says_so(attention: str, attend: str) -> N
     blind = toy_model(attention=attention, settings={"decoder.attend": attend})
     with pytest.raises(ConfigError, match="this model has no attention that looks at words"):
         Forcing(blind).check()
-    assert Forcing(blind)(BATCH, True).weights == ()
+    assert Forcing(blind)(BATCH, True).weights == ((),)
     Forcing(Ensemble([blind, toy_model()], [1.0, 1.0])).check()
 
 

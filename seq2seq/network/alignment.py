@@ -23,12 +23,19 @@ LOGITS = 2**24  # that stand in memory at once: 64 MB
 class Forced(NamedTuple):
     """Of every predicted position of a batch's target rows (`target[:, 1:]`); what stands on padding means nothing.
 
-    scores: log-probabilities in nats. weights: of every attention of every model, the lowest layer first, each `[batch,
-    target, source]` and of sum 1 over the source row, with its model's share; none where they were not asked for.
+    scores: log-probabilities in nats. weights: for each model those of all its attentions, the lowest layer first, each
+    of sum 1 over the source row; none where they were not asked for. shares: how much each model counts.
     """
 
     scores: Float[Tensor, "batch target"]
-    weights: tuple[tuple[float, Float[Tensor, "batch target source"]], ...]
+    weights: tuple[tuple[Float[Tensor, "batch target source"], ...], ...]
+    shares: tuple[float, ...]
+
+    def looked(self) -> Float[Tensor, "batch target source"]:
+        """Where each position looked: the mean over models of their last attention, which aligns better than others."""
+        last = [(share, every[-1]) for share, every in zip(self.shares, self.weights, strict=True) if every]
+        total = sum(share for share, _ in last)
+        return torch.stack([weights * (share / total) for share, weights in last]).sum(0)
 
 
 class Forcing:
@@ -57,8 +64,7 @@ class Forcing:
         shares = torch.tensor(self.shares, device=batch.source.device).log()
         scores = torch.stack([scores for scores, _ in read], -1)
         mixed = (scores + shares).logsumexp(-1) if len(read) > 1 else scores.squeeze(-1)
-        found = [(share, one) for share, (_, every) in zip(self.shares, read, strict=True) for one in every]
-        return Forced(mixed, tuple(found))
+        return Forced(mixed, tuple(tuple(every) for _, every in read), tuple(self.shares))
 
 
 class _Reader:

@@ -1,0 +1,194 @@
+"""Beam search with phrases that a translation must have (dynamic beam allocation: Post & Vilar 2018)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import pad
+
+from seq2seq.search.allotted import allotted, at_least
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, likeliest
+from seq2seq.search.beams import Beams, Contest, Grown, lengthened, search
+from seq2seq.search.rules import NOWHERE, Limits, Rules
+from seq2seq.symbols import EOS
+
+
+class Constrained:
+    """Beam search whose hypotheses end only when they have every required phrase; without any it is Beam.
+
+    A hypothesis needs so many tokens until all are met, were they all it said from now on. At every step its likeliest
+    continuations compete with those that bring its phrases on; hypotheses that need equally many are a bank, each bank
+    is entitled to an equal share of the beam, and what a bank leaves free goes to the best of the others. The best
+    hypothesis of those that need least always stays: so all is met after at most as many tokens as the phrases have,
+    where lengths and banned phrases allow it. Against a grid of beams (Hokamp & Liu 2017) this costs the same however
+    many phrases there are, and a batch may mix lines with and without.
+
+    Unlike in the paper, a phrase that is broken off loses no more than it must (what has been said may begin another
+    one), phrases may overlap, and a phrase that is required twice comes at two places. Where the longest length forbids
+    it, the unfinished hypothesis that needs least comes back: see `unmet`. Tokens of required phrases may repeat what
+    they like; phrases with forbidden ids or banned phrases are impossible, and left unmet.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        best: int,
+        length_penalty: str,
+        alpha: float,
+        length_factor: float,
+        length_offset: int,
+        shortest_factor: float,
+        no_repeat: int,
+    ) -> None:
+        self.contest = Contest(width, best, length_penalty, alpha)
+        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+
+    def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
+        """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""
+        limits = self.rules.limits(request._replace(required=()))
+        wanted = _wanted(request)
+
+        def grow(
+            going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, rows: Int[Tensor, " batch"]
+        ) -> Grown:
+            return _grow(going, likely, limits, wanted.pick(rows), self.contest.width)
+
+        return search(start, step, request, limits, self.contest, grow)
+
+
+def unmet(tokens: Sequence[int], required: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The required phrases that a translation lacks; one that comes less often than it should, as often as it lacks."""
+    missing = []
+    for phrase, times in Counter(tuple(one) for one in required if len(one)).items():
+        places = range(len(tokens) - len(phrase) + 1)
+        found = sum(tuple(tokens[place : place + len(phrase)]) == phrase for place in places)
+        missing += [list(phrase)] * max(0, times - found)
+    return missing
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The different phrases of every sentence, and how many times each must come (0: a filler).
+
+    `heads[..., n, :]` is a phrase's first n tokens, `whole` all of them, both filled up on the left.
+    """
+
+    phrases: Int[Tensor, "batch phrases longest"]
+    lengths: Int[Tensor, "batch phrases"]
+    times: Int[Tensor, "batch phrases"]
+    heads: Int[Tensor, "batch phrases longest before"]
+    whole: Int[Tensor, "batch phrases longest"]
+
+    def pick(self, rows: Int[Tensor, " kept"]) -> "Wanted":
+        """Those of the sentences at `rows`."""
+        return Wanted(*(part[rows] for part in vars(self).values()))
+
+    def missing(self, history: Int[Tensor, "batch beam past"]) -> Int[Tensor, "batch beam phrases"]:
+        """How many times each phrase must still come."""
+        if history.shape[2] == 0:
+            return self.times.unsqueeze(1).expand(-1, history.shape[1], -1)
+        runs = pad(history, (self.whole.shape[2] - 1, 0), value=NOWHERE - 1).unfold(2, self.whole.shape[2], 1)
+        found = _fits(self.whole[:, None, :, None], runs.unsqueeze(2))  # batch beam phrases past
+        return (self.times.unsqueeze(1) - found.sum(-1)).clamp(min=0)
+
+    def begun(self, history: Int[Tensor, "batch beam past"]) -> Bool[Tensor, "batch beam phrases longest"]:
+        """Whether the history ends in a phrase's first n tokens, for every n below its length."""
+        before = self.heads.shape[3]
+        tail = pad(history, (before, 0), value=NOWHERE - 1)[..., history.shape[2] :]
+        shorter = torch.arange(self.heads.shape[2], device=history.device) < self.lengths.unsqueeze(-1)
+        return _fits(self.heads.unsqueeze(1), tail[:, :, None, None]) & shorter.unsqueeze(1)
+
+    def needs(
+        self,
+        tokens: Int[Tensor, "batch beam tokens"],
+        missing: Int[Tensor, "batch beam phrases"],
+        begun: Bool[Tensor, "batch beam phrases longest"],
+    ) -> Int[Tensor, "batch beam tokens"]:
+        """How many tokens a hypothesis will need once it has one of these: its phrases one after the other.
+
+        One of them, the farthest, may have begun.
+        """
+        sizes = torch.arange(1, self.phrases.shape[2] + 1, device=tokens.device)
+        grown = begun.unsqueeze(2) & (self.phrases[:, None, None] == tokens[..., None, None])
+        ended = (grown & (sizes == self.lengths.unsqueeze(-1))[:, None, None]).any(-1)
+        going = torch.where(grown & (sizes < self.lengths.unsqueeze(-1))[:, None, None], sizes, 0).amax(-1)
+        left = (missing.unsqueeze(2) - ended.long()).clamp(min=0)
+        farthest = going.masked_fill(left == 0, 0).amax(-1)
+        return (left * self.lengths[:, None, None]).sum(-1) - farthest
+
+
+def _grow(
+    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, wanted: Wanted, width: int
+) -> Grown:
+    """One token more; see Constrained."""
+    history = going.tokens[..., 1:]
+    missing, begun = wanted.missing(history), wanted.begun(history)
+    helpful = _helpful(wanted, missing, begun)
+    limits.apply(likely, going.tokens.shape[2], lambda: history, helpful)
+    ending = likely[..., EOS].clone()
+    likely[..., EOS] = IMPOSSIBLE
+    stuck = likely.amax(-1) == IMPOSSIBLE
+    ending = (going.scores + ending).masked_fill((missing > 0).any(-1) & ~stuck, IMPOSSIBLE)
+    values, tokens = likeliest(likely, width)
+    again = (helpful.unsqueeze(-1) == tokens.unsqueeze(2)).any(-1)
+    earlier = (helpful.unsqueeze(-1) == helpful.unsqueeze(2)).tril(-1).any(-1)
+    values = torch.cat([values, likely.gather(-1, helpful).masked_fill(again | earlier, IMPOSSIBLE)], -1)
+    tokens = torch.cat([tokens, helpful], -1)
+    totals = going.scores.unsqueeze(-1) + values
+    needs = wanted.needs(tokens, missing, begun)
+    share = (width // ((wanted.times * wanted.lengths).sum(1) + 1)).clamp(min=1)
+    places, needed = allotted(totals.flatten(1), needs.flatten(1), share, width)
+    scores, parents = totals.flatten(1).gather(1, places), places // values.shape[-1]
+    longer = lengthened(going, parents, tokens.flatten(1).gather(1, places), scores)
+    possible = scores > IMPOSSIBLE
+    met = ((needed == 0) & possible).sum(1).clamp(min=1).where(possible.sum(1) == width, width)
+    rivals = totals.masked_fill(needs > 0, IMPOSSIBLE).flatten(1)
+    return Grown(
+        ending.masked_fill(ending < at_least(torch.cat([ending, rivals], 1), met), IMPOSSIBLE), longer, parents
+    )
+
+
+def _helpful(
+    wanted: Wanted, missing: Int[Tensor, "batch beam phrases"], begun: Bool[Tensor, "batch beam phrases longest"]
+) -> Int[Tensor, "batch beam phrases"]:
+    """The token that brings each missing phrase on, EOS for the others."""
+    numbers = torch.arange(begun.shape[-1], device=begun.device)
+    far = torch.where(begun, numbers, 0).amax(-1, keepdim=True)
+    following = wanted.phrases.unsqueeze(1).expand(-1, far.shape[1], -1, -1).gather(-1, far).squeeze(-1)
+    return following.masked_fill(missing == 0, EOS)
+
+
+def _fits(pattern: Int[Tensor, "..."], tokens: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+    return ((pattern == NOWHERE) | (pattern == tokens)).all(-1)
+
+
+def _wanted(request: Request) -> Wanted:
+    """The phrases that a translation can have, as tensors."""
+    size, device = len(request.first), request.first.device
+    impossible = {EOS, *request.forbidden.tolist()}
+    barred = [[tuple(one) for one in row if len(one)] for row in request.banned] or [[]] * size
+    rows = [
+        Counter(tuple(one) for one in row if len(one) and not impossible & set(one) and not _has(one, bans))
+        for row, bans in zip(request.required or [[]] * size, barred, strict=True)
+    ]
+    most = max(1, *(len(row) for row in rows))
+    longest = max((len(phrase) for row in rows for phrase in row), default=1)
+    phrases = torch.full((size, most, longest), NOWHERE)
+    heads, whole = torch.full((size, most, longest, longest - 1), NOWHERE), phrases.clone()
+    lengths, times = torch.zeros(size, most, dtype=torch.long), torch.zeros(size, most, dtype=torch.long)
+    for row, ones in enumerate(rows):
+        for number, (phrase, count) in enumerate(ones.items()):
+            ids = torch.tensor(phrase)
+            lengths[row, number], times[row, number] = len(phrase), count
+            phrases[row, number, : len(phrase)] = ids
+            whole[row, number, longest - len(phrase) :] = ids
+            for part in range(1, len(phrase)):
+                heads[row, number, part, longest - 1 - part :] = ids[:part]
+    return Wanted(*(part.to(device) for part in (phrases, lengths, times, heads, whole)))
+
+
+def _has(phrase: Sequence[int], others: Sequence[tuple[int, ...]]) -> bool:
+    return any(tuple(phrase[at : at + len(one)]) == one for one in others for at in range(len(phrase)))

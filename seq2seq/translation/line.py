@@ -1,0 +1,68 @@
+"""A line to translate, and what its translation must be like."""
+
+import json
+import re
+from typing import NamedTuple
+
+from seq2seq.errors import DataError
+
+KEYS = ("text", "prefix", "required", "banned")
+
+
+class Line(NamedTuple):
+    """A line with what is wanted of its translation: how it begins, phrases that it has, phrases that it has not.
+
+    Phrases are text of the target language, as it stands in a sentence.
+    """
+
+    text: str
+    prefix: str = ""
+    required: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+
+    @property
+    def wishes(self) -> bool:
+        """Whether anything is wanted."""
+        return bool(self.prefix or self.required or self.banned)
+
+    def met_by(self, translation: str) -> bool:
+        """Whether a translation is as wanted; runs of spaces count as one, and a banned phrase is whole words."""
+        found = _plain(translation)
+        return (
+            found.startswith(_plain(self.prefix))
+            and all(_plain(phrase) in found for phrase in self.required)
+            and not any(re.search(rf"(?<!\w){re.escape(_plain(phrase))}(?!\w)", found) for phrase in self.banned)
+        )
+
+
+def parsed(raw: str, where: str) -> Line:
+    """A line from JSON: `{"text": "A dog.", "prefix": "Ein", "required": ["Hund"], "banned": []}`; only text must be there.
+
+    An empty line is one without text. DataError with what is wrong, at `where`.
+    """
+    if not raw.strip():
+        return Line("")
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: expected a JSON object with the key text, found no JSON: {error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("text"), str):
+        raise DataError(f"{where}: expected a JSON object with the key text, found {raw[:60]!r}")
+    if others := [key for key in found if key not in KEYS]:
+        raise DataError(f"{where}: unknown key {others[0]!r}, allowed: {', '.join(KEYS)}")
+    if not isinstance(found.get("prefix", ""), str):
+        raise DataError(f"{where}: prefix: expected text, found {found['prefix']!r}")
+    return Line(
+        found["text"], found.get("prefix", ""), _phrases(found, "required", where), _phrases(found, "banned", where)
+    )
+
+
+def _phrases(found: dict[str, object], key: str, where: str) -> tuple[str, ...]:
+    phrases = found.get(key, [])
+    if not isinstance(phrases, list) or not all(isinstance(one, str) and one.strip() for one in phrases):
+        raise DataError(f"{where}: {key}: expected a list of phrases, found {phrases!r}")
+    return tuple(phrases)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

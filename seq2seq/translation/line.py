@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 
 def parsed(raw: str, where: str) -> Line:
-    """A line from JSON: `{"text": "A dog.", "prefix": "Ein", "required": ["Hund"], "banned": []}`; only text must be there.
+    """A line from JSON: `{"text": "A dog.", "prefix": "Ein", "required": ["Hund"], "banned": []}`; text alone must be.
 
     An empty line is one without text. DataError with what is wrong, at `where`.
     """

@@ -59,6 +59,12 @@ def sentence_bleu(hypotheses: Sequence[str], reference: str, target: str) -> lis
     return [metric.sentence_score(hypothesis, [reference]).score for hypothesis in hypotheses]
 
 
+def bleu_words(lines: Sequence[str], target: str) -> list[list[str]]:
+    """The words of each line that BLEU compares."""
+    metric = BLEU(tokenize=bleu_tokenizer(target))
+    return [metric.tokenizer(line.rstrip()).split() for line in lines]
+
+
 def bleu_tokenizer(target: str) -> str:
     """sacreBLEU's tokenizer for a target language: 13a where words are written apart."""
     wanted = UNSPACED.get(target, "13a")

@@ -1,29 +1,35 @@
 """A model folder: all that a model is used with, and nothing that could run code.
 
-config.json         format, kind and toolkit version, the resolved model node, what else its kind needs
-model.safetensors   the weights, every shared tensor once
+config.json         format, kind and toolkit version, the resolved model node, what else its kind needs, checksums
+model.safetensors   the weights, every shared tensor once (model_weights.py)
 tokenizer.model     and whatever other files its kind puts beside them
+README.md           the model card: config.json for people (model_card.py)
+
+Within a format, keys and files that a toolkit does not know are left alone, so that newer ones may add some.
 """
 
-import json
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from seq2seq import __version__
-from seq2seq.config import build
+from seq2seq.config import TARGET, build
 from seq2seq.durable import listed, put, storing, sync
-from seq2seq.errors import ConfigError, ModelError
+from seq2seq.errors import ModelError
+from seq2seq.model_card import card
+from seq2seq.model_config import CONFIG, FORMATS, SUMS, expect_types, read_config, sealed
+from seq2seq.model_weights import Precision, read_weights, write_weights
+from seq2seq.undrawn import Undrawn
 
 Model = TypeVar("Model", bound=nn.Module)
 
-FORMAT = 1  # raised when an older toolkit could not read the folder any more
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+WEIGHTS, CARD = "model.safetensors", "README.md"
+LARGEST = 256 << 20  # bytes of a file that is read into memory
+PARTS = ("seq2seq.network.", "seq2seq.own.")  # of which networks are made, and nothing else happens
 RUN_MODEL = "model"  # where a run folder keeps its model folder
 USED_BY = {  # the kinds of models, and the command that uses each
     "translator": "translate",
@@ -57,20 +63,42 @@ def write(
     Raises StorageError.
     """
     assert kind in USED_BY, kind
-    config = {"format": FORMAT, "kind": kind, "toolkit": __version__, **content}
-    partial, previous = _beside(folder, "partial"), _beside(folder, "previous")
-    with storing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for stale in (partial, previous) if folder.exists() else (partial,):
-            shutil.rmtree(stale, ignore_errors=True)
-        try:
-            _write(partial, config, model, accompany)
-            if folder.exists():
-                folder.rename(previous)
-            put(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)  # where the disk is full, its space is needed
-        shutil.rmtree(previous, ignore_errors=True)
+    _replace(folder, {"kind": kind, **content}, dict(_tensors(model)), "fp32", accompany)
+
+
+def convert(opened: Opened, folder: Path, precision: Precision) -> None:
+    """Writes what was opened once more, with weights of another precision; files of other names are copied.
+
+    The same folder and precision give the same bytes. Raises StorageError.
+    """
+    kept = [path for path in listed(opened.place) if path.is_file() and path.name not in (CONFIG, WEIGHTS, CARD)]
+
+    def accompany(place: Path) -> None:
+        for path in kept:
+            shutil.copyfile(path, place / path.name)
+
+    before = {"precision": opened.content["precision"], "sha256": opened.content[SUMS].get(WEIGHTS)}
+    history = {} if precision == before["precision"] else {"exported_from": before}
+    _replace(folder, {**opened.content, **history}, opened.weights, precision, accompany)
+
+
+def amend(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+    """Replaces the content of config.json by what `change` makes of it, and the card with it.
+
+    A card that somebody edited stays as it is: then, and only then, the result is false. Raises ModelError or
+    StorageError.
+    """
+    place = find(folder)
+    before = read_config(place)
+    edited = (place / CARD).is_file() and (place / CARD).read_bytes() != card(before).encode()
+    after = change(before)
+    with storing(place, "the model itself is as it was"):
+        for name, text in (CONFIG, sealed(after, before.get(SUMS, {}))), (CARD, card(after)):
+            if name == CONFIG or not edited:
+                temporary = place / f".{name}.writing"
+                temporary.write_text(text, encoding="utf-8")
+                put(temporary, place / name)
+    return not edited
 
 
 def read(folder: Path, *kinds: str) -> Opened:
@@ -79,23 +107,23 @@ def read(folder: Path, *kinds: str) -> Opened:
     Raises ModelError where anything is missing, damaged, of another format or of none of the `kinds`.
     """
     place = find(folder)
-    content = _read_config(place)
+    content = read_config(place)
     if content["kind"] not in kinds:
         use = USED_BY.get(content["kind"])
         advice = f"use it with `seq2seq {use}`" if use else "this toolkit knows no such kind"
         raise ModelError(f"{place}: expected a {' or '.join(kinds)}, found a {content['kind']}: {advice}")
-    opened = Opened(place, content, _read_weights(place))
-    most = max(_numbers(opened.node), default=0)
-    if most > sum(tensor.numel() for tensor in opened.weights.values()):
-        raise ModelError(f"{place / CONFIG}: model: the size {most} exceeds all weights in {WEIGHTS} together")
+    _check_files(place, content.get(SUMS, {}))
+    opened = Opened(place, content, read_weights(place / WEIGHTS, content["precision"]))
+    _check_node(opened)
     return opened
 
 
 def assemble(opened: Opened, kind: type[Model]) -> Model:
     """The model itself, in evaluation mode. Raises ModelError where node and weights do not fit together."""
     try:
-        model = build(opened.node, where="model")
-    except (ConfigError, RuntimeError, MemoryError, OverflowError, ValueError, TypeError) as error:
+        with Undrawn(opened.weights):
+            model = build(opened.node, where="model")
+    except Exception as error:  # whatever a constructor says to what nobody would write into a YAML file
         raise ModelError(f"{opened.place / CONFIG}: describes no model of this toolkit: {error}") from error
     if not isinstance(model, kind):
         raise ModelError(f"{opened.place / CONFIG}: model: {opened.node['_target_']} is no {kind.__name__}")
@@ -118,48 +146,86 @@ def find(folder: Path) -> Path:
 
 def expect(opened: Opened, kinds: Mapping[str, type]) -> None:
     """Raises ModelError unless config.json has these keys with values of these types."""
-    for key, kind in kinds.items():
-        if not isinstance(opened.content.get(key), kind):
-            found = opened.content.get(key)
-            raise ModelError(f"{opened.place / CONFIG}: {key}: expected a {kind.__name__}, got {found!r}")
+    expect_types(opened.content, kinds, opened.place / CONFIG)
 
 
-def _write(folder: Path, config: Mapping[str, Any], model: nn.Module, accompany: Callable[[Path], None]) -> None:
+def _replace(
+    folder: Path,
+    content: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    precision: Precision,
+    accompany: Callable[[Path], None],
+) -> None:
+    """Makes the folder beside its place and puts it there, whatever was there before."""
+    heading = {"format": FORMATS[precision], "toolkit": __version__, "precision": precision}
+    size = {"parameters": sum(tensor.numel() for tensor in weights.values())}
+    partial, previous = _beside(folder, "partial"), _beside(folder, "previous")
+    with storing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for stale in (partial, previous) if folder.exists() else (partial,):
+            shutil.rmtree(stale, ignore_errors=True)
+        try:
+            _write(partial, {**heading, **content, **heading, **size}, weights, accompany)
+            if folder.exists():
+                folder.rename(previous)
+            put(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)  # where the disk is full, its space is needed
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def _write(
+    folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor], accompany: Callable[[Path], None]
+) -> None:
     """The files of a model folder, each on the disk."""
     folder.mkdir()
-    (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     accompany(folder)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model)}, folder / WEIGHTS)
+    write_weights(folder / WEIGHTS, weights, config["precision"])
+    config = {**config, "bytes": (folder / WEIGHTS).stat().st_size}
+    sums = {path.name: _sum(path) for path in listed(folder)}
+    (folder / CONFIG).write_text(sealed(config, sums), encoding="utf-8")
+    (folder / CARD).write_text(card(config), encoding="utf-8")
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors lets only the owner read
     for path in listed(folder):
         sync(path)
 
 
-def _read_config(place: Path) -> dict[str, Any]:
-    """The content of config.json, which says what it is."""
-    path = place / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON: {error}; copy the folder again") from error
-    if not isinstance(config, dict) or "format" not in config:
-        raise ModelError(f"{path}: expected an object with the key format; this is no model folder of seq2seq")
-    if config["format"] != FORMAT:
-        raise ModelError(
-            f"{path}: format {config['format']!r} of toolkit {config.get('toolkit')!r} is not format {FORMAT}, "
-            f"the only one that seq2seq {__version__} reads; install the toolkit that wrote it"
-        )
-    config.setdefault("kind", "translator")  # 0.1 knew no other
-    expect(Opened(place, config, {}), {"kind": str, "toolkit": str, "model": dict})
-    return config
+def _sum(path: Path) -> str:
+    """SHA-256 of a file: not against forgery (who changes a file can change its sum), but no other is faster here."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_weights(place: Path) -> dict[str, Tensor]:
-    path = place / WEIGHTS
+def _check_files(place: Path, sums: Mapping[str, str]) -> None:
+    """Raises ModelError where what lies in the folder is no file, or not as it was written."""
     try:
-        return load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}; copy the folder again") from error
+        for path in listed(place):
+            if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for in vain
+                raise ModelError(f"{path}: is no file; remove it")
+            if path.suffix in (".json", ".model") and path.is_file() and path.stat().st_size > LARGEST:
+                raise ModelError(f"{path}: is larger than {LARGEST:,} bytes; copy the folder again")
+        for name, wanted in sums.items():
+            if name != CONFIG and (Path(name).name != name or _sum(place / name) != wanted):
+                raise ModelError(f"{place / name}: is not as it was written; copy the folder again")
+    except OSError as error:
+        raise ModelError(f"{error.filename}: cannot be read: {error.strerror}; copy the folder again") from error
+
+
+def _check_node(opened: Opened) -> None:
+    """Raises ModelError where config.json asks for more than a network, or for one larger than its weights."""
+    path = opened.place / CONFIG
+    try:
+        leaves = list(_leaves(opened.node))
+    except RecursionError as error:
+        raise ModelError(f"{path}: model: is nested too deeply; copy the folder again") from error
+    most = max((value for _, value in leaves if isinstance(value, int)), default=0)
+    if most > sum(tensor.numel() for tensor in opened.weights.values()):
+        raise ModelError(f"{path}: model: the size {most} exceeds all weights in {WEIGHTS} together")
+    for key, value in leaves:
+        if key == TARGET and not (isinstance(value, str) and value.startswith(PARTS)):
+            raise ModelError(
+                f"{path}: model: {value!r} is no part of a network, which starts with {' or '.join(PARTS)}"
+            )
 
 
 def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
@@ -188,15 +254,16 @@ def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield name, tensor
 
 
-def _numbers(node: object) -> Iterator[int]:
-    """All ints in a nested node."""
+def _leaves(node: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """All values in a nested node that are no nodes themselves, each with the nearest key."""
     if isinstance(node, dict):
-        node = list(node.values())
-    if isinstance(node, list):
+        for name, part in node.items():
+            yield from _leaves(part, name)
+    elif isinstance(node, list):
         for part in node:
-            yield from _numbers(part)
-    elif isinstance(node, int):
-        yield node
+            yield from _leaves(part, key)
+    else:
+        yield key, node
 
 
 def _beside(folder: Path, word: str) -> Path:

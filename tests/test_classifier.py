@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from toy_folder import set_keys
 from toy_labels import LABELS, SHALLOW, WORDS, assert_same_weights, network, node, run, toy_tokenizer, write
 
 from seq2seq.data.labelled_loader import classified
@@ -102,13 +103,16 @@ def test_a_model_folder_gives_the_classifier_back(tmp_path: Path) -> None:
         mine.tokenizer,
         {"valid": {"accuracy": 12.5}},
     )
-    names = {"config.json", "model.safetensors", "tokenizer.model", "labels.json"}
+    names = {"README.md", "config.json", "model.safetensors", "tokenizer.model", "labels.json"}
     assert {path.name for path in (tmp_path / "model").iterdir()} == names
     back = open_labeller(tmp_path, LABELLER, "fp32")
     assert labelled(back, LINES) == labelled(mine, LINES)
     found = load(tmp_path, "classifier")
     assert found.scores == {"valid": {"accuracy": 12.5}} and isinstance(found.tokenizer, ClassTokenizer)
     (tmp_path / "model/labels.json").write_text('["blue", "red"]', "utf-8")
+    with pytest.raises(ModelError, match=r"labels\.json: is not as it was written"):
+        load(tmp_path, "classifier")
+    set_keys(tmp_path / "model")
     with pytest.raises(ModelError, match=r"model\.labels: 3 does not fit"):
         load(tmp_path, "classifier")
     with pytest.raises(ModelError, match="expected a generator, found a classifier: use it with `seq2seq label`"):

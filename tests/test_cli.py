@@ -53,6 +53,7 @@ def test_train_writes_its_run_and_nothing_else(trained: Run) -> None:
     run = trained.folder / "runs" / "toy"
     assert {"config.yaml", "log.jsonl", "checkpoints", "model"} <= {path.name for path in run.iterdir()}
     assert sorted(path.name for path in (run / "model").iterdir()) == [
+        "README.md",
         "config.json",
         "model.safetensors",
         "tokenizer.model",

@@ -14,8 +14,13 @@ GROUND = (
     "seq2seq.checking",
     "seq2seq.device",
     "seq2seq.durable",
+    "seq2seq.model_card",
+    "seq2seq.model_config",
     "seq2seq.model_folder",
+    "seq2seq.model_weights",
+    "seq2seq.network.quantisation",
     "seq2seq.own",
+    "seq2seq.undrawn",
     "seq2seq.__init__",
 )
 MAY_IMPORT = {  # layer: what it may import of seq2seq besides itself and the ground floor

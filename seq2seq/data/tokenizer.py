@@ -169,7 +169,8 @@ class Tokenizer:
 def _processor(model: bytes) -> SentencePieceProcessor:
     try:
         processor = SentencePieceProcessor(model_proto=model)
-    except RuntimeError as error:
+        processor.id_to_piece(list(range(processor.get_piece_size())))
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise ModelError(f"the tokenizer's model is damaged: {error}") from error
     found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
     if found != (symbols.PAD, symbols.UNK, symbols.BOS, symbols.EOS):

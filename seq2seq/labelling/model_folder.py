@@ -20,7 +20,8 @@ from seq2seq.device import default_device, precision
 from seq2seq.errors import ModelError
 from seq2seq.labelling.generation import Generation
 from seq2seq.labelling.labeller import Labeller
-from seq2seq.model_folder import CONFIG, Opened, assemble, expect, read, write
+from seq2seq.model_config import CONFIG
+from seq2seq.model_folder import Opened, assemble, expect, read, write
 from seq2seq.network.classifier import Classifier
 from seq2seq.network.generator import Generator
 from seq2seq.network.tagger import Tagger

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
-from seq2seq.model_folder import CONFIG, assemble, expect, read, write
+from seq2seq.model_config import CONFIG
+from seq2seq.model_folder import assemble, expect, read, write
 from seq2seq.network.model import Model
 
 KIND = "translator"

@@ -28,6 +28,7 @@ COMMANDS = {
     "prepare": "clean, tokenise and store a corpus (cached)",
     "train": "train a translator; the same command again resumes",
     "translate": "translate a file or standard input, line by line",
+    "export": "write a model once more, smaller: int8 or bf16 weights",
     "evaluate": "score a translator, or files: BLEU, chrF, TER with signatures",
     "train_language_model": "train a language model; the same command again resumes",
     "score": "how probable each line is to a language model",

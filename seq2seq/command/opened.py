@@ -50,3 +50,14 @@ def use_threads(count: int | None) -> None:
 def path(name: str | None) -> Path | None:
     """A file that may be named with ~, or none."""
     return None if name is None else Path(name).expanduser()
+
+
+def direction(source: str | None, target: str | None, known: list[tuple[str, str]]) -> tuple[str, str]:
+    """The direction asked for; what is not given must follow from what the model can do."""
+    fitting = [one for one in known if source in (None, one[0]) and target in (None, one[1])]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(f"{one}-{other}" for one, other in known)
+    given = f"source={source or 'null'} target={target or 'null'}"
+    problem = "more than one of" if fitting else "none of"
+    raise ConfigError(f"{given}: fits {problem} the model's directions: {listed}; set source= and target=")

@@ -1,35 +1,66 @@
-"""`seq2seq score`: how probable each line of a text is to a language model."""
+"""`seq2seq score`: how probable each line of a text is to a language model, or each translation to a translator."""
 
+from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import path
+from seq2seq.command.opened import direction, folders, path, use_threads
 from seq2seq.config import call
 from seq2seq.errors import ConfigError
+from seq2seq.model_config import read_config
+from seq2seq.model_folder import find
 from seq2seq.modelling.file import score_file
 from seq2seq.modelling.opened import chosen, opened
 from seq2seq.modelling.scorer import Scorer
+from seq2seq.translation.api import load
 from seq2seq.translation.lines import writing
+from seq2seq.translation.score_file import score_pairs
+from seq2seq.translation.scoring import PairScorer
 
 
 def run(
-    model: str,
+    model: str | list[str],
+    weights: list[float] | None,
     language: str | None,
+    source: str | None,
+    target: str | None,
     input: str | None,
+    translations: str | None,
     output: str | None,
     totals: str | None,
     form: Literal["text", "json"],
+    alignments: str | None,
     likeliest: int,
+    longest: int,
     batch_tokens: int,
     precision: str,
     threads: int | None,
 ) -> int:
-    """Writes the score of each line; perplexity and bits per character of all go to standard error."""
-    if likeliest and form == "text":
-        raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
-    limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
-    scorer: Scorer = call(Scorer, {**opened(model, precision, threads), **limits})
-    found = score_file(scorer, chosen(language, scorer.languages), path(input), path(output), form)
+    """Writes the score of each line; sums over all go to standard error."""
+    use_threads(threads)
+    places = folders(model)
+    files = path(input), path(output)
+    if len(places) > 1 or read_config(find(places[0]))["kind"] == "translator":
+        _refuse({"language": language, "likeliest": likeliest or None}, places[0], "a translator")
+        translator = load(places, number_format=precision, weights=weights)
+        asked = direction(source, target, translator.directions)
+        scorer = PairScorer(translator, longest)
+        found = score_pairs(scorer, *asked, files[0], path(translations), files[1], form, path(alignments)).to_json()
+    else:
+        given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
+        _refuse({**given, "weights": weights}, places[0], "no translator")
+        if likeliest and form == "text":
+            raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
+        limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
+        reader: Scorer = call(Scorer, {**opened(str(places[0]), precision, threads), **limits})
+        found = score_file(reader, chosen(language, reader.languages), *files, form).to_json()
     if totals is not None:
         with writing(path(totals)) as write:
-            write([found.to_json()])
+            write([found])
     return 0
+
+
+def _refuse(given: dict[str, object], model: Path, kind: str) -> None:
+    """Raises ConfigError for what a model of this kind would ignore."""
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{name}: {model} is {kind}, which has no use for it: leave it out")

@@ -1,14 +1,14 @@
 """The toolkit from Python: `seq2seq.load("runs/ende").translate(lines, source="en", target="de")`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from seq2seq.config import build, configuration_folder
+from seq2seq.config import build, configuration_folder, suggestion
 from seq2seq.device import default_device, precision
-from seq2seq.errors import ModelError
+from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.search.base import Search
 from seq2seq.translation import model_folder
@@ -16,16 +16,34 @@ from seq2seq.translation.translator import Translator
 
 
 def load(
-    folder: str | Path | Sequence[str | Path], search: Search | None = None, number_format: str = "auto"
+    folder: str | Path | Sequence[str | Path],
+    search: Search | str | Mapping[str, object] | None = None,
+    number_format: str = "auto",
+    weights: Sequence[float] | None = None,
 ) -> Translator:
     """The translator in a run folder or model folder, on the GPU where there is one; an ensemble of several.
 
-    search: for instance `seq2seq.search.greedy.Greedy(2.0, 10, 0.0, 0)`; without one that of conf/search/beam.yaml.
-    number_format: of the large products, auto, fp32 or bf16. Raises ModelError where the folder cannot be used.
+    search: the name of a file in conf/search (`"greedy"`), or its keys with that name, `{"search": "beam", "width": 10,
+    "best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32 or bf16.
+    weights: how much each of several models counts; None: all alike.
+    Raises ModelError where the folder cannot be used, ConfigError where the search or the weights are not allowed.
     """
-    chosen = search or build(_defaults("search/beam"), where="search")
     folders = [folder] if isinstance(folder, str | Path) else folder
-    return assemble([Path(one) for one in folders], None, chosen, _defaults("translator/default"), number_format)
+    chosen = _search(search) if search is None or isinstance(search, str | Mapping) else search
+    return assemble(
+        [Path(one).expanduser() for one in folders], weights, chosen, _defaults("translator/default"), number_format
+    )
+
+
+def _search(wanted: str | Mapping[str, object] | None) -> Search:
+    """A search by its name and the keys that differ from its file. Raises ConfigError."""
+    given = dict(wanted) if isinstance(wanted, Mapping) else {}
+    name = given.pop("search", "beam") if isinstance(wanted, Mapping) else wanted or "beam"
+    names = sorted(path.stem for path in (configuration_folder() / "search").glob("*.yaml"))
+    if name not in names:
+        raise ConfigError(f"search: expected one of {', '.join(names)}, got {name!r}{suggestion(str(name), names)}")
+    found: Search = build(_merged(_defaults(f"search/{name}"), given), where="search")
+    return found
 
 
 def assemble(
@@ -65,7 +83,22 @@ def assemble(
     return built
 
 
+def _merged(node: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The node with the given keys, also those of nodes inside it."""
+    inner = {
+        key: _merged(node[key], value)
+        for key, value in given.items()
+        if isinstance(value, Mapping) and isinstance(node.get(key), Mapping)
+    }
+    return {**node, **given, **inner}
+
+
 def _defaults(name: str) -> dict[str, Any]:
-    """A node of conf/."""
+    """A node of conf/, with the members of its groups that its own defaults list names, as Hydra composes it."""
     node: dict[str, Any] = yaml.safe_load((configuration_folder() / f"{name}.yaml").read_text("utf-8"))
+    folder = name.rpartition("/")[0]
+    for group in node.pop("defaults", []):
+        if isinstance(group, dict):
+            [(key, member)] = group.items()
+            node.setdefault(key, _defaults(f"{folder}/{key}/{member}"))
     return node

@@ -1,0 +1,99 @@
+"""How probable given translations are to a translator: log-probabilities a token and line."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+
+from seq2seq.device import autocast
+from seq2seq.errors import ConfigError
+from seq2seq.symbols import EOS
+from seq2seq.translation.details import Detail, Pair, details
+from seq2seq.translation.translation import Token
+from seq2seq.translation.translator import Translator, seen
+from seq2seq.translation.words import source_spans
+
+
+class Scored(StrEnum):
+    """What became of a pair."""
+
+    OK = "ok"
+    BLANK = "blank"  # the line or its translation is blank
+    TOO_LONG = "too-long"  # the line or its translation has more tokens than allowed
+
+
+class PairScore(NamedTuple):
+    """A pair's score: the tokens of the translation with their log-probabilities in nats, EOS the last.
+
+    alignment: pairs of numbers of source words and target words, where asked for. Both are empty of a pair that was not
+    scored.
+    """
+
+    status: Scored
+    tokens: tuple[Token, ...] = ()
+    alignment: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def log_probability(self) -> float:
+        """Of the whole translation given the line, in nats: the sum over its tokens."""
+        return sum((token.score for token in self.tokens), 0.0)
+
+
+class PairScorer:
+    """Scores pairs of lines with a translator's model, the translation read with all its tokens at once.
+
+    longest: tokens that a line, or its translation, may have. Where a translation has several segmentations, its score
+    is that of the tokenizer's choice; a search may have found it by another one. Raises ConfigError.
+    """
+
+    def __init__(self, translator: Translator, longest: int) -> None:
+        if longest < 1:
+            raise ConfigError(f"longest: expected a positive int, got {longest}")
+        self.translator, self.longest = translator, longest
+
+    def score(
+        self, chunks: Iterable[Sequence[tuple[str, str]]], source: str, target: str, alignments: bool = False
+    ) -> Iterator[list[PairScore]]:
+        """The scores of chunks of pairs (line, translation), chunk by chunk, in order.
+
+        Raises ConfigError at once for a direction that the model does not know, and where it cannot align.
+        """
+        self.translator.check(source, target)
+        if alignments:
+            self.translator.searcher.forcing.check()
+        return (self._chunk(chunk, source, target, alignments) for chunk in chunks)
+
+    def _chunk(self, chunk: Sequence[tuple[str, str]], source: str, target: str, alignments: bool) -> list[PairScore]:
+        tokenizer = self.translator.tokenizer
+        lines, translations = ([seen(pair[side]) for pair in chunk] for side in (0, 1))
+        short = [[line if len(line) <= 64 * self.longest else "" for line in side] for side in (lines, translations)]
+        encoded = tokenizer.encode(short[0], source, "source"), tokenizer.encode(short[1], target, "target")
+        found = [PairScore(self._status(*both)) for both in zip(lines, translations, *encoded, strict=True)]
+        rows = [row for row, one in enumerate(found) if one.status is Scored.OK]
+        pairs = [
+            Pair(
+                encoded[0][row],
+                encoded[1][row],
+                True,
+                source_spans(tokenizer, lines[row], source) if alignments else (),
+            )
+            for row in rows
+        ]
+        for row, pair, detail in zip(rows, pairs, self._read(pairs, target, alignments), strict=True):
+            pieces = tokenizer.pieces([*pair.target, EOS])
+            tokens = tuple(map(Token, pieces, detail.scores))
+            found[row] = PairScore(Scored.OK, tokens, detail.alignment)
+        return found
+
+    @torch.inference_mode()
+    def _read(self, pairs: Sequence[Pair], target: str, alignments: bool) -> list[Detail]:
+        searcher = self.translator.searcher
+        with autocast(searcher.dtype, searcher.device):
+            return details(searcher.forcing, self.translator.tokenizer, pairs, target, alignments, searcher.device)
+
+    def _status(self, line: str, translation: str, source: Sequence[int], target: Sequence[int]) -> Scored:
+        if not line.strip() or not translation.strip():
+            return Scored.BLANK
+        too_long = max(len(source), len(target)) > self.longest or not source or not target
+        return Scored.TOO_LONG if too_long else Scored.OK

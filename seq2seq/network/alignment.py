@@ -1,9 +1,8 @@
 """Given translations read again, all positions at once: how probable each token is, and where attention looked."""
 
-import copy
 import threading
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -11,10 +10,8 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.attention.last import LastPosition
-from seq2seq.network.attention.none import Uniform
 from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.listening import listen, looking, sharing
 from seq2seq.network.model import Model
 
 LOGITS = 2**24  # that stand in memory at once: 64 MB
@@ -71,14 +68,11 @@ class _Reader:
     """One model."""
 
     def __init__(self, model: Model) -> None:
-        shared: dict[int, Any] = {id(one): one for one in (*model.parameters(), *model.buffers())}
-        self.model = copy.deepcopy(model, shared)
-        self.attentions = [
-            one for one in self.model.modules() if isinstance(one, Attention) and not isinstance(one, _BLIND)
-        ]
+        self.model = sharing(model)
+        self.attentions = looking(self.model)
         self._heard = threading.local()  # each thread's own weights, by attention
         for number, attention in enumerate(self.attentions):
-            _listen(attention, self._heard, number)
+            listen(attention, partial(self._hear, number))
 
     def __call__(self, batch: Batch, weights: bool) -> tuple[Tensor, list[Tensor]]:
         heard: list[list[Tensor]] | None = [[] for _ in self.attentions] if weights else None
@@ -99,22 +93,7 @@ class _Reader:
             found.append(likely.gather(1, gold[first : first + size].unsqueeze(1)).squeeze(1))
         return torch.zeros(mask.shape, device=mask.device).masked_scatter_(mask, torch.cat(found))
 
-
-_BLIND = (LastPosition, Uniform)  # attentions that look at the same place whatever the query
-
-
-def _listen(attention: Attention, heard: threading.local, number: int) -> None:
-    """From now on the weights of every call are kept: of all target positions, or of one at a time."""
-
-    def keeping(call: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
-        def kept(*given: Any) -> tuple[Any, ...]:
-            result = call(*given)
-            if (weights := getattr(heard, "weights", None)) is not None:
-                weights[number].append(result[1])
-            return result
-
-        return kept
-
-    setattr(attention, "forward", keeping(attention.forward))  # noqa: B010 - a method of this copy alone
-    if type(attention).step is not Attention.step:  # which goes through forward
-        setattr(attention, "step", keeping(attention.step))  # noqa: B010
+    def _hear(self, number: int, weights: Tensor) -> None:
+        heard = getattr(self._heard, "weights", None)
+        if heard is not None:
+            heard[number].append(weights)

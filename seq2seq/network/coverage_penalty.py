@@ -1,0 +1,74 @@
+"""A translation that leaves words of the source unattended scores less."""
+
+import threading
+from functools import partial
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seq2seq.errors import ConfigError
+from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.listening import listen, looking, sharing
+from seq2seq.network.model import Model
+from seq2seq.network.state import State
+from seq2seq.symbols import EOS
+
+FLOOR = 1e-4  # attention that a word has at least: without any, no translation could end
+
+
+class CoveragePenalty:
+    """Ending costs what was not looked at (Wu et al. 2016, equation 14).
+
+        score(EOS) = log p(EOS) + weight * sum over source words i of log min(1, sum over target tokens j of a_ij)
+
+    a_ij: the attention of token j (EOS too) to word i, that of the last attention that looks at words; of an ensemble
+    the weighted mean. Unlike in the paper, the penalty is part of the score that is divided by the length penalty, not
+    added afterwards, so every search can do it; the source row's tag and EOS are no words; and no word counts as less
+    attended than 1e-4. Open hypotheses are not touched and EOS scores only fall, so that searches end as they do
+    without. Raises ConfigError where no attention looks at words.
+    """
+
+    def __init__(self, network: Model | Ensemble, weight: float) -> None:
+        if not weight > 0:
+            raise ConfigError(f"coverage: expected a positive number, or 0 for no penalty, got {weight}")
+        self.weight = weight
+        self._heard = threading.local()  # a thread's own weights, those of each model
+        models = network.models if isinstance(network, Ensemble) else [network]
+        self.shares = network.shares if isinstance(network, Ensemble) else [1.0]
+        copies = [sharing(model) for model in models]
+        for number, model in enumerate(copies):
+            attentions = looking(model)
+            if not attentions:
+                raise ConfigError(
+                    "coverage: this model has no attention that looks at words (attention=none or last, or "
+                    "decoder.attend=none): set coverage=0"
+                )
+            listen(attentions[-1], partial(self._hear, number))
+        self.network: Model | Ensemble = Ensemble(copies, self.shares) if isinstance(network, Ensemble) else copies[0]
+
+    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
+        """See Model. The memory knows which positions are words, the state what attention each has had."""
+        memory, state = self.network.start(source, mask)
+        last = mask.long().cumsum(1) == mask.sum(1, keepdim=True)
+        words = mask & ~last
+        words[:, :1] = False
+        return (memory, words), (state, torch.zeros(mask.shape, device=mask.device).unsqueeze(1))
+
+    def step(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
+        """Log-probabilities of the next token of every hypothesis, that of EOS with the penalty."""
+        own, covered = cast(tuple[State, Tensor], state)
+        read, words = cast(tuple[State, Tensor], memory)
+        self._heard.weights = [None] * len(self.shares)
+        scores, own = self.network.step(tokens, own, read)
+        for share, weights in zip(self.shares, self._heard.weights, strict=True):
+            covered = covered + share * weights.float()
+        missing = covered.clamp(FLOOR, 1).log().masked_fill(~words.unsqueeze(1), 0).sum(-1)
+        scores[..., EOS] += self.weight * missing
+        return scores, (own, covered)
+
+    def _hear(self, number: int, weights: Tensor) -> None:
+        self._heard.weights[number] = weights

@@ -1,17 +1,20 @@
 """A model folder gives back what was saved, or says what is wrong with it."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from toy_folder import set_keys
+from toy_search import greedy
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 import seq2seq
 from seq2seq import model_folder
 from seq2seq.errors import ModelError, StorageError
-from seq2seq.search.greedy import Greedy
 from seq2seq.translation.model_folder import load, save
 
+STORED = Path(__file__).parent / "old_models"
 SCORES = {"valid": {"bleu": 12.5}}
 
 
@@ -92,6 +95,31 @@ def test_missing_folders_are_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_becomes_a_translator_in_one_call(folder: Path) -> None:
-    for search in (None, Greedy(1.0, 3, 0.0, 0)):
+    for search in (None, greedy(1.0, 3)):
         found = seq2seq.load(folder.parent, search, "fp32").translate(["the dog", "", "one"], source="en", target="de")
         assert [bool(one.text) for one in found] == [True, False, True]
+
+
+@pytest.mark.parametrize("version", sorted(path.name for path in STORED.iterdir()))
+def test_a_model_of_an_older_version_translates_as_it_did(version: str) -> None:
+    """`translations.json` is what the version itself made of it, greedily."""
+    then = json.loads((STORED / version / "translations.json").read_text("utf-8"))
+    found = seq2seq.load(STORED / version, greedy(1.0, 2), "fp32").translate(then["lines"], source="en", target="de")
+    assert [one.text for one in found] == then["translations"]
+
+
+def test_what_a_newer_toolkit_adds_is_left_alone(folder: Path) -> None:
+    set_keys(folder, tomorrow={"more": [1, None]})
+    (folder / "tomorrow.safetensors").write_bytes(b"more")
+    (folder / "tomorrow").mkdir()
+    assert load(folder).directions == DIRECTIONS
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_weights_lie_in_the_file(folder: Path) -> None:
+    """Nothing is copied, so that the pages of the file serve all processes that read it."""
+    model = load(folder).model
+    lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
+    mapped = [line[0].split("-") for line in lines if line[-1] == str(folder / "model.safetensors")]
+    places = [range(int(start, 16), int(end, 16)) for start, end in mapped]
+    assert all(any(tensor.data_ptr() in one for one in places) for tensor in model.state_dict().values())

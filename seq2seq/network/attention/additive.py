@@ -1,9 +1,9 @@
 """Additive attention (Bahdanau et al. 2015, section A.1.2)."""
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.attention.softmax import masked_softmax
 from seq2seq.network.state import State
@@ -32,6 +32,6 @@ class Additive(Attention):
     ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
         projected, values = keys
         assert isinstance(projected, Tensor) and isinstance(values, Tensor)
-        hidden = torch.tanh(self.query(query).unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
+        hidden = tanh(self.query(query).unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
         weights = masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))
         return weights.to(values.dtype) @ values, weights

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.attention.softmax import masked_softmax
 from seq2seq.network.state import State
@@ -32,6 +33,6 @@ class Concat(Attention):
         projected, values = keys
         assert isinstance(projected, Tensor) and isinstance(values, Tensor)
         asked = nn.functional.linear(query, self.weight[:, : self.query_size])
-        hidden = torch.tanh(asked.unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
+        hidden = tanh(asked.unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
         weights = masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))
         return weights.to(values.dtype) @ values, weights

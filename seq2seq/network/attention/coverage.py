@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.attention.softmax import masked_softmax
 from seq2seq.network.state import State
@@ -56,5 +57,5 @@ class Coverage(Attention):
 
     def _weights(self, asked: Tensor, projected: Tensor, mask: Tensor, past: Tensor) -> Tensor:
         """One position, of a sentence or of its hypotheses: `[batch, beam, source]`."""
-        hidden = torch.tanh(asked.unsqueeze(2) + projected.unsqueeze(1) + self.coverage(past.unsqueeze(-1)))
+        hidden = tanh(asked.unsqueeze(2) + projected.unsqueeze(1) + self.coverage(past.unsqueeze(-1)))
         return masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence, cast_once
 from seq2seq.network.state import State
 
@@ -39,6 +40,6 @@ class ChoGRU(Recurrence):
         seen = state * mask if isinstance(mask, Tensor) else state
         sums, candidate = projected.tensor_split([2 * self.hidden_size], dim=-1)
         reset, update = torch.sigmoid(sums + F.linear(seen, gates)).chunk(2, dim=-1)
-        candidate = torch.tanh(candidate + F.linear(reset * seen, inner))
+        candidate = tanh(candidate + F.linear(reset * seen, inner))
         hidden = candidate + update * (state - candidate)
         return hidden, hidden

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence
 from seq2seq.network.state import State
 
@@ -33,7 +34,7 @@ class CoupledLSTM(Recurrence):
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
         f, g, o = (projected + self.past(hidden, drawn)).chunk(3, dim=-1)
-        candidate = torch.tanh(g)
+        candidate = tanh(g)
         cell = candidate + torch.sigmoid(f) * (cell - candidate)
-        hidden = torch.sigmoid(o) * torch.tanh(cell)
+        hidden = torch.sigmoid(o) * tanh(cell)
         return hidden, (hidden, cell)

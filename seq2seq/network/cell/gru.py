@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Fused
 from seq2seq.network.state import State
 
@@ -36,7 +37,7 @@ class GRU(Fused):
         reset, update, candidate = projected.chunk(3, dim=-1)
         past_reset, past_update, past_candidate = self.past(state, drawn).chunk(3, dim=-1)
         update = torch.sigmoid(update + past_update)
-        candidate = torch.tanh(candidate + torch.sigmoid(reset + past_reset) * (past_candidate + self.candidate_bias))
+        candidate = tanh(candidate + torch.sigmoid(reset + past_reset) * (past_candidate + self.candidate_bias))
         hidden = candidate + update * (state - candidate)
         return hidden, hidden
 

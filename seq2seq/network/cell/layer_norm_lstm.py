@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence
 from seq2seq.network.state import State
 
@@ -45,7 +46,7 @@ class LayerNormLSTM(Recurrence):
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
         past = F.layer_norm(self.past(hidden, drawn), self.bias.shape, self.recurrent_scale)
         i, f, g, o = (projected + past).chunk(4, dim=-1)
-        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * tanh(g)
         seen = F.layer_norm(cell, (self.hidden_size,), self.cell_scale, self.cell_bias)
-        hidden = torch.sigmoid(o) * torch.tanh(seen)
+        hidden = torch.sigmoid(o) * tanh(seen)
         return hidden, (hidden, cell)

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Fused, last_real
 from seq2seq.network.state import State
 
@@ -37,8 +38,8 @@ class LSTM(Fused):
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
         i, f, g, o = (projected + self.past(hidden, drawn)).chunk(4, dim=-1)
-        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
-        hidden = torch.sigmoid(o) * torch.tanh(cell)
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * tanh(g)
+        hidden = torch.sigmoid(o) * tanh(cell)
         return hidden, (hidden, cell)
 
     def kernel(

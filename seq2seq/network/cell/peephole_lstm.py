@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence
 from seq2seq.network.state import State
 
@@ -44,6 +45,6 @@ class PeepholeLSTM(Recurrence):
         i, f, g, o = (projected + self.past(hidden, tuple(weights))).chunk(4, dim=-1)
         forget = torch.sigmoid(torch.addcmul(f, peep_f, cell))
         write = torch.sigmoid(torch.addcmul(i, peep_i, cell))
-        cell = forget * cell + write * torch.tanh(g)
-        hidden = torch.sigmoid(torch.addcmul(o, peep_o, cell)) * torch.tanh(cell)
+        cell = forget * cell + write * tanh(g)
+        hidden = torch.sigmoid(torch.addcmul(o, peep_o, cell)) * tanh(cell)
         return hidden, (hidden, cell)

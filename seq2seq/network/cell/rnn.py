@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Fused, last_real
 from seq2seq.network.state import State
 
@@ -34,7 +35,7 @@ class RNN(Fused):
         super().__init__(input_size, hidden_size, (0.0,), weight_dropout, state_dropout)
         if activation not in ("tanh", "relu"):
             raise ConfigError(f"cell.activation: expected tanh or relu, got {activation!r}")
-        self.activation = torch.tanh if activation == "tanh" else torch.relu
+        self.activation = tanh if activation == "tanh" else torch.relu
         self.fused = torch.rnn_tanh if activation == "tanh" else torch.rnn_relu
         self.no_bias: Tensor  # the kernel wants a second one
         self.register_buffer("no_bias", torch.zeros(hidden_size), persistent=False)

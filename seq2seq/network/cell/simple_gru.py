@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence
 from seq2seq.network.state import State
 
@@ -30,5 +31,5 @@ class SimpleGRU(Recurrence):
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
         update, candidate = (projected + self.past(state, drawn)).chunk(2, dim=-1)
-        hidden = state + torch.sigmoid(update) * (torch.tanh(candidate) - state)
+        hidden = state + torch.sigmoid(update) * (tanh(candidate) - state)
         return hidden, hidden

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.activation import tanh
 from seq2seq.network.cell.base import widened
 from seq2seq.network.cell.recurrence import Recurrence
 from seq2seq.network.state import State
@@ -57,7 +58,7 @@ class SLSTM(Recurrence):
         kept = (F.logsigmoid(f) if self.forget == "sigmoid" else f) + scale
         scale = torch.maximum(kept, i).detach()  # it cancels in c / n, so no gradient comes through it
         keep, write = torch.exp(kept - scale), torch.exp(i - scale)
-        cell = keep * cell + write * torch.tanh(z)
+        cell = keep * cell + write * tanh(z)
         normaliser = keep * normaliser + write
         excess = torch.relu(cell.abs() - normaliser)  # the larger of two, with a gradient faster than maximum's
         hidden = torch.sigmoid(o) * cell / (normaliser + excess + TINY)

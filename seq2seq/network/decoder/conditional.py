@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.bridge import Bridge
 from seq2seq.network.cell.base import Cell
@@ -146,4 +147,4 @@ class _Readout(nn.Module):
         nn.init.zeros_(self.state.bias)
 
     def forward(self, state: Tensor, word: Tensor, context: Tensor) -> Tensor:
-        return torch.tanh(self.state(state) + self.word(word) + self.context(context))
+        return tanh(self.state(state) + self.word(word) + self.context(context))

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.bridge import Bridge
 from seq2seq.network.cell.base import Cell
@@ -89,7 +90,7 @@ class InputFeeding(Decoder):
             following.append(layer_state)
         hidden = self.closing(x)
         context, _, past = self.attention.step(hidden, keys, mask, past)
-        attentional = torch.tanh(self.combine(torch.cat([context, hidden.to(context.dtype)], dim=-1)))
+        attentional = tanh(self.combine(torch.cat([context, hidden.to(context.dtype)], dim=-1)))
         return attentional, (tuple(following), attentional, past)
 
     @property

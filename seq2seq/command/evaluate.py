@@ -16,6 +16,8 @@ from seq2seq.evaluation.report import show
 def run(
     model: str | list[str] | None,
     weights: list[float] | None,
+    fusion: Node,
+    coverage: float,
     test: list[str] | None,
     hypotheses: str | None,
     references: str | None,
@@ -41,7 +43,7 @@ def run(
         node = corpus or _corpus_of_run(Path(first).expanduser())
         text = build({**node, "test": test} if test else node, where="corpus")
         processes = cores(threads)
-        chosen = opened(model, weights, search, translator, precision)
+        chosen = opened(model, weights, search, translator, precision, fusion, coverage)
         with chosen.in_processes(processes):
             results = evaluate(chosen, text, Path(output or first).expanduser(), _say)
     else:

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import torch
 
-from seq2seq.config import build
+from seq2seq.config import build, call
+from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
+from seq2seq.modelling.fused import fused
+from seq2seq.network.coverage_penalty import CoveragePenalty
+from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.model import Model
 from seq2seq.translation.api import assemble
+from seq2seq.translation.searching import Network
 from seq2seq.translation.translator import Translator
 
 Node = dict[str, object]
@@ -18,9 +24,16 @@ def opened(
     search: Node,
     translator: Node,
     precision: str,
+    fusion: Node,
+    coverage: float,
 ) -> Translator:
     """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
-    return assemble(folders(model), weights, build(search, where="search"), translator, precision)
+
+    def added(network: Model | Ensemble, tokenizer: Tokenizer) -> Network:
+        covered = CoveragePenalty(network, coverage) if coverage else network
+        return call(fused, {**fusion, "network": covered, "tokenizer": tokenizer}, "fusion")
+
+    return assemble(folders(model), weights, build(search, where="search"), translator, precision, added)
 
 
 def folders(model: str | list[str]) -> list[Path]:

@@ -16,6 +16,8 @@ INCOMPLETE = 3  # all is written, but not all of it is what was asked for
 def run(
     model: str | list[str],
     weights: list[float] | None,
+    fusion: Node,
+    coverage: float,
     source: str | None,
     target: str | None,
     input: str | None,
@@ -32,12 +34,14 @@ def run(
 ) -> int:
     """Writes one translation a line; a summary goes to standard error. The exit code is 3 where something was lost."""
     processes = cores(threads)
-    chosen = opened(model, weights, search, translator, precision)
+    chosen = opened(model, weights, search, translator, precision, fusion, coverage)
     asked_direction = direction(source, target, chosen.directions)
     key = None
     if resume and input is not None and Path(input).expanduser().is_file():
         asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
-        key = _key(folders(model), Path(input).expanduser(), asked)
+        heard = fusion["language_model"]
+        used = [*folders(model), *([Path(str(heard)).expanduser()] if heard else [])]
+        key = _key(used, Path(input).expanduser(), asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
         tally = translate_file(chosen, *asked_direction, path(input), path(output), form, path(status), key, errors)

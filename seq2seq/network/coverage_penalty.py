@@ -13,7 +13,6 @@ from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.listening import listen, looking, sharing
 from seq2seq.network.model import Model
 from seq2seq.network.state import State
-from seq2seq.symbols import EOS
 
 FLOOR = 1e-4  # attention that a word has at least: without any, no translation could end
 
@@ -21,13 +20,12 @@ FLOOR = 1e-4  # attention that a word has at least: without any, no translation 
 class CoveragePenalty:
     """Ending costs what was not looked at (Wu et al. 2016, equation 14).
 
-        score(EOS) = log p(EOS) + weight * sum over source words i of log min(1, sum over target tokens j of a_ij)
+        cp(X; Y) = weight * sum over source words i of log min(1, sum over target tokens j of a_ij)
 
     a_ij: the attention of token j (EOS too) to word i, that of the last attention that looks at words; of an ensemble
-    the weighted mean. Unlike in the paper, the penalty is part of the score that is divided by the length penalty, not
-    added afterwards, so every search can do it; the source row's tag and EOS are no words; and no word counts as less
-    attended than 1e-4. Open hypotheses are not touched and EOS scores only fall, so that searches end as they do
-    without. Raises ConfigError where no attention looks at words.
+    the weighted mean. It is added to the normalised score of a translation that ends, as in the paper: see
+    `Request.ending`; log-probabilities stay as they are. Unlike there, the source row's tag and EOS are no words, and
+    none counts as less attended than 1e-4. Raises ConfigError where no attention looks at words.
     """
 
     def __init__(self, network: Model | Ensemble, weight: float) -> None:
@@ -49,26 +47,28 @@ class CoveragePenalty:
         self.network: Model | Ensemble = Ensemble(copies, self.shares) if isinstance(network, Ensemble) else copies[0]
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """See Model. The memory knows which positions are words, the state what attention each has had."""
+        """See Model. The state knows what attention each position has had, and which are words."""
         memory, state = self.network.start(source, mask)
         last = mask.long().cumsum(1) == mask.sum(1, keepdim=True)
         words = mask & ~last
         words[:, :1] = False
-        return (memory, words), (state, torch.zeros(mask.shape, device=mask.device).unsqueeze(1))
+        return memory, (state, torch.zeros(mask.shape, device=mask.device).unsqueeze(1), words.unsqueeze(1))
 
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
-        """Log-probabilities of the next token of every hypothesis, that of EOS with the penalty."""
-        own, covered = cast(tuple[State, Tensor], state)
-        read, words = cast(tuple[State, Tensor], memory)
+        """Log-probabilities of the next token of every hypothesis, as they are without, and the states after it."""
+        own, covered, words = cast(tuple[State, Tensor, Tensor], state)
         self._heard.weights = [None] * len(self.shares)
-        scores, own = self.network.step(tokens, own, read)
+        scores, own = self.network.step(tokens, own, memory)
         for share, weights in zip(self.shares, self._heard.weights, strict=True):
             covered = covered + share * weights.float()
-        missing = covered.clamp(FLOOR, 1).log().masked_fill(~words.unsqueeze(1), 0).sum(-1)
-        scores[..., EOS] += self.weight * missing
-        return scores, (own, covered)
+        return scores, (own, covered, words.expand(covered.shape))
+
+    def ending(self, state: State) -> Float[Tensor, "batch beam"]:
+        """What is added to the normalised score of every hypothesis that ends after this step; at most 0."""
+        _, covered, words = cast(tuple[State, Tensor, Tensor], state)
+        return self.weight * covered.clamp(FLOOR, 1).log().masked_fill(~words, 0).sum(-1)
 
     def _hear(self, number: int, weights: Tensor) -> None:
         self._heard.weights[number] = weights

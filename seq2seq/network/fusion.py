@@ -1,5 +1,6 @@
 """A translator and a language model behind the two functions of one."""
 
+from collections.abc import Callable
 from typing import Protocol, cast, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
@@ -36,7 +37,7 @@ class Fusion:
 
     def __init__(self, network: Translating, language_model: LanguageModel, weight: float) -> None:
         if not weight > 0:
-            raise ConfigError(f"fusion: expected a positive number, the language model's weight, got {weight}")
+            raise ConfigError(f"fusion.weight: expected a positive number, the language model's weight, got {weight}")
         self.network = network
         self.language_model = language_model
         self.weight = weight
@@ -55,3 +56,9 @@ class Fusion:
         scores, own = self.network.step(tokens, own, memory)
         likely, before = self.language_model.step(tokens, before, ())
         return scores.add_(likely, alpha=self.weight), (own, before)
+
+    @property
+    def ending(self) -> Callable[[State], Tensor] | None:
+        """What ending costs with the translator alone, where that has a price."""
+        price: Callable[[State], Tensor] | None = getattr(self.network, "ending", None)
+        return None if price is None else lambda state: price(cast(tuple[State, State], state)[0])

@@ -50,6 +50,16 @@ class Step(Protocol):
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
 
 
+@runtime_checkable
+class Ending(Protocol):
+    """What is added to the normalised score of every hypothesis that ends after the step that gave this state.
+
+    At most 0, so that an open hypothesis never wins by more than its score promises.
+    """
+
+    def __call__(self, state: State, /) -> Float[Tensor, "batch beam"]: ...
+
+
 class Request(NamedTuple):
     """A padded batch of sentences to translate, and what is wanted of their translations.
 
@@ -57,7 +67,7 @@ class Request(NamedTuple):
     `keys` are what a sentence's random draws depend on; None makes them from the source. The other lists have an entry
     a sentence, or none at all: the translation begins with `prefixes`; it has each of the `required` phrases, and none
     of the `banned` ones. No run of `no_repeat` tokens comes twice; 0 allows all. Whatever else is asked, the beginning
-    is as wanted.
+    is as wanted. `ending`: what counts besides log-probabilities once a hypothesis ends; None: nothing.
     """
 
     source: Int[Tensor, "batch source"]
@@ -69,6 +79,7 @@ class Request(NamedTuple):
     required: Sequence[Sequence[Sequence[int]]] = ()
     banned: Sequence[Sequence[Sequence[int]]] = ()
     no_repeat: int = 0
+    ending: Ending | None = None
 
 
 @runtime_checkable

@@ -108,6 +108,8 @@ def search(
         likely, state = step(going.tokens[..., -1], state, memory)
         ending, longer, parents = grow(going, likely, limits, rows)
         normalised = ending / contest.penalty(rows.new_tensor([length]))
+        if request.ending is not None:
+            normalised = normalised + request.ending(state)
         finished = finish(finished, going, ending, normalised, contest.width)
         done = contest.done(finished, longer, limits.longest, length)
         keep = kept_rows(~done)

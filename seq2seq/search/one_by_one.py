@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seq2seq.errors import ConfigError
 from seq2seq.network.state import select
 from seq2seq.search.base import Hypothesis, Request, Start, Step, hypotheses, kept_rows
 from seq2seq.search.rules import Limits
@@ -18,8 +19,11 @@ def one_by_one(
 
     `choose(scores [open, vocabulary], rows [open], length)` is given the log-probabilities of the next token, -inf for
     what must not come, which sentences these are, and how many tokens there will be; it returns ids `[open]`.
-    A hypothesis is normalised by its length: nats per token, EOS included.
+    A hypothesis is normalised by its length: nats per token, EOS included. Raises ConfigError where ending has a price,
+    which only counts where hypotheses are compared.
     """
+    if request.ending is not None:
+        raise ConfigError("coverage: this search compares no hypotheses: set search=beam, or coverage=0")
     memory, state = start(request.source, request.mask)
     first = request.first
     rows = torch.arange(len(first), device=first.device)

@@ -1,17 +1,20 @@
 """The toolkit from Python: `seq2seq.load("runs/ende").translate(lines, source="en", target="de")`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from seq2seq.config import build, configuration_folder, suggestion
+from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import default_device, precision
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.model import Model
 from seq2seq.search.base import Search
 from seq2seq.translation import model_folder
+from seq2seq.translation.searching import Network
 from seq2seq.translation.translator import Translator
 
 
@@ -52,9 +55,11 @@ def assemble(
     search: Search,
     translator: dict[str, Any],
     number_format: str,
+    added: Callable[[Model | Ensemble, Tokenizer], Network] | None = None,
 ) -> Translator:
     """The same from parts: `weights` of the folders' models (None: alike), `translator` like its default YAML.
 
+    `added` puts around the network what else counts.
     Raises ModelError where models of an ensemble do not share tokenizer and a direction.
     """
     found = [model_folder.load(folder) for folder in folders]
@@ -69,10 +74,10 @@ def assemble(
         raise ModelError(f"model: {', '.join(map(str, folders))} have no direction in common")
     device = default_device()
     models = [one.model.to(device) for one in found]
+    alone = len(models) == 1 and weights is None
+    network = models[0] if alone else Ensemble(models, weights or [1.0] * len(models))
     extra = {
-        "model": models[0]
-        if len(models) == 1 and weights is None
-        else Ensemble(models, weights or [1.0] * len(models)),
+        "model": added(network, found[0].tokenizer) if added else network,
         "tokenizer": found[0].tokenizer,
         "search": search,
         "directions": directions,

@@ -124,6 +124,7 @@ class Searcher:
             required=[part.required for part in parts] if any(part.required for part in parts) else (),
             banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
             no_repeat=order.no_repeat,
+            ending=getattr(self.model, "ending", None),
         )
 
     def _decided(self, search: Deciding, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:

@@ -1,0 +1,139 @@
+"""What is done to a line before it is cut and searched, and to its translation afterwards, because somebody asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from seq2seq import symbols
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.errors import ConfigError
+from seq2seq.translation.glossary import Glossary
+from seq2seq.translation.line import Line
+from seq2seq.translation.searching import Part
+from seq2seq.translation.splitting import Cut
+from seq2seq.translation.translation import Candidate, Status, Translation
+from seq2seq.translation.unknown import Taken, Unknown, put_back, taken_out
+from seq2seq.translation.verdict import serious
+from seq2seq.translation.words import SPACE, UNSPACED, source_spans
+
+
+class Wishes(NamedTuple):
+    """What somebody wants besides translations.
+
+    tokens, alignments: to be told of each candidate. dictionary: what is put in place of copied words, see
+    Translator's `unknown`. glossary: terms and their translations.
+    """
+
+    tokens: bool = False
+    alignments: bool = False
+    dictionary: Mapping[str, str] = {}
+    glossary: Glossary | None = None
+
+
+class Prepared(NamedTuple):
+    """A line as it goes on, and what was given; `required` are all phrases that its translation must have."""
+
+    given: Line
+    taken: Taken
+    required: tuple[str, ...]
+
+
+class Preparing:
+    """For one call, from a language to a language.
+
+    unknown: see Translator. constrained: whether the search keeps required phrases. aligning: whether the model can
+    tell where a word goes. Raises ConfigError for wishes that cannot be met.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        source: str,
+        target: str,
+        wishes: Wishes,
+        unknown: Unknown,
+        constrained: bool,
+        aligning: Callable[[], bool],
+    ) -> None:
+        if wishes.dictionary and unknown == "keep":
+            raise ConfigError("dictionary: nothing is looked up where translator.unknown=keep; set it to copy")
+        if wishes.glossary and not constrained:
+            raise ConfigError("glossary: this search cannot promise phrases; set search=constrained")
+        self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes
+        self.unknown, self.constrained, self.aligning = unknown, constrained, aligning
+        self.dictionary = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
+        self.ids = lru_cache(10_000)(self._ids)
+        self.is_strange = lru_cache(10_000)(self._is_strange)
+
+    def line(self, line: Line) -> Prepared:
+        """A line, in the form that the model sees, without what it cannot read."""
+        if line.required and not self.constrained:
+            raise ConfigError("required: this search cannot promise phrases; set search=constrained")
+        taken = Taken(line.text)
+        if self.unknown != "keep" and not self._known.issuperset(line.text):
+            only = self.unknown == "symbols"
+            taken = taken_out(line.text, self.source, self.is_strange, only, self.dictionary)
+        terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
+        return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])))
+
+    def parts(self, prepared: Prepared, cuts: Sequence[Cut]) -> list[Part]:
+        """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
+        found = []
+        for number, cut in enumerate(cuts):
+            required = prepared.required
+            if len(cuts) > 1:
+                required = tuple(self.wishes.glossary.required(cut.text, self.source)) if self.wishes.glossary else ()
+            aligned = self.wishes.alignments or (prepared.taken.held and self.aligning())
+            found.append(
+                Part(
+                    cut.ids,
+                    self.ids(prepared.given.prefix, True) if number == 0 else (),
+                    [self.ids(phrase) for phrase in required],
+                    [self.ids(phrase) for phrase in prepared.given.banned],
+                    source_spans(self.tokenizer, cut.text, self.source) if aligned else (),
+                )
+            )
+        return found
+
+    def finished(self, translation: Translation, prepared: Prepared) -> Translation:
+        """The translation with all that was taken out, and what is to be said of it besides."""
+        said = set(translation.notes)
+        if prepared.taken.held:
+            best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
+            translation = translation._replace(text=best[0].text, best=best)
+            said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
+        if not prepared.given._replace(required=prepared.required).met_by(translation.text):
+            said.add(Status.UNMET)
+        notes = serious(said)
+        return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
+
+    def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
+        found = put_back(one, prepared.taken, self.target)
+        return found if self.wishes.alignments else found._replace(alignment=None)
+
+    def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:
+        """A phrase as the decoder says it; inside a sentence no space goes before it, where words are not spaced."""
+        [ids] = self.tokenizer.encode([phrase], self.target, "target") if phrase else [[]]
+        if first or self.target not in UNSPACED or not ids:
+            return tuple(ids)
+        if self.tokenizer.pieces(ids[:1]) == [SPACE]:
+            return tuple(ids[1:])
+        before = self.tokenizer.encode([f"。{phrase}"], self.target, "target")[0]
+        for count in (1, 2):
+            if self.tokenizer.decode([before[count:]], self.target) == [phrase]:
+                return tuple(before[count:])
+        return tuple(ids)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Characters that are pieces, and spaces."""
+        return frozenset(piece.text for piece in self.tokenizer.listed("source") if len(piece.text) == 1) | {" "}
+
+    @cached_property
+    def _unread(self) -> frozenset[int]:
+        """The unknown symbol and the bytes."""
+        listed = enumerate(self.tokenizer.listed("source"))
+        return frozenset([symbols.UNK, *(number for number, piece in listed if piece.kind == "byte")])
+
+    def _is_strange(self, word: str) -> bool:
+        return not self._unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])

@@ -1,0 +1,181 @@
+"""Words that a model cannot read: taken out of a line before it is translated, and put into the translation.
+
+A character that the tokenizer has no piece for becomes bytes, or the unknown symbol. A model that was not trained on
+them translates them into anything at all, and much of what stands around them too. Luong et al. (2015b) let a model say
+"unknown" and look up afterwards what it was aligned with; but these models never say so. So the line is translated
+without such words, and each goes behind the word that stands for the one before it:
+
+    A dog 🐕 plays.  ->  A dog plays.  ->  Ein Hund spielt.  ->  Ein Hund 🐕 spielt.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import Literal, NamedTuple
+
+from seq2seq.translation.translation import Candidate
+from seq2seq.translation.words import SEPARATOR, SPACE, UNSPACED, words
+
+Unknown = Literal["keep", "symbols", "copy"]
+INSIDE = "'’-_"  # belong to a word where they stand between its letters
+JOINER = "\u200d"  # makes one emoji of several
+LETTER = re.compile(rf"[^\s{SPACE}]")
+WORD = re.compile(rf"[^\s{SPACE}]+")
+
+
+class Held(NamedTuple):
+    """What is to be put back: its text, how many words of the line left stand before it, its own number in the whole.
+
+    `closing` is the punctuation that follows it at once.
+    """
+
+    text: str
+    before: int
+    number: int
+    closing: str
+
+
+class Taken(NamedTuple):
+    """A line without its unknown words; `numbers`: of the words left, in the whole line."""
+
+    text: str
+    held: tuple[Held, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+
+def taken_out(
+    line: str, language: str, strange: Callable[[str], bool], symbols_only: bool, dictionary: Mapping[str, str]
+) -> Taken:
+    """The line without what is strange to the tokenizer: words and symbols, or symbols only.
+
+    What is put back for a word is its entry in the dictionary, if it has one.
+    """
+    runs = list(_runs(line, strange, symbols_only))
+    if not runs:
+        return Taken(line)
+    kept, ends = _cut(line, runs)
+    left = "".join(character for character, _ in kept)
+    starts, all_starts = _starts(left, language), _starts(line, language)
+    held = []
+    for (begin, after), end in zip(runs, ends, strict=True):
+        word, number = line[begin:after], bisect_right(all_starts, begin) - 1
+        held.append(Held(dictionary.get(word, word), bisect_left(starts, end), number, _closing(line, after)))
+    numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in starts)
+    return Taken(left, tuple(held), tuple(numbers))
+
+
+def _cut(line: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[str, int]], list[int]]:
+    """The characters that stay, with their places in the line, and how many of them stand before each run.
+
+    Of two spaces that meet one stays, and none before punctuation; letters that meet get a space between them.
+    """
+    kept: list[tuple[str, int]] = []
+    ends = []
+    end = 0
+    for begin, after in runs:
+        kept += [(line[place], place) for place in range(end, begin)]
+        rest = line[after : after + 1]
+        if not rest or rest.isspace() or _closing(line, after):
+            while kept and kept[-1][0].isspace():
+                kept.pop()
+        ends.append(len(kept))
+        if kept and kept[-1][0].isalnum() and rest.isalnum():
+            kept.append((" ", begin))
+        end = after
+    return kept + [(line[place], place) for place in range(end, len(line))], ends
+
+
+def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
+    """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
+    targets: dict[int, list[int]] = {}
+    for source, target in found.alignment or ():
+        targets.setdefault(source, []).append(target)
+    own = words(found.text, language)
+    inserted: dict[int, list[Held]] = {}  # behind so many words
+    for held in taken.held:
+        place = _place(held.before, len(taken.numbers), targets, len(own))
+        inserted.setdefault(place, []).append(held)
+    said: list[str] = []
+    links: list[tuple[int, int]] = []
+    moved: list[int] = []
+    for place in range(len(own) + 1):
+        if place:
+            moved.append(len(said))
+            said.append(own[place - 1])
+        for held in inserted.get(place, []):
+            tail = held.closing
+            if said and tail and said[-1].endswith(tail) and said[-1] != tail and language not in UNSPACED:
+                said[-1] = said[-1].removesuffix(tail)
+            else:
+                tail = ""
+            links += [(held.number, len(said) + word) for word in range(len(words(held.text, language)))]
+            said += words(held.text + tail, language)
+    links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
+    text = ("" if language in UNSPACED else " ").join(said)
+    return found._replace(text=text, alignment=tuple(sorted(links)))
+
+
+def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: int) -> int:
+    """Behind how many words of the translation something goes that stands behind `before` of `count` source words.
+
+    Behind the translation of the nearest word before it, or before that of the nearest one after it; where nothing is
+    aligned, as far along.
+    """
+    left, right = range(before - 1, -1, -1), range(before, count)
+    for one, other in zip_longest(left, right):
+        if one in targets:
+            return max(targets[one]) + 1
+        if other in targets:
+            return min(targets[other])
+    return round(longest * before / max(1, count))
+
+
+def _runs(line: str, strange: Callable[[str], bool], symbols_only: bool) -> Iterator[tuple[int, int]]:
+    """Where strange words and symbols begin and end; neighbours without a space between them are one."""
+    begin = end = -1
+    for first, last in _units(line):
+        unit = line[first:last]
+        wanted = not symbols_only or not any(map(str.isalnum, unit))
+        if not wanted or not strange(unit):
+            continue
+        if first != end and begin >= 0:
+            yield begin, end
+        begin, end = (first if first != end else begin), last
+    if begin >= 0:
+        yield begin, end
+
+
+def _units(line: str) -> Iterator[tuple[int, int]]:
+    """Where words, and single symbols with all that joins them, begin and end."""
+    begin = -1
+    for place, character in enumerate(chain(line, " ")):
+        if begin >= 0 and not _joins(line, place, character):
+            yield begin, place
+            begin = -1
+        if begin < 0 and not SEPARATOR.fullmatch(character):
+            begin = place
+
+
+def _joins(line: str, place: int, character: str) -> bool:
+    """Whether a character belongs to the word or symbol before it."""
+    before, after = line[place - 1], line[place + 1 : place + 2]
+    if unicodedata.category(character)[0] == "M" or JOINER in (before, character):
+        return True
+    if before.isalnum() or before in INSIDE or unicodedata.category(before)[0] == "M":
+        return character.isalnum() or (character in INSIDE and after.isalnum() and before.isalnum())
+    return False
+
+
+def _closing(line: str, begin: int) -> str:
+    """The punctuation that a line has from there on."""
+    end = begin
+    while end < len(line) and unicodedata.category(line[end]) in ("Po", "Pe", "Pf"):
+        end += 1
+    return line[begin:end]
+
+
+def _starts(text: str, language: str) -> list[int]:
+    """Where words begin."""
+    return [match.start() for match in (LETTER if language in UNSPACED else WORD).finditer(text)]

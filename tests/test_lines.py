@@ -95,7 +95,8 @@ def test_streams_are_translated_and_counted(
     assert len(taken.getvalue().split(b"\n")) == 5
     said = capsys.readouterr().err
     assert "4 lines in" in said
-    assert ": 2 ok, 1 blank, 1 split; 1 held bytes that are no UTF-8, read as U+FFFD (standard input: line 3)" in said
+    assert ": 2 ok, 1 blank, 1 copied (besides: 1 split); 1 held bytes that are no UTF-8, read as U+FFFD" in said
+    assert "U+FFFD (standard input: line 3); off-target not looked for" in said
     assert said.count("\n") == 1
 
 
@@ -166,7 +167,7 @@ def test_json_tells_text_score_status_and_the_best(tmp_path: Path) -> None:
     assert first["text"] == first["best"][0]["text"] == "the dog"
     assert first["status"] == "ok"
     assert len(first["best"]) == 2
-    assert second == {"text": "", "score": 0.0, "status": "blank", "best": []}
+    assert second == {"text": "", "score": 0.0, "status": "blank", "notes": ["blank"], "best": []}
 
 
 @pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
@@ -193,13 +194,13 @@ def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 
 def test_chunks_of_long_lines_are_small() -> None:
     lines = ["x" * 300_000] * 50 + ["x" * 5_000_000] + ["x"] * 50
-    chunks = list(growing(lines))
+    chunks = list(growing(lines, len))
     assert [line for chunk in chunks for line in chunk] == lines
     assert max(sum(map(len, chunk)) for chunk in chunks if len(chunk) > 1) <= LARGEST_TEXT
 
 
 def test_chunks_grow() -> None:
-    sizes = [len(chunk) for chunk in growing(map(str, range(20000)))]
+    sizes = [len(chunk) for chunk in growing(map(str, range(20000)), len)]
     assert sizes[0] < 50
     assert sizes == sorted(sizes[:-1]) + sizes[-1:]
     assert max(sizes) == LARGEST_CHUNK

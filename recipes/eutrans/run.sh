@@ -13,7 +13,7 @@ budget=(loader.tokens=400 schedule.warmup=200 trainer.updates=1500 trainer.valid
     trainer.ema=0.99)
 seq2seq train run=$run "${data[@]}" "${small[@]}" "${budget[@]}" "$@"
 
-echo '¿ puede darme la llave de la habitación , por favor ?' | seq2seq translate model=$run source=es target=en
+echo '¿ puede darme la llave de la habitación , por favor ?' | seq2seq translate model=$run source=es target=en || [ $? = 3 ] # some came out truncated
 
 seq2seq evaluate model=$run
 cp $run/evaluation.json $run/results.json

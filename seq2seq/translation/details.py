@@ -47,7 +47,7 @@ def details(
         looked = forced.looked().cpu() if aligned else forced.scores
         for place, (row, pair) in enumerate(zip(rows, chosen, strict=True)):
             length = len(pair.target) + pair.finished
-            links = _links(looked[place], pair, tokenizer, language) if aligned else None
+            links = _links(looked[place], pair, tokenizer, language) if pair.spans else None
             found[row] = Detail(forced.scores[place, :length].tolist(), links)
     return [found[row] for row in range(len(pairs))]
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from seq2seq.translation.forms import Form, told, written
 from seq2seq.translation.journal import Done, Journal, under_way
-from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, Errors, InputLines, reading, writing
-from seq2seq.translation.translation import Status
+from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, Errors, reading, writing
+from seq2seq.translation.tally import Tally
 from seq2seq.translation.translator import Translator
 
 
@@ -27,40 +27,38 @@ def translate_file(
     status: Path | None,
     key: str | None,
     errors: Errors = "replace",
-) -> Counter[Status]:
+) -> Tally:
     """Translates every line of `input` (none: standard input) into `output` (none: standard output).
 
     `form`: `text` writes the translations, `json` an object a line with text, score, status and the search's best
     translations. `status`: a file with an object a line of what became of it. Chunks are written as they are ready; a
     file gets its name when it is complete. With a `key`, which tells all that the files depend on, a call that was
     killed is gone on with by the next one. Standard error gets a progress bar where it is a terminal, and one line of
-    counts at the end, which are returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
+    counts at the end, which is returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
     first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
-    began = last = time.monotonic()
+    began = time.monotonic()
     with reading(input, errors) as lines, _sink(output, status, key) as sink, _progress(input) as advance:
         done = sink.done
-        counts = Counter({Status(name): count for name, count in done.counts.items()})
+        tally = Tally(done.statuses, done.besides)
         if done.lines:
             print(f"{output}: going on after line {done.lines:,}", file=sys.stderr)
             advance(done.lines)
         given: deque[list[str]] = deque()
         chunks = _noted(_rest(lines.chunks(first), done.lines), given)
         for translations in translator.translate_chunks(chunks, source, target):
-            counts.update(translation.status for translation in translations)
-            seconds, last = (time.monotonic() - last) / len(translations), time.monotonic()
+            tally.add(translations)
             texts: list[Iterable[str]] = [(written(one, form) for one in translations)]
             if status is not None:
-                texts.append(told(done.lines, given[0], translations, seconds))
+                texts.append(told(done.lines, given[0], translations))
             given.popleft()
-            done = sink.write(
-                texts, Done(done.lines + len(translations), [], {str(one): count for one, count in counts.items()})
-            )
+            done = sink.write(texts, Done(tally.lines, [], *tally.names()))
             advance(len(translations))
-    print(summary(counts, sink.done.lines, lines, time.monotonic() - began), file=sys.stderr)
-    return counts
+    said = tally.summary(lines, time.monotonic() - began, translator.searcher.languages is not None)
+    print(said, file=sys.stderr)
+    return tally
 
 
 def _rest(chunks: Iterable[list[str]], count: int) -> Iterator[list[str]]:
@@ -82,7 +80,7 @@ class _Plain:
     """Files that are written from their beginning, or streams."""
 
     def __init__(self, writers: Sequence[Callable[[Iterable[str]], None]]) -> None:
-        self.done = Done(0, [], {})
+        self.done = Done(0, [], {}, {})
         self.writers = writers
 
     def write(self, texts: Iterable[Iterable[str]], done: Done) -> Done:
@@ -107,22 +105,6 @@ def _sink(output: Path | None, status: Path | None, key: str | None) -> "Iterato
 
 def _is_file(path: Path) -> bool:
     return path.is_file() or not path.exists()
-
-
-def summary(counts: Counter[Status], before: int, read: InputLines, seconds: float) -> str:
-    """One line: `1,000 lines in 9.1 s (110 lines/s): 996 ok, 3 blank, 1 split; 2 held bytes that are no UTF-8 (...)`.
-
-    `before`: how many of them an earlier call has translated, in another time.
-    """
-    lines = counts.total()
-    named = ", ".join(f"{counts[status]:,} {status}" for status in Status if counts[status])
-    speed = (lines - before) / max(seconds, 1e-9)
-    text = f"{lines:,} {'line' if lines == 1 else 'lines'} in {seconds:.1f} s ({speed:,.0f} lines/s)"
-    text += f": {named}" if named else ""
-    if read.invalid:
-        named = ", ".join(f"{number:,}" for number in read.where) + (", ..." if read.invalid > len(read.where) else "")
-        text += f"; {read.invalid:,} held bytes that are no UTF-8, read as U+FFFD ({read.name}: line {named})"
-    return text
 
 
 @contextmanager

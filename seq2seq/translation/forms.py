@@ -14,17 +14,27 @@ def written(translation: Translation, form: Form) -> str:
     return translation.text if form == "text" else _as_json(translation)
 
 
-def told(before: int, lines: Sequence[str], translations: Sequence[Translation], seconds: float) -> Iterator[str]:
-    """What became of each line, an object a line: its length ratio is in characters, its time a mean of its chunk's."""
+def told(before: int, lines: Sequence[str], translations: Sequence[Translation]) -> Iterator[str]:
+    """What became of each line, an object a line, the first of them line `before` + 1 of the file.
+
+    `notes` are all that is to be said of it, `status` is the worst of them; `score` is in nats, the length `ratio` in
+    characters (translation to source), `seconds` are its share of the time that its batches were searched.
+    """
     for number, (line, one) in enumerate(zip(lines, translations, strict=True), before + 1):
         ratio = round(len(one.text) / len(line), 3) if line else None
-        values = {"line": number, "status": one.status, "score": round(one.score, 4), "ratio": ratio}
-        yield json.dumps({**values, "seconds": round(seconds, 4)})
+        values = {"line": number, "status": one.status, "notes": one.notes, "score": round(one.score, 4)}
+        yield json.dumps({**values, "ratio": ratio, "seconds": round(one.seconds, 6)})
 
 
 def _as_json(translation: Translation) -> str:
-    values = {"text": translation.text, "score": round(translation.score, 4), "status": translation.status}
-    return json.dumps({**values, "best": [_candidate(one) for one in translation.best]}, ensure_ascii=False)
+    values = {
+        "text": translation.text,
+        "score": round(translation.score, 4),
+        "status": translation.status,
+        "notes": translation.notes,
+        "best": [_candidate(one) for one in translation.best],
+    }
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _candidate(one: Candidate) -> dict[str, object]:

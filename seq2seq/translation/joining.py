@@ -9,27 +9,29 @@ from seq2seq.symbols import EOS
 from seq2seq.translation.details import Detail
 from seq2seq.translation.searching import Answer, Order
 from seq2seq.translation.translation import Candidate, Status, Token, Translation
+from seq2seq.translation.verdict import notes
 from seq2seq.translation.words import UNSPACED, words
 
 
-def joined(answers: Sequence[Answer], begins: Sequence[int], order: Order, tokenizer: Tokenizer) -> Translation:
+def joined(
+    answers: Sequence[Answer], text: str, begins: Sequence[int], source: str, order: Order, tokenizer: Tokenizer
+) -> Translation:
     """A line's translation: of one part all that was found, of several the best ones one after the other.
 
-    begins: the number of each part's first source word, where alignments are asked for.
+    text: the line, in the language `source`. begins: the number of each part's first source word, where alignments are
+    asked for.
     """
     if not answers:
-        return Translation("", 0.0, Status.BLANK, ())
-    chosen = [answer.hypotheses[0] for answer in answers]
-    status = Status.SPLIT if len(answers) > 1 else Status.OK
-    if not all(one.finished for one in chosen):
-        status = Status.TRUNCATED
+        return Translation("", 0.0, Status.BLANK, (), (Status.BLANK,))
     if len(answers) == 1:
         best = candidates(answers[0], order, tokenizer)
     else:
         firsts = [Answer(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
         parts = [one for first in firsts for one in candidates(first, order, tokenizer)]
         best = (_together(parts, begins, order.target),)
-    return Translation(*best[0][:2], status if best[0].text.strip() else Status.EMPTY, best)
+    said = notes(answers, text, best[0].text, (source, order.target))
+    seconds = sum(answer.seconds for answer in answers)
+    return Translation(*best[0][:2], said[0] if said else Status.OK, best, said, seconds)
 
 
 def candidates(answer: Answer, order: Order, tokenizer: Tokenizer) -> tuple[Candidate, ...]:

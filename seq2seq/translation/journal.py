@@ -15,11 +15,12 @@ THEN = "the same command then goes on where it stopped"
 
 
 class Done(NamedTuple):
-    """What is whole: so many lines of input, so many bytes of each file, and what became of the lines."""
+    """What is whole: so many lines of input, so many bytes of each file, and what became of the lines (see Tally)."""
 
     lines: int
     sizes: list[int]
-    counts: Mapping[str, int]
+    statuses: Mapping[str, int]
+    besides: Mapping[str, int]
 
 
 class Journal:
@@ -85,7 +86,7 @@ class Journal:
         self._journal.truncate(0)
         self._journal.write(key + b"\n")
         _flush(self._journal)
-        return Done(0, [0] * len(self.paths), {})
+        return Done(0, [0] * len(self.paths), {}, {})
 
     def _begin(self, path: Path, size: int) -> BinaryIO:
         stream = self._opened.enter_context(path.open("r+b" if path.exists() else "w+b"))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from seq2seq.data.lines import BYTE_ORDER_MARK, damage, decode, open_bytes
 from seq2seq.errors import DataError
@@ -23,18 +23,19 @@ PACKED = (".gz", ".xz", ".zst")  # endings of compressed files
 BLOCK = 1 << 20  # bytes asked for at once
 NAMED = 5  # lines with invalid bytes whose numbers are kept
 Errors = Literal["replace", "strict"]
+Item = TypeVar("Item")
 
 
-def growing(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Chunks of lines, each twice as large as the one before, up to the largest."""
-    chunk: list[str] = []
+def growing(lines: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Chunks of lines, each twice as large as the one before, up to the largest; `length` is a line's in characters."""
+    chunk: list[Item] = []
     size, held = FIRST_CHUNK, 0
     for line in lines:
-        if chunk and held + len(line) > LARGEST_TEXT:
+        if chunk and held + length(line) > LARGEST_TEXT:
             yield chunk
             chunk, held = [], 0
         chunk.append(line)
-        held += len(line)
+        held += length(line)
         if len(chunk) == size:
             yield chunk
             chunk, held, size = [], 0, min(2 * size, LARGEST_CHUNK)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,9 @@ from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
 from seq2seq.translation.details import Detail, Pair, details, padded
+from seq2seq.translation.language import Languages
+from seq2seq.translation.repair import Repair
+from seq2seq.translation.translation import Status
 from seq2seq.translation.words import Span
 
 
@@ -47,10 +51,15 @@ class Order(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was found for a part, best first, and what else was asked about each: nothing, or an entry a hypothesis."""
+    """What was found for a part, best first, and what else was asked about each: nothing, or an entry a hypothesis.
+
+    `notes`: what is to be said of it. `seconds`: its share of the time that its batch took.
+    """
 
     hypotheses: list[Hypothesis]
     details: Sequence[Detail] = ()
+    notes: tuple[Status, ...] = ()
+    seconds: float = 0.0
 
 
 Parts = Sequence[Part]
@@ -69,10 +78,20 @@ class Network(Protocol):
 
 
 class Searcher:
-    """Searches one batch. `dtype`: of the large products."""
+    """Searches one batch. `dtype`: of the large products.
+
+    repair: what is searched again, if anything. languages: tell what is in another language, where they are known.
+    """
 
     def __init__(
-        self, model: Network, search: Search, tokenizer: Tokenizer, dtype: torch.dtype, device: torch.device
+        self,
+        model: Network,
+        search: Search,
+        tokenizer: Tokenizer,
+        dtype: torch.dtype,
+        device: torch.device,
+        repair: Repair | None = None,
+        languages: Languages | None = None,
     ) -> None:
         self.model = model
         self.search = search
@@ -80,36 +99,97 @@ class Searcher:
         self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
         self.dtype = dtype
         self.device = device
+        self.repair = repair
+        self.languages = languages
 
     @torch.inference_mode()
     def __call__(self, parts: Parts, order: Order) -> Found:
         """The answer to each part."""
         assert not getattr(self.model, "training", False), "dropout would translate differently every time"
+        began = time.perf_counter()
+        found = self._found(parts, order)
+        repaired = self._repaired(parts, order, found) if self.repair else set()
+        answers = [Answer(hypotheses) for hypotheses in found]
+        if order.tokens or any(part.spans for part in parts):
+            answers = self._detailed(parts, found, order)
+        seconds = (time.perf_counter() - began) / len(parts)
+        return [
+            answer._replace(notes=self._notes(answer, number in repaired, order), seconds=seconds)
+            for number, answer in enumerate(answers)
+        ]
+
+    def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
+        """Each part's hypotheses, best first."""
         with autocast(self.dtype, self.device):
             found = self.search(self.model.start, self.model.step, self.request(parts, order))
         if isinstance(self.search, Deciding):
             found = [self._decided(self.search, hypotheses, order.target) for hypotheses in found]
-        if order.tokens or order.alignments:
-            return self._detailed(parts, found, order)
-        return [Answer(hypotheses) for hypotheses in found]
+        return found
+
+    def _repaired(self, parts: Parts, order: Order, found: list[list[Hypothesis]]) -> set[int]:
+        """Searches again where that is needed; the numbers of the parts whose hypotheses it could replace."""
+        assert self.repair is not None
+        needed = [row for row, part in enumerate(parts) if self.repair.needed(part.ids, found[row][0])]
+        if not needed:
+            return set()
+        again = self._found([parts[row] for row in needed], order._replace(no_repeat=self.repair.no_repeat))
+        better = {
+            row: new
+            for row, new in zip(needed, again, strict=True)
+            if self.repair.better(parts[row].ids, found[row][0], new[0])
+        }
+        for row, new in better.items():
+            found[row] = new
+        return set(better)
+
+    def _notes(self, answer: Answer, repaired: bool, order: Order) -> tuple[Status, ...]:
+        """What is to be said of an answer, but for what its text shows."""
+        best = answer.hypotheses[0]
+        foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
+        said = {Status.REPAIRED: repaired, Status.OFF_TARGET: foreign, Status.TRUNCATED: not best.finished}
+        return tuple(status for status, true in said.items() if true)
 
     def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: Order) -> Found:
         """The hypotheses with what else is asked about them."""
+        asked = [bool(order.tokens or part.spans) for part in parts]
         pairs = [
             Pair(part.ids, one.tokens, one.finished, part.spans)
-            for part, hypotheses in zip(parts, found, strict=True)
+            for part, hypotheses, wanted in zip(parts, found, asked, strict=True)
             for one in hypotheses
+            if wanted
         ]
+        aligned = any(part.spans for part in parts)
         with autocast(self.dtype, self.device):
-            told = iter(details(self.forcing, self.tokenizer, pairs, order.target, order.alignments, self.device))
-        return [Answer(hypotheses, [next(told) for _ in hypotheses]) for hypotheses in found]
+            told = iter(details(self.forcing, self.tokenizer, pairs, order.target, aligned, self.device))
+        return [
+            Answer(hypotheses, [next(told) for _ in hypotheses] if wanted else ())
+            for hypotheses, wanted in zip(found, asked, strict=True)
+        ]
+
+    def aligns(self) -> bool:
+        """Whether the model can tell what is aligned with what."""
+        try:
+            self.forcing.check()
+        except ConfigError:
+            return False
+        return True
 
     @cached_property
     def forcing(self) -> Forcing:
-        """Reads given translations. Raises ConfigError for a network that only searches."""
+        """Reads given translations with what is inside the network. Raises ConfigError where no model is."""
+        network: object = self.model
+        while not isinstance(network, Model | Ensemble):
+            if not hasattr(network, "network"):
+                raise ConfigError("tokens, alignments: this network has no model that could read a translation")
+            network = network.network
+        return Forcing(network)
+
+    def check_tokens(self) -> None:
+        """Raises ConfigError where a search's scores are not those of its model alone."""
         if not isinstance(self.model, Model | Ensemble):
-            raise ConfigError("tokens, alignments: this network can only be searched with")
-        return Forcing(self.model)
+            raise ConfigError(
+                "tokens: what else counts here (a language model, coverage) belongs to no token: leave out one of them"
+            )
 
     def request(self, parts: Parts, order: Order) -> Request:
         """The parts as a padded batch, the target language's tag before each."""

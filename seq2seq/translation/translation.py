@@ -5,14 +5,21 @@ from typing import NamedTuple
 
 
 class Status(StrEnum):
-    """What became of a line."""
+    """What became of a line, each worse than the one before; of several the worst is the line's status."""
 
     OK = "ok"
     BLANK = "blank"  # nothing to translate; the model never saw it
     SPLIT = "split"  # longer than the model can take: translated in parts
-    EMPTY = "empty"  # the model found nothing to say
-    TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length
+    UNKNOWN = "unknown"  # held words or signs that the model cannot read; they were copied, or looked up
+    REPAIRED = "repaired"  # the translation, or a part of it, looped; a second search found one that does not
+    COPIED = "copied"  # the translation is the source again
+    OFF_TARGET = "off-target"  # the translation, or a part of it, is in another language
     UNMET = "unmet"  # a prefix, a required or a banned phrase was not respected
+    TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length
+    EMPTY = "empty"  # the model found nothing to say
+
+
+LOST = frozenset({Status.UNMET, Status.TRUNCATED, Status.EMPTY})  # not all that was asked for is there
 
 
 class Token(NamedTuple):
@@ -38,6 +45,8 @@ class Candidate(NamedTuple):
 class Translation(NamedTuple):
     """A line's best translation with its log-probability in nats, and what became of the line.
 
+    `notes`: all that is to be said of it, the worst first, which is its status; nothing where that is ok. `seconds`:
+    of the search, an equal share of the time that each of its parts' batches took.
     `best` holds what the search returned, best first (`search.best` many); of a line that was split only the joined
     one, of a blank line nothing.
     """
@@ -46,3 +55,5 @@ class Translation(NamedTuple):
     score: float
     status: Status
     best: tuple[Candidate, ...]
+    notes: tuple[Status, ...] = ()
+    seconds: float = 0.0

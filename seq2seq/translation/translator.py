@@ -1,7 +1,7 @@
 """Lines to lines: a model, its tokenizer and a search as one translator."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -12,14 +12,23 @@ from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.search.base import Search
+from seq2seq.search.constrained import Constrained
+from seq2seq.translation.arriving import arriving
+from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.joining import clean, joined
+from seq2seq.translation.language import Languages
+from seq2seq.translation.line import Line
 from seq2seq.translation.lines import growing
+from seq2seq.translation.preparing import Prepared, Preparing, Wishes
+from seq2seq.translation.repair import Repair
 from seq2seq.translation.searching import AtOnce, Found, Network, Order, Part, Searcher, Searching, searching
-from seq2seq.translation.splitting import Cut, rows
+from seq2seq.translation.splitting import rows
 from seq2seq.translation.translation import Translation
-from seq2seq.translation.words import beginnings, source_spans
+from seq2seq.translation.unknown import Unknown
+from seq2seq.translation.words import beginnings
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
+NOTHING = Wishes()
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
 
 
@@ -27,7 +36,10 @@ class Translator:
     """Translates lines in the directions that the model was trained on.
 
     model: in evaluation mode, on `device`. longest_source: tokens of a line; longer ones are split. batch_tokens:
-    source tokens of a batch, padding included. dtype: of the large products (`seq2seq.device.precision`).
+    source tokens of a batch, padding included. dtype: of the large products (`seq2seq.device.precision`). repair: what
+    becomes of translations that loop; None leaves them. languages: tell what is in the wrong one; None cannot tell.
+    unknown: what becomes of what the tokenizer has no pieces for: `keep` shows it to the model as bytes, `symbols`
+    copies emoji and other signs into the translation, `copy` words too.
     """
 
     def __init__(
@@ -40,6 +52,9 @@ class Translator:
         batch_tokens: int,
         dtype: torch.dtype,
         device: torch.device,
+        repair: Repair | None = None,
+        languages: Languages | None = None,
+        unknown: Unknown = "keep",
     ) -> None:
         if longest_source < SHORTEST_LIMIT:
             raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
@@ -49,7 +64,8 @@ class Translator:
         self.directions = list(directions)
         self.longest_source = longest_source
         self.batch_tokens = batch_tokens
-        self.searcher = Searcher(model, search, tokenizer, dtype, device)
+        self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages)
+        self.unknown = unknown
         self._searching: Searching = AtOnce(self.searcher)
 
     @contextmanager
@@ -63,33 +79,61 @@ class Translator:
             self._searching = AtOnce(self.searcher)
 
     def translate(
-        self, lines: Iterable[str], source: str, target: str, tokens: bool = False, alignments: bool = False
-    ) -> Iterator[Translation]:
-        """One translation a line, in order; `source` and `target` are languages.
-
-        tokens, alignments: whether to tell them too (see Candidate). The first lines come out before the last ones are
-        read, and memory does not grow with their number.
-        Raises ConfigError at once where the model was not trained on the direction, or cannot align.
-        """
-        chunks = self.translate_chunks(growing(lines), source, target, tokens, alignments)
-        return (translation for chunk in chunks for translation in chunk)
-
-    def translate_chunks(
         self,
-        chunks: Iterable[Sequence[str]],
+        lines: Iterable[str | Line],
         source: str,
         target: str,
         tokens: bool = False,
         alignments: bool = False,
+        glossary: Mapping[str, str] | None = None,
+        dictionary: Mapping[str, str] | None = None,
+    ) -> Iterator[Translation]:
+        """One translation a line, in order; `source` and `target` are languages.
+
+        tokens, alignments: whether to tell them too (see Candidate). glossary: terms and the phrases they must become;
+        needs the search `constrained`. dictionary: what takes the place of words that are copied (see `unknown`).
+        The first lines come out before the last ones are read, and memory does not grow with their number.
+        Raises ConfigError at once where the model was not trained on the direction, or cannot do what is asked.
+        """
+        wishes = Wishes(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
+        chunks = self.translate_chunks(growing(lines, extent), source, target, wishes)
+        return (translation for chunk in chunks for translation in chunk)
+
+    def stream(
+        self,
+        lines: Iterable[str | Line],
+        source: str,
+        target: str,
+        most: int,
+        tokens: bool = False,
+        alignments: bool = False,
+        glossary: Mapping[str, str] | None = None,
+        dictionary: Mapping[str, str] | None = None,
+    ) -> Iterator[Translation]:
+        """The same for lines that come one by one, perhaps for ever: each is translated as soon as it is there.
+
+        A thread takes the lines, at most `most` before one is translated; what has come meanwhile is one batch.
+        """
+        wishes = Wishes(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
+        chunks = self.translate_chunks(arriving(lines, most), source, target, wishes)
+        return (translation for chunk in chunks for translation in chunk)
+
+    def translate_chunks(
+        self, chunks: Iterable[Sequence[str | Line]], source: str, target: str, wishes: Wishes = NOTHING
     ) -> Iterator[list[Translation]]:
         """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
         self.check(source, target)
-        order = Order(target, tokens=tokens, alignments=alignments)
-        if alignments:
+        if wishes.alignments:
             self.searcher.forcing.check()
-        begun = (self._begin(lines, source, order) for lines in chunks)
+        if wishes.tokens:
+            self.searcher.check_tokens()
+        constrained = isinstance(self.searcher.search, Constrained)
+        asked = (wishes, self.unknown, constrained, self.searcher.aligns)
+        preparing = Preparing(self.tokenizer, source, target, *asked)
+        order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments)
+        begun = (self._begin(lines, preparing, order) for lines in chunks)
         ahead = self._searching.ahead
-        return (self._finish(promises, order) for promises in (prefetch(begun, ahead) if ahead else begun))
+        return (self._finish(promises, preparing, order) for promises in (prefetch(begun, ahead) if ahead else begun))
 
     def check(self, source: str, target: str) -> None:
         """Raises ConfigError with what is allowed, where the model was not trained on this direction."""
@@ -97,22 +141,21 @@ class Translator:
             known = ", ".join(f"{one}-{other}" for one, other in self.directions)
             raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
 
-    def _begin(self, lines: Sequence[str], source: str, order: Order) -> "Promises":
+    def _begin(self, lines: Sequence[str | Line], preparing: Preparing, order: Order) -> "Promises":
         """Hand in a chunk's parts; similar lengths are searched together, the longest first."""
-        texts = [seen(line) for line in lines]
+        given = [one if isinstance(one, Line) else Line(one) for one in lines]
+        prepared = [preparing.line(one._replace(text=seen(one.text))) for one in given]
+        texts = [one.taken.text for one in prepared]
+        source = preparing.source
         found = rows(texts, lambda units: self.tokenizer.encode(units, source, "source"), self.longest_source)
-        parts = [self._part(cut, source, order) for row in found for cut in row]
+        parts = [part for one, cuts in zip(prepared, found, strict=True) for part in preparing.parts(one, cuts)]
         longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
         batches = list(self._batches(longest, parts))
         promised = [self._searching.submit([parts[part] for part in batch], order) for batch in batches]
-        begins = [beginnings([cut.text for cut in row], source) if order.alignments else [] for row in found]
-        return Promises([len(row) for row in found], begins, batches, promised)
+        begins = [beginnings([cut.text for cut in cuts], source) if len(cuts) > 1 else [0] for cuts in found]
+        return Promises(prepared, [len(cuts) for cuts in found], begins, batches, promised)
 
-    def _part(self, cut: Cut, source: str, order: Order) -> Part:
-        spans = source_spans(self.tokenizer, cut.text, source) if order.alignments else ()
-        return Part(cut.ids, spans=spans)
-
-    def _finish(self, promises: "Promises", order: Order) -> list[Translation]:
+    def _finish(self, promises: "Promises", preparing: Preparing, order: Order) -> list[Translation]:
         """The translations of a chunk's lines."""
         answers = {
             part: answer
@@ -120,10 +163,13 @@ class Translator:
             for part, answer in zip(batch, found.result(), strict=True)
         }
         remaining = iter(answers[part] for part in range(sum(promises.lengths)))
-        return [
-            joined([next(remaining) for _ in range(length)], begins, order, self.tokenizer)
-            for length, begins in zip(promises.lengths, promises.begins, strict=True)
-        ]
+        lines = zip(promises.lines, promises.lengths, promises.begins, strict=True)
+        translations = []
+        for prepared, length, begins in lines:
+            own = [next(remaining) for _ in range(length)]
+            found = joined(own, prepared.taken.text, begins, preparing.source, order, self.tokenizer)
+            translations.append(preparing.finished(found, prepared))
+        return translations
 
     def _batches(self, order: list[int], parts: list[Part]) -> Iterator[list[int]]:
         """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together."""
@@ -138,12 +184,18 @@ class Translator:
 
 
 class Promises(NamedTuple):
-    """A chunk under way: how many parts each line has, where they begin, each batch's parts, the batches' promises."""
+    """A chunk under way: its lines, how many parts each has, where they begin, each batch's parts, and its promise."""
 
+    lines: list[Prepared]
     lengths: list[int]
     begins: list[list[int]]
     batches: list[list[int]]
     found: "list[Future[Found]]"
+
+
+def extent(line: str | Line) -> int:
+    """A line's length in characters."""
+    return len(line.text if isinstance(line, Line) else line)
 
 
 def seen(line: str) -> str:

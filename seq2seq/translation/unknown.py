@@ -52,7 +52,7 @@ def taken_out(
 
     What is put back for a word is its entry in the dictionary, if it has one.
     """
-    runs = list(_runs(line, strange, symbols_only))
+    runs = list(_runs(line, language, strange, symbols_only))
     if not runs:
         return Taken(line)
     kept, ends = _cut(line, runs)
@@ -132,10 +132,10 @@ def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: i
     return round(longest * before / max(1, count))
 
 
-def _runs(line: str, strange: Callable[[str], bool], symbols_only: bool) -> Iterator[tuple[int, int]]:
+def _runs(line: str, language: str, strange: Callable[[str], bool], symbols_only: bool) -> Iterator[tuple[int, int]]:
     """Where strange words and symbols begin and end; neighbours without a space between them are one."""
     begin = end = -1
-    for first, last in _units(line):
+    for first, last in _units(line, language in UNSPACED):
         unit = line[first:last]
         wanted = not symbols_only or not any(map(str.isalnum, unit))
         if not wanted or not strange(unit):
@@ -147,23 +147,23 @@ def _runs(line: str, strange: Callable[[str], bool], symbols_only: bool) -> Iter
         yield begin, end
 
 
-def _units(line: str) -> Iterator[tuple[int, int]]:
-    """Where words, and single symbols with all that joins them, begin and end."""
+def _units(line: str, unspaced: bool) -> Iterator[tuple[int, int]]:
+    """Where words (characters, where they are not spaced) and single symbols begin and end, with what joins them."""
     begin = -1
     for place, character in enumerate(chain(line, " ")):
-        if begin >= 0 and not _joins(line, place, character):
+        if begin >= 0 and not _joins(line, place, character, unspaced):
             yield begin, place
             begin = -1
         if begin < 0 and not SEPARATOR.fullmatch(character):
             begin = place
 
 
-def _joins(line: str, place: int, character: str) -> bool:
+def _joins(line: str, place: int, character: str, unspaced: bool) -> bool:
     """Whether a character belongs to the word or symbol before it."""
     before, after = line[place - 1], line[place + 1 : place + 2]
     if unicodedata.category(character)[0] == "M" or JOINER in (before, character):
         return True
-    if before.isalnum() or before in INSIDE or unicodedata.category(before)[0] == "M":
+    if not unspaced and (before.isalnum() or before in INSIDE or unicodedata.category(before)[0] == "M"):
         return character.isalnum() or (character in INSIDE and after.isalnum() and before.isalnum())
     return False
 

@@ -1,0 +1,52 @@
+"""Translations that loop, as recurrent ones do on odd input, and what is done about them: another search."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from seq2seq.errors import ConfigError
+from seq2seq.search.base import Hypothesis
+
+LONGEST_RUN = 24  # tokens; loops of longer runs end at the search's longest length
+
+
+class Repair:
+    """Finds what is to be searched again, and decides whether that helped.
+
+    A translation loops where a run of at most 24 tokens comes `repeats` times in a row or more, and more often than any
+    run of its source does: `ha ha ha ha ha` may stay. It is searched again with `no_repeat` (n-gram blocking of so many
+    tokens), and so is one that did not end before the longest length. Raises ConfigError.
+    """
+
+    def __init__(self, repeats: int, no_repeat: int) -> None:
+        if repeats < 2:
+            raise ConfigError(f"translator.repair.repeats: expected an int of at least 2, got {repeats}")
+        if no_repeat < 1:
+            raise ConfigError(f"translator.repair.no_repeat: expected a positive int, got {no_repeat}")
+        self.repeats = repeats
+        self.no_repeat = no_repeat
+
+    def needed(self, source: Sequence[int], found: Hypothesis) -> bool:
+        """Whether a translation is to be searched again; `source` and the translation are ids."""
+        return not found.finished or self.loops(source, found.tokens)
+
+    def loops(self, source: Sequence[int], tokens: Sequence[int]) -> bool:
+        """Whether a translation repeats itself as its source does not."""
+        # Most translations hold too few equal tokens: whoever comes `repeats` times has that many less one to spare.
+        if len(tokens) - len(set(tokens)) < self.repeats - 1:
+            return False
+        count = most_repeats(tokens)
+        return count >= self.repeats and count > most_repeats(source)
+
+    def better(self, source: Sequence[int], old: Hypothesis, new: Hypothesis) -> bool:
+        """Whether a second search found a better translation: it ends, without a loop, and no later."""
+        return new.finished and not self.loops(source, new.tokens) and len(new.tokens) <= len(old.tokens)
+
+
+def most_repeats(tokens: Sequence[int]) -> int:
+    """How often in a row the most repeated run of tokens comes: 3 in `a b c b c b c d`, 1 where none is repeated."""
+    most = 1
+    for length in range(1, min(LONGEST_RUN, len(tokens) // 2) + 1):
+        equal = map(int.__eq__, tokens[length:], tokens)
+        streak = max(accumulate(equal, lambda streak, same: (streak + 1) * same, initial=0))
+        most = max(most, 1 + streak // length)
+    return most

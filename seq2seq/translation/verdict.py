@@ -1,0 +1,52 @@
+"""What became of a line: all there is to say about its translation, the most serious first."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from seq2seq.translation.searching import Answer
+from seq2seq.translation.translation import Status
+from seq2seq.translation.words import UNSPACED
+
+COPIED_WORDS = 3  # fewer are a name, or a word of both languages
+LONGEST_NAME = 5  # words
+COPIED_LETTERS = 8  # of a language without spaces between words
+
+
+def notes(answers: Sequence[Answer], source: str, text: str, languages: tuple[str, str]) -> tuple[Status, ...]:
+    """All that is to be said of a line that was translated to `text` in one or several parts, the most serious first.
+
+    `languages`: of the source and of the translation. Nothing is said of a line with which all went well.
+    """
+    said = {note for answer in answers for note in answer.notes}
+    if len(answers) > 1:
+        said.add(Status.SPLIT)
+    if not text.strip():
+        said.add(Status.EMPTY)
+    elif languages[0] != languages[1] and copied(source, text, languages[1]):
+        said.add(Status.COPIED)
+    return serious(said)
+
+
+def serious(said: Iterable[Status]) -> tuple[Status, ...]:
+    """In the order of Status, the last first."""
+    return tuple(status for status in reversed(Status) if status in set(said))
+
+
+def copied(source: str, text: str, language: str) -> bool:
+    """Whether a translation is its source again, but for case, spaces and punctuation.
+
+    Not of less than three words with letters, or eight letters where a language has no spaces, and not of names (up to
+    five such words, each with a capital): these are often the same in two languages.
+    """
+    if _letters(source) != _letters(text):
+        return False
+    words = [word for word in source.split() if any(map(str.isalpha, word))]
+    if language in UNSPACED:
+        return sum(map(str.isalpha, text)) >= COPIED_LETTERS
+    named = len(words) <= LONGEST_NAME and all(any(map(str.isupper, word)) for word in words)
+    return len(words) >= COPIED_WORDS and not named
+
+
+def _letters(text: str) -> list[str]:
+    """Letters and digits alone, without case."""
+    return [letter for letter in unicodedata.normalize("NFKC", text).casefold() if letter.isalnum()]

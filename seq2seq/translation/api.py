@@ -83,6 +83,7 @@ def assemble(
         "directions": directions,
         "dtype": precision(number_format, device),
         "device": device,
+        "languages": found[0].languages,
     }
     built: Translator = build(translator, extra, "translator")()
     return built

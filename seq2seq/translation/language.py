@@ -52,9 +52,11 @@ class Languages:
         if not path.exists():
             return None
         try:
+            if not path.is_file():
+                raise OSError("it is no file")
             with safe_open(path, "np") as file:
                 names = json.loads(file.metadata()["languages"])
-                scores = file.get_tensor("scores").astype(np.float32)
+                scores = file.get_tensor("scores").astype(np.float64)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path}: cannot be read: {error}; copy the folder again") from error
         if not isinstance(names, list) or scores.shape != (len(names), vocabulary) or not np.isfinite(scores).all():

@@ -9,6 +9,7 @@ from seq2seq.errors import ModelError
 from seq2seq.model_config import CONFIG
 from seq2seq.model_folder import assemble, expect, read, write
 from seq2seq.network.model import Model
+from seq2seq.translation.language import Languages
 
 KIND = "translator"
 
@@ -22,6 +23,7 @@ class ModelFolder(NamedTuple):
     node: dict[str, Any]
     scores: dict[str, Any]
     toolkit: str
+    languages: Languages | None
 
 
 def save(
@@ -31,19 +33,29 @@ def save(
     tokenizer: Tokenizer,
     directions: Sequence[tuple[str, str]],
     scores: Mapping[str, Any],
+    about: Mapping[str, Any] | None = None,
+    languages: Languages | None = None,
 ) -> None:
     """Writes a translator's folder whole.
 
     `node` builds `model` once the tokenizer's sizes are added; `scores` is any JSON (`{"valid": {"bleu": 31.2}}`).
+    `about`: what else the card shall tell (command/about.py). `languages`: by which wrong ones are found.
     """
     source, target = tokenizer.sizes
     content = {
+        **(about or {}),
         "languages": tokenizer.languages,
         "directions": [list(direction) for direction in directions],
         "scores": dict(scores),
         "model": {**node, "source_vocabulary": source, "target_vocabulary": target},
     }
-    write(folder, KIND, model, content, tokenizer.save)
+
+    def accompany(place: Path) -> None:
+        tokenizer.save(place)
+        if languages is not None:
+            languages.save(place)
+
+    write(folder, KIND, model, content, accompany)
 
 
 def load(folder: Path) -> ModelFolder:
@@ -67,8 +79,9 @@ def load(folder: Path) -> ModelFolder:
         if language not in tokenizer.languages:
             raise ModelError(f"{where}: the tokenizer does not know the language {language!r}")
     pairs = [(source, target) for source, target in directions]
-    content = opened.content
-    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, content["scores"], content["toolkit"])
+    told = opened.content["scores"], opened.content["toolkit"]
+    languages = Languages.load(opened.place, tokenizer.sizes[1])
+    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages)
 
 
 def _is_direction(value: object) -> bool:

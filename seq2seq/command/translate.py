@@ -2,13 +2,18 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from seq2seq import __version__
 from seq2seq.command.opened import Node, cores, direction, folders, opened, path
+from seq2seq.errors import ConfigError
 from seq2seq.model_folder import find
 from seq2seq.translation.file import translate_file
+from seq2seq.translation.forms import Extras
+from seq2seq.translation.glossary import Glossary, pairs
+from seq2seq.translation.preparing import Wishes
 
 INCOMPLETE = 3  # all is written, but not all of it is what was asked for
 
@@ -22,7 +27,12 @@ def run(
     target: str | None,
     input: str | None,
     output: str | None,
-    form: Literal["text", "json"],
+    lines: Literal["text", "json"],
+    form: Literal["text", "tsv", "json"],
+    details: list[Literal["tokens", "alignments"]],
+    alignments: str | None,
+    glossary: str | None,
+    dictionary: str | None,
     status: str | None,
     errors: Literal["replace", "strict"],
     resume: bool,
@@ -36,20 +46,35 @@ def run(
     processes = cores(threads)
     chosen = opened(model, weights, search, translator, precision, fusion, coverage)
     asked_direction = direction(source, target, chosen.directions)
+    if details and form != "json":
+        raise ConfigError(f"details: form={form} has no room for them: choose form=json")
+    extras = Extras(lines, path(alignments), _wishes(details, path(glossary), path(dictionary)))
     key = None
     if resume and input is not None and Path(input).expanduser().is_file():
         asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
         heard = fusion["language_model"]
         used = [*folders(model), *([Path(str(heard)).expanduser()] if heard else [])]
-        key = _key(used, Path(input).expanduser(), asked)
+        key = _key(used, [Path(one).expanduser() for one in (input, glossary, dictionary) if one], asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
-        tally = translate_file(chosen, *asked_direction, path(input), path(output), form, path(status), key, errors)
+        tally = translate_file(
+            chosen, *asked_direction, path(input), path(output), form, path(status), key, errors, extras
+        )
     return INCOMPLETE if tally.lost else 0
 
 
-def _key(folders: list[Path], input: Path, given: Node) -> str:
-    """All that the output depends on: what is asked for, the model's files and the input's, known by size and time."""
-    files = [input, *(file for folder in folders for file in sorted(find(folder).iterdir()))]
+def _wishes(details: Sequence[str], glossary: Path | None, dictionary: Path | None) -> Wishes:
+    """What is asked of each line. Raises DataError for a file that is none."""
+    return Wishes(
+        "tokens" in details,
+        "alignments" in details,
+        {} if dictionary is None else pairs(dictionary, "word", "what takes its place"),
+        None if glossary is None else Glossary.load(glossary),
+    )
+
+
+def _key(folders: list[Path], given_files: list[Path], given: Node) -> str:
+    """All that the output depends on: what is asked for, the model's files and those given, known by size and time."""
+    files = [*given_files, *(file for folder in folders for file in sorted(find(folder).iterdir()))]
     stamps = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     return json.dumps([__version__, given, stamps], sort_keys=True)

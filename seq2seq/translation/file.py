@@ -10,11 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seq2seq.translation.forms import Form, told, written
+from seq2seq.translation.forms import Extras, Form, pharaoh, read, told, written
 from seq2seq.translation.journal import Done, Journal, under_way
+from seq2seq.translation.line import Line
 from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, Errors, reading, writing
 from seq2seq.translation.tally import Tally
 from seq2seq.translation.translator import Translator
+
+NOTHING = Extras()
 
 
 def translate_file(
@@ -27,32 +30,40 @@ def translate_file(
     status: Path | None,
     key: str | None,
     errors: Errors = "replace",
+    extras: Extras = NOTHING,
 ) -> Tally:
     """Translates every line of `input` (none: standard input) into `output` (none: standard output).
 
-    `form`: `text` writes the translations, `json` an object a line with text, score, status and the search's best
-    translations. `status`: a file with an object a line of what became of it. Chunks are written as they are ready; a
-    file gets its name when it is complete. With a `key`, which tells all that the files depend on, a call that was
-    killed is gone on with by the next one. Standard error gets a progress bar where it is a terminal, and one line of
-    counts at the end, which is returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
+    `form`: see forms.written. `extras`: what is asked besides. `status`: a file with an object a line of what became of
+    it. Chunks are written as they are ready; a file gets its name when it is complete. With a `key`, which tells all
+    that the files depend on, a call that was killed is gone on with by the next one. Standard error gets a progress bar
+    where it is a terminal, and one line of counts at the end, which is returned too. `errors`: what becomes of bytes
+    that are no UTF-8 (see InputLines).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
     first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
+    others = [path for path in (status, extras.alignments) if path is not None]
+    wishes = extras.wishes._replace(alignments=extras.wishes.alignments or extras.alignments is not None)
     began = time.monotonic()
-    with reading(input, errors) as lines, _sink(output, status, key) as sink, _progress(input) as advance:
+    with reading(input, errors) as lines, _sink([output, *others], key) as sink, _progress(input) as advance:
         done = sink.done
         tally = Tally(done.statuses, done.besides)
         if done.lines:
             print(f"{output}: going on after line {done.lines:,}", file=sys.stderr)
             advance(done.lines)
-        given: deque[list[str]] = deque()
-        chunks = _noted(_rest(lines.chunks(first), done.lines), given)
-        for translations in translator.translate_chunks(chunks, source, target):
+        given: deque[Sequence[str | Line]] = deque()
+        rest = _rest(lines.chunks(first), done.lines)
+        chunks = _noted(read(rest, extras.reading, str(input or "standard input"), done.lines), given)
+        for translations in translator.translate_chunks(chunks, source, target, wishes):
             tally.add(translations)
-            texts: list[Iterable[str]] = [(written(one, form) for one in translations)]
+            texts: list[Iterable[str]] = [
+                (written(one, form, number) for number, one in enumerate(translations, done.lines + 1))
+            ]
             if status is not None:
                 texts.append(told(done.lines, given[0], translations))
+            if extras.alignments is not None:
+                texts.append(pharaoh(one.best[0].alignment or () if one.best else ()) for one in translations)
             given.popleft()
             done = sink.write(texts, Done(tally.lines, [], *tally.names()))
             advance(len(translations))
@@ -69,7 +80,9 @@ def _rest(chunks: Iterable[list[str]], count: int) -> Iterator[list[str]]:
         count = max(0, count - len(chunk))
 
 
-def _noted(chunks: Iterable[list[str]], given: deque[list[str]]) -> Iterator[list[str]]:
+def _noted(
+    chunks: Iterable[Sequence[str | Line]], given: deque[Sequence[str | Line]]
+) -> Iterator[Sequence[str | Line]]:
     """The same chunks, each left in `given` for when its translations come."""
     for chunk in chunks:
         given.append(chunk)
@@ -91,9 +104,8 @@ class _Plain:
 
 
 @contextmanager
-def _sink(output: Path | None, status: Path | None, key: str | None) -> "Iterator[Journal | _Plain]":
-    """Where translations and statuses go; a journal where they can be gone on with."""
-    paths = [output] if status is None else [output, status]
+def _sink(paths: Sequence[Path | None], key: str | None) -> "Iterator[Journal | _Plain]":
+    """Where translations, and then what is told of them, go; a journal where they can be gone on with."""
     plain = [path for path in paths if path is not None and path.suffix not in PACKED and _is_file(path)]
     if key is not None and len(plain) == len(paths):
         with under_way(plain, key) as journal:

@@ -32,7 +32,7 @@ COMMANDS = {
     "export": "write a model once more, smaller: int8 or bf16 weights",
     "evaluate": "score a translator, or files: BLEU, chrF, TER with signatures",
     "train_language_model": "train a language model; the same command again resumes",
-    "score": "how probable each line is to a language model",
+    "score": "how probable lines are to a language model, or translations to a translator",
     "sample": "lines that a language model writes",
     "train_classifier": "train a classifier of lines; the same command again resumes",
     "train_tagger": "train a tagger of tokens; the same command again resumes",

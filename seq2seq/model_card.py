@@ -68,7 +68,7 @@ def _facts(config: Mapping[str, Any]) -> Iterator[str]:
         "license": config.get("license") or "not stated",
         "network": "; ".join(_network(config)),
         "parameters": _number(config.get("parameters")),
-        "weights": PRECISIONS.get(str(config.get("precision", "fp32")), ""),
+        "weights": _weights(config),
         "tokenizer": _tokenizer(_table(config, "tokenizer")),
         "training": _training(_table(config, "training")),
         "toolkit": f"seq2seq {config.get('toolkit')}",
@@ -96,44 +96,50 @@ def _data(config: Mapping[str, Any]) -> Iterator[str]:
     data = _table(config, "data")
     if not data:
         return
-    yield from ("## Data", "", "| text | used for | pairs | SHA-256 |", "|---|---|---:|---|")
+    what = "pairs" if config.get("kind") == "translator" else "lines"
+    yield from ("## Data", "", f"| text | used for | {what} | SHA-256 |", "|---|---|---:|---|")
     for name, one in _tables(data, "splits"):
         yield f"| {_cell(name)} | {one.get('use')} | {_number(one.get('pairs'))} | `{one.get('sha256')}` |"
     yield ""
     if isinstance(kept := data.get("kept"), int) and isinstance(total := data.get("pairs"), int):
-        yield from (f"Cleaning kept {kept:,} of {total:,} training pairs.", "")
+        yield from (f"Cleaning kept {kept:,} of {total:,} training {what}.", "")
 
 
 def _scores(config: Mapping[str, Any]) -> Iterator[str]:
-    """Validation's numbers, and a table of the tests."""
+    """Validation's numbers, a table of the tests, and the signatures of both."""
     scores = _table(config, "scores")
-    valid = {name: one for name, one in _table(scores, "valid").items() if isinstance(one, int | float)}
     if not scores:
         return
     yield from ("## Scores", "")
+    valid = {name: one for name, one in _table(scores, "valid").items() if isinstance(one, int | float)}
     if valid:
         listed = ", ".join(f"{NUMBERS.get(name, name.replace('_', ' '))} {one:.2f}" for name, one in valid.items())
-        yield from (f"Held-out text, while training: {listed}.", "")
-    signatures = dict(_table(_table(config, "training"), "signatures"))
+        yield from (f"Held-out text, while training (fp32): {listed}.", "")
     tests = [(split, name, one) for split, rows in _tables(scores) for name, one in _tables(rows)]
     if tests:
-        yield from (f"| test set | direction | {' | '.join(NUMBERS.values())} |", f"|---|---|{'---:|' * len(NUMBERS)}")
-    for split, name, one in tests:
-        numbers = " | ".join(f"{one[key]:.1f}" if isinstance(one.get(key), int | float) else "" for key in NUMBERS)
-        yield f"| {_cell(split)} | {_cell(name)} | {numbers} |"
-    yield from ([""] if tests else [])
-    lines = {f"{NUMBERS.get(key, key)}: `{text}`": None for key, text in signatures.items()}
-    for *_, one in tests:
-        lines.update({f"{NUMBERS.get(key, key)}: `{text}`": None for key, text in _table(one, "signature").items()})
-    yield from (f"- {line}" for line in lines)
-    yield from ([""] if lines else [])
+        yield f"| test set | direction | search | weights | {' | '.join(NUMBERS.values())} |"
+        yield f"|---|---|---|---|{'---:|' * len(NUMBERS)}"
+        yield from (_row(split, name, one) for split, name, one in tests)
+        yield ""
+    signed = [_table(_table(config, "training"), "signatures"), *(_table(one, "signature") for *_, one in tests)]
+    lines = dict.fromkeys(f"- {NUMBERS.get(name, name)}: `{text}`" for one in signed for name, text in one.items())
+    yield from (*lines, *([""] if lines else []))
+
+
+def _row(split: str, direction: str, scores: Mapping[str, Any]) -> str:
+    """Of the table of tests."""
+    numbers = [f"{scores[key]:.1f}" if isinstance(scores.get(key), int | float) else "" for key in NUMBERS]
+    search = _table(scores, "search")
+    name = str(search.get("_target_", "")).rpartition(".")[2].lower()
+    searched = f"{name} {search['width']}" if "width" in search else name
+    return f"| {' | '.join(map(_cell, (split, direction, searched, scores.get('weights', ''), *numbers)))} |"
 
 
 def _limits(config: Mapping[str, Any]) -> Iterator[str]:
     yield from ("## Limits", "")
-    yield "It knows what the training text above shows: expect less on other subjects, spellings and lengths of lines."
-    yield from ([LIMITS[config["kind"]]] if config.get("kind") in LIMITS else [])
-    yield "Scores hold for the texts they were measured on. Nobody examined it for bias."
+    yield "- It knows what its training text shows: expect less on other subjects, spellings and lengths of lines."
+    yield from ([f"- {LIMITS[kind]}"] if (kind := str(config.get("kind"))) in LIMITS else [])
+    yield "- Scores hold for the texts they were measured on. Nobody examined it for bias."
 
 
 def _network(config: Mapping[str, Any]) -> Iterator[str]:
@@ -143,25 +149,34 @@ def _network(config: Mapping[str, Any]) -> Iterator[str]:
         if cell := _table(part, "cell").get("_target_"):
             layers = part.get("layers", 1)
             before = f"{name}: " if name else ""
-            yield f"{before}{layers} layer{'s' if layers != 1 else ''} of {str(cell).rpartition('.')[2]}"
+            attention = str(_table(part, "attention").get("_target_", "")).rpartition(".")[2]
+            after = f" with {attention} attention" if attention else ""
+            yield f"{before}{layers} layer{'s' if layers != 1 else ''} of {str(cell).rpartition('.')[2]}{after}"
     yield from (f"{name} {node[name]}" for name in ("width", "embedding") if name in node)
+
+
+def _weights(config: Mapping[str, Any]) -> str:
+    """`int8 (matrices, ...), 11.58 MB, exported from fp32`."""
+    precision = str(config.get("precision", "fp32"))
+    size = [f"{config['bytes'] / 1e6:,.2f} MB"] if isinstance(config.get("bytes"), int) else []
+    before = _table(config, "exported_from").get("precision")
+    return ", ".join([PRECISIONS.get(precision, precision), *size, *([f"exported from {before}"] if before else [])])
 
 
 def _tokenizer(facts: Mapping[str, Any]) -> str:
     """`bpe, 8,000 pieces`."""
-    sizes = dict.fromkeys(_number(one) for one in facts.get("sizes", []))
-    return f"{facts.get('algorithm')}, {' and '.join(sizes)} pieces" if facts else ""
+    listed = facts.get("sizes")
+    sizes = dict.fromkeys(map(_number, listed)) if isinstance(listed, list) else {}
+    return f"{facts.get('algorithm')}, {' and '.join(sizes)} pieces" if sizes else ""
 
 
 def _training(facts: Mapping[str, Any]) -> str:
     """`1,644 updates, 2,400,599 target tokens, 12 minutes`."""
-    parts = [
-        f"{_number(facts[name])} {word}"
-        for name, word in (("updates", "updates"), ("tokens", "target tokens"))
-        if name in facts
-    ]
+    words = {"updates": "update", "tokens": "target token"}
+    counted = [(facts[name], word) for name, word in words.items() if isinstance(facts.get(name), int)]
+    parts = [f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counted]
     if isinstance(seconds := facts.get("seconds"), int | float):
-        parts.append(f"{seconds / 60:,.0f} minutes" if seconds < 7200 else f"{seconds / 3600:,.1f} hours")
+        parts.append(f"{seconds / 60:,.1f} minutes" if seconds < 7200 else f"{seconds / 3600:,.1f} hours")
     return ", ".join(parts)
 
 

@@ -47,7 +47,9 @@ class Case(NamedTuple):
     folder: str
 
 
-def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+def export(
+    folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+) -> None:
     """A real model folder."""
     model = ToyModel()
     model.load_state_dict(weights)

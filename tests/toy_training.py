@@ -96,7 +96,9 @@ def toy_batch(seed: int, rows: int = 4) -> Batch:
     return Batch(source, mask, (source + 1) * mask, mask, torch.arange(rows))
 
 
-def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+def export(
+    folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+) -> None:
     """A model folder of sorts."""
     folder.mkdir(exist_ok=True)
     save_file({name: tensor.clone() for name, tensor in weights.items()}, folder / "model.safetensors")

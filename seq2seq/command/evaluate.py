@@ -6,10 +6,12 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from seq2seq.command.about import corpus_name
 from seq2seq.command.opened import Node, cores, opened
 from seq2seq.config import build
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.evaluation.evaluate import Results, evaluate, evaluate_files, save
+from seq2seq.evaluation.record import record
 from seq2seq.evaluation.report import show
 
 
@@ -46,6 +48,9 @@ def run(
         chosen = opened(model, weights, search, translator, precision, fusion, coverage)
         with chosen.in_processes(processes):
             results = evaluate(chosen, text, Path(output or first).expanduser(), _say)
+        if output is None and fusion["language_model"] is None:
+            how = {"search": search, "precision": precision}
+            record(Path(first).expanduser(), corpus_name(node), text, results, how, _say)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from seq2seq.command.about import Facts, about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, say
@@ -36,6 +37,7 @@ class Parts(Generic[Form]):
     reader: "functools.partial[Loader]"
     network: Any
     dtype: torch.dtype
+    facts: Facts
 
     def held_out(self) -> Iterator[Batch]:
         """The batches of all validation lines, none of them too long for a batch, in their usual segmentation."""
@@ -58,6 +60,7 @@ def parts(
     loader: Node,
     model: Node,
     trainer: Node,
+    license: str | None,
 ) -> Parts[Form]:
     """Builds them, and prepares of the corpus what is not prepared yet."""
     tune_memory()
@@ -75,7 +78,8 @@ def parts(
     prepared, made = call(prepare_labelled, arguments, "prepare")
     network = new_network(model, made.facts, seed, prepared.counts)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": made}, "loader")
-    return Parts(settings, prepared, made, reader, network, precision(settings.precision))
+    facts = about(corpus, text, prepared, made.text, license)
+    return Parts(settings, prepared, made, reader, network, precision(settings.precision), facts)
 
 
 def train_parts(
@@ -92,9 +96,12 @@ def train_parts(
 ) -> int:
     """Trains into the folder `run`, or goes on there; its model folder is of the `kind`."""
 
-    def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+    def export(
+        folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+    ) -> None:
         parts.network.load_state_dict(weights)
-        save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)})
+        about_it = {**parts.facts, "training": dict(spent)}
+        save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)}, about_it)
 
     labels = parts.tokenizer.labels if isinstance(parts.tokenizer, NamedTokenizer) else None
     optimizing = beginning.of(parts.network, kind, model, parts.tokenizer.text, labels, optimizer)

@@ -7,6 +7,7 @@ from typing import cast
 
 from torch import Tensor
 
+from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
@@ -19,10 +20,11 @@ from seq2seq.data.prepare import Prepared
 from seq2seq.data.store import Store
 from seq2seq.device import default_device, precision, tune_memory
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.evaluate import grouped, validation_scores
+from seq2seq.evaluation.evaluate import grouped, validation_scores, validation_signatures
 from seq2seq.network.model import Model
 from seq2seq.training.settings import Settings
 from seq2seq.training.validation import ValidationLoss
+from seq2seq.translation.language import counted
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
 
@@ -47,6 +49,7 @@ def run(
     search: Node,
     translator: Node,
     validation: Node,
+    license: str | None,
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
@@ -63,12 +66,18 @@ def run(
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
     limits = {"directions": text.directions, "dtype": precision(settings.precision), "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
+    facts = about(corpus, text, prepared, prepared.tokenizer, license)
+    signatures, languages = validation_signatures(text.directions), counted(prepared.train, prepared.tokenizer)
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
     validate = _validation(loss, translate, prepared, validation)
 
-    def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+    def export(
+        folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+    ) -> None:
         network.load_state_dict(weights)
-        save(folder, network, model, prepared.tokenizer, text.directions, {"valid": dict(scores)})
+        training = {"training": {**spent, "signatures": signatures}}
+        told = {"valid": dict(scores)}, {**facts, **training}, languages
+        save(folder, network, model, prepared.tokenizer, text.directions, *told)
 
     aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
     return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)

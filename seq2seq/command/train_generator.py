@@ -37,11 +37,12 @@ def run(
     trainer: Node,
     search: Node,
     validation: Node,
+    license: str | None,
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     form = LabelTokenizer if condition == "label" else NumberTokenizer
-    made = parts(form, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
+    made = parts(form, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer, license)
     loss = ValidationLoss(made.network, made.held_out, made.dtype)
     searching = build(search, where="search")
     generation = Generation(made.network, made.tokenizer, searching, 64, made.dtype, default_device())

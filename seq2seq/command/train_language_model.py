@@ -7,6 +7,7 @@ from typing import cast
 
 from torch import Tensor
 
+from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
@@ -48,6 +49,7 @@ def run(
     optimizer: Node,
     schedule: Node,
     trainer: Node,
+    license: str | None,
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records.
@@ -67,11 +69,15 @@ def run(
     reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
     running = reader.func is Stream
     parts = {"parts": settings.accumulation} if running else {}
+    facts = about(corpus, text, prepared, prepared.tokenizer, license)
     validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
 
-    def export(folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float]) -> None:
+    def export(
+        folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+    ) -> None:
         network.load_state_dict(weights)
-        save(folder, network, model, prepared.tokenizer, text.languages, {"valid": dict(scores)})
+        about_it = {**facts, "training": dict(spent)}
+        save(folder, network, model, prepared.tokenizer, text.languages, {"valid": dict(scores)}, about_it)
 
     trained: Network = Carried(network, settings.accumulation) if running else network
     aim, batches = built_objective(objective), reader(store=prepared.train, **parts)

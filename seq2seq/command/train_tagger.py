@@ -25,10 +25,11 @@ def run(
     optimizer: Node,
     schedule: Node,
     trainer: Node,
+    license: str | None,
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
-    made = parts(TagTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer)
+    made = parts(TagTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer, license)
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
     beginning = Beginning(run, init_from, init_optimizer, freeze)
     return train_parts(run, "tagger", made, beginning, model, objective, optimizer, schedule, validate, configuration)

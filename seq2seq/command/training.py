@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seq2seq.command.prepare import Node, say
 from seq2seq.config import build
@@ -15,6 +15,7 @@ from seq2seq.training.loop import Batches
 from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
+from seq2seq.training.selection import Export
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Trainer
 
@@ -45,7 +46,7 @@ def train(
     optimizer: OptimizerSettings,
     schedule: Node,
     validate: Callable[[], Mapping[str, float]],
-    export: Callable[[Path, Mapping[str, Tensor], Mapping[str, float]], None],
+    export: Export,
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; the exit code. See Trainer."""

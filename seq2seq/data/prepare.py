@@ -35,7 +35,7 @@ class Prepared:
 
     counts: what cleaning kept and dropped of the training pairs. overlong: lines that were too long for the tokenizer's
     training. new: whether anything was prepared now (false: all of it came from the cache). fingerprint: a hash of the
-    content and settings behind all of it.
+    content and settings behind all of it. splits: the fingerprint of each split that was looked at.
     """
 
     tokenizer: Tokenizer
@@ -45,6 +45,7 @@ class Prepared:
     overlong: int
     fingerprint: str
     new: bool
+    splits: Mapping[str, str]
 
 
 def prepare(
@@ -71,7 +72,7 @@ def prepare(
         raise DataError(f"corpus.train: no pair left of {_counts(folder)}; see what cleaning drops")
     valid = {split: Store(build.store("valid", [split], name, trained, {}, None)) for split in corpus.valid}
     fingerprint = _key([folder.name, *(store.folder.name for store in valid.values())])
-    return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new)
+    return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new, build.splits)
 
 
 def prepare_tokenizer(corpus: Corpus, settings: Vocabulary | Existing, cache: Path, report: Report) -> Tokenizer:
@@ -85,7 +86,7 @@ class _Build:
     def __init__(self, corpus: Corpus, cache: Path, report: Report) -> None:
         self.corpus, self.cache, self.report = corpus, cache, report
         self.new = False
-        self._splits: dict[str, str] = {}
+        self.splits: dict[str, str] = {}
 
     def tokenizer(self, tokenizer: Vocabulary | Existing | Tokenizer) -> tuple[str, Tokenizer, int]:
         """Name in the cache, tokenizer, and its lines too long to learn from."""
@@ -157,9 +158,9 @@ class _Build:
         return entry(self.cache, name, make)
 
     def _split(self, split: str) -> str:
-        if split not in self._splits:
-            self._splits[split] = self.corpus.fingerprint(split)
-        return self._splits[split]
+        if split not in self.splits:
+            self.splits[split] = self.corpus.fingerprint(split)
+        return self.splits[split]
 
 
 def _stored(pairs: Iterable[Pair]) -> Iterator[Pair]:

@@ -71,6 +71,12 @@ def validation_scores(translator: Translator, pairs: Sequence[Pair]) -> dict[str
     return {"bleu": sum(bleu) / len(bleu), "chrf": sum(chrf) / len(chrf)}
 
 
+def validation_signatures(directions: Sequence[Direction]) -> dict[str, str]:
+    """How those are computed: sacreBLEU's signature a metric, several where target languages are split differently."""
+    found = [score(["a"], ["a"], target).signature for target in dict.fromkeys(target for _, target in directions)]
+    return {name: " / ".join(dict.fromkeys(one[name] for one in found)) for name in ("bleu", "chrf")}
+
+
 def grouped(pairs: Iterator[Pair] | Sequence[Pair]) -> dict[Direction, list[Pair]]:
     """The pairs of each direction, in their order."""
     groups: dict[Direction, list[Pair]] = {}

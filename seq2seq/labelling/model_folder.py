@@ -45,9 +45,11 @@ def save(
     node: Mapping[str, Any],
     tokenizer: LabelledTokenizer,
     scores: Mapping[str, Any],
+    about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes the folder whole; `node` builds `model` once the tokenizer's facts are added."""
-    content = {"languages": tokenizer.languages, "scores": dict(scores), "model": {**node, **tokenizer.facts}}
+    """Writes the folder whole; `node` builds `model` once the tokenizer's facts are added; `about`: for the card."""
+    told = {"languages": tokenizer.languages, "scores": dict(scores), "model": {**node, **tokenizer.facts}}
+    content = {**(about or {}), **told}
     write(folder, kind, model, content, tokenizer.save)
 
 

@@ -29,10 +29,15 @@ def save(
     tokenizer: Tokenizer,
     languages: Sequence[str],
     scores: Mapping[str, Any],
+    about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes a language model's folder whole; `node` builds `model` once the tokenizer's size is added."""
+    """Writes a language model's folder whole; `node` builds `model` once the tokenizer's size is added.
+
+    `about`: what else the card shall tell.
+    """
     _, vocabulary = tokenizer.sizes
     content = {
+        **(about or {}),
         "languages": list(languages),
         "scores": dict(scores),
         "model": {**node, "vocabulary": vocabulary},

@@ -11,6 +11,7 @@ from seq2seq.errors import TrainingError
 # keys that may always change: the budget, and what has no influence on the weights
 FREE = (
     "run",
+    "license",
     "trainer.updates",
     "trainer.epochs",
     "trainer.hours",
@@ -37,6 +38,7 @@ ADDED: Mapping[str, object] = {
     "objective.search.count": 1,
     "search.typical": 1.0,
     "search.count": 1,
+    "translator.repair": None,
 }
 
 

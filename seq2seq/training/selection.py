@@ -13,6 +13,7 @@ from seq2seq.training.settings import Settings
 from seq2seq.training.state import Best, State
 
 Scores = Mapping[str, float]
+Export = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float | int]], None]
 
 
 class Selection:
@@ -29,7 +30,7 @@ class Selection:
         model: Network,
         average: ExponentialAverage | None,
         validate: Callable[[], Scores],
-        export: Callable[[Path, Mapping[str, Tensor], Scores], None],
+        export: Export,
         folder: Path,
         checkpoints: Checkpoints,
     ) -> None:
@@ -97,5 +98,5 @@ class Selection:
 
     def _ship(self, state: State, score: float, scores: Scores, weights: Weights) -> None:
         with lent(self.parameters, weights):
-            self.export(self.folder, self.model.state_dict(), scores)
+            self.export(self.folder, self.model.state_dict(), scores, state.spent)
         state.shipped = score

@@ -120,6 +120,11 @@ class State:
         """The updates whose weights are kept."""
         return {one.update for one in (*self.best, *self.recent)}
 
+    @property
+    def spent(self) -> Mapping[str, float | int]:
+        """What the weights as they are have cost: updates, target tokens, seconds."""
+        return {"updates": self.update, "tokens": self.tokens, "seconds": self.seconds}
+
     def plain(self) -> dict[str, object]:
         """As JSON can hold it."""
         lists = {"best": self.best, "recent": self.recent}

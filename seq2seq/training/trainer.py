@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.device import precision
@@ -27,7 +26,7 @@ from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.progress import Reporter, duration
 from seq2seq.training.ranks import SharedOut
 from seq2seq.training.schedule.base import Schedule
-from seq2seq.training.selection import Selection
+from seq2seq.training.selection import Export, Selection
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import State
 from seq2seq.training.team import Team, joined
@@ -57,8 +56,8 @@ class Trainer:
     """Trains `model` into the run folder `folder`: config.yaml, log.jsonl, checkpoints/, model/, skipped/.
 
     `validate()` gives the scores of the model as it stands, `trainer.metric` among them; `export(folder, weights,
-    scores)` writes a model folder. `configuration` is the whole resolved configuration; a run goes on only under the
-    one it began with (see configuration.py).
+    scores, spent)` writes a model folder; `spent` are the updates, target tokens and seconds so far. `configuration` is
+    the whole resolved configuration; a run goes on only under the one it began with (see configuration.py).
     Killed at any moment and called again, the run ends with the same weights, bit for bit on one CPU machine, and the
     same log but for times (unless its budget is in hours). Started by torchrun, several processes train it together.
     """
@@ -72,7 +71,7 @@ class Trainer:
         optimizer: OptimizerSettings,
         schedule: Schedule,
         validate: Callable[[], Mapping[str, float]],
-        export: Callable[[Path, Mapping[str, Tensor], Mapping[str, float]], None],
+        export: Export,
         folder: Path,
         configuration: Mapping[str, object],
     ) -> None:

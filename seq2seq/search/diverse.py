@@ -1,0 +1,130 @@
+"""Diverse beam search: groups of hypotheses, each of which avoids what the groups before it say at the same place."""
+
+from itertools import count
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seq2seq.errors import ConfigError
+from seq2seq.network.state import select
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, kept_rows, likeliest
+from seq2seq.search.beams import Beams, Contest, beginning, finish, lengthened, pick, reorder, worthwhile
+from seq2seq.search.rules import Rules
+from seq2seq.symbols import EOS
+
+
+class Diverse:
+    """`groups` beams side by side, `width` hypotheses together (Vijayakumar et al. 2018, Hamming diversity).
+
+    At every step the groups choose one after the other; a token that earlier groups have just chosen costs `diversity`
+    nats for each of their hypotheses that has it:
+
+        choice of group g = argmax over continuations y of log p(y) - diversity * |earlier choices of y's last token|
+
+    Only the choice is made so: scores stay the model's, and ending costs nothing. The first group is a beam of its
+    width; so is the whole with groups 1. What the groups find comes back together, each translation once, best first.
+    Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        groups: int,
+        diversity: float,
+        best: int,
+        length_penalty: str,
+        alpha: float,
+        length_factor: float,
+        length_offset: int,
+        shortest_factor: float,
+        no_repeat: int,
+    ) -> None:
+        if groups < 1 or width % groups:
+            raise ConfigError(f"search.groups: expected a divisor of search.width ({width}), got {groups}")
+        if diversity < 0:
+            raise ConfigError(f"search.diversity: expected a number of at least 0, got {diversity}")
+        Contest(width, best, length_penalty, alpha)
+        self.best, self.groups, self.diversity = best, groups, diversity
+        self.contest = Contest(width // groups, min(best, width // groups), length_penalty, alpha)
+        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+
+    def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
+        """At most `best` different hypotheses a sentence, best first; sentences that are done leave the batch."""
+        memory, state = start(request.source, request.mask)
+        limits = self.rules.limits(request)
+        rows = torch.arange(len(request.first), device=request.first.device)
+        groups = [_Group(*beginning(request.first))] * self.groups
+        found: dict[int, list[Hypothesis]] = {}
+        for length in count(1):
+            # at first there is the empty hypothesis alone, which all groups go on from
+            tokens = torch.cat([one.going.tokens for one in groups[: 1 if length == 1 else None]], 1)
+            likely, state = step(tokens[..., -1], state, memory)
+            limits.apply(likely, length, lambda: tokens[..., 1:])  # noqa: B023 (called at once)
+            price = None if request.ending is None else request.ending(state)
+            groups, parents = self._grow(groups, likely, price, length)
+            ended = torch.stack([self.contest.done(one.finished, one.going, limits.longest, length) for one in groups])
+            done = ended.all(0)
+            keep = kept_rows(~done)
+            if len(keep) < len(rows):
+                found.update(zip(rows[done].tolist(), self._results(groups, done, length), strict=True))
+                if len(keep) == 0:
+                    break
+                rows, limits, memory = rows[keep], limits.pick(keep), select(memory, keep)
+            state = reorder(state, keep, parents[keep])
+            groups = [one.without(over).pick(keep) for one, over in zip(groups, ended, strict=True)]
+        return [found[row] for row in range(len(request.first))]
+
+    def _grow(
+        self,
+        groups: "list[_Group]",
+        likely: Float[Tensor, "batch beam vocabulary"],
+        price: Float[Tensor, "batch beam"] | None,
+        length: int,
+    ) -> "tuple[list[_Group], Int[Tensor, 'batch longer']]":
+        """One token more for every group, and the places of all parents."""
+        endings, penalty = likely[..., EOS].clone(), self.contest.penalty(torch.tensor([length], device=likely.device))
+        likely[..., EOS] = IMPOSSIBLE
+        chosen = likely.new_zeros(len(likely), likely.shape[2])  # how often earlier groups have each token
+        grown, parents, offset = [], [], 0
+        for number, (going, finished) in enumerate(groups):
+            place = slice(offset, offset + going.scores.shape[1])
+            disfavoured = likely[:, place] - self.diversity * chosen.unsqueeze(1) if number else likely[:, place]
+            values, tokens = likeliest(disfavoured, self.contest.width)
+            totals = (going.scores.unsqueeze(-1) + values).flatten(1)
+            places = totals.topk(min(self.contest.width, totals.shape[1])).indices
+            own = (going.scores.unsqueeze(-1) + likely[:, place].gather(-1, tokens)).flatten(1).gather(1, places)
+            scores, order = own.sort(1, descending=True)
+            places = places.gather(1, order)
+            longer = lengthened(going, places // values.shape[-1], tokens.flatten(1).gather(1, places), scores)
+            ending = worthwhile(going.scores + endings[:, place], scores, self.contest.width)
+            normalised = ending / penalty if price is None else ending / penalty + price[:, place]
+            grown.append(_Group(longer, finish(finished, going, ending, normalised, self.contest.width)))
+            parents.append(places // values.shape[-1] + offset)
+            chosen.scatter_add_(1, longer.tokens[..., -1], (scores > IMPOSSIBLE).to(chosen.dtype))
+            offset += going.scores.shape[1] if length > 1 else 0
+        return grown, torch.cat(parents, 1)
+
+    def _results(self, groups: "list[_Group]", rows: Bool[Tensor, " batch"], length: int) -> list[list[Hypothesis]]:
+        """Of each of these sentences the `best` best of what the groups have found."""
+        lists = [self.contest.results(pick(one.finished, rows), pick(one.going, rows), length) for one in groups]
+        together = [{tuple(one.tokens): one for ones in row for one in ones} for row in zip(*lists, strict=True)]
+        ranked = [sorted(row.values(), key=lambda one: (not one.finished, -one.normalised)) for row in together]
+        return [row[: self.best] for row in ranked]
+
+
+class _Group(NamedTuple):
+    """The open hypotheses of a group and its finished ones."""
+
+    going: Beams
+    finished: Beams
+
+    def without(self, over: Bool[Tensor, " batch"]) -> "_Group":
+        """No open hypotheses in the sentences whose best ones are known."""
+        scores = self.going.scores.masked_fill(over.unsqueeze(1), IMPOSSIBLE)
+        return self._replace(going=self.going._replace(scores=scores))
+
+    def pick(self, rows: Int[Tensor, " kept"]) -> "_Group":
+        """Those of the sentences at `rows`."""
+        return _Group(pick(self.going, rows), pick(self.finished, rows))

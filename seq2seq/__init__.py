@@ -4,25 +4,42 @@ import seq2seq
 
 translator = seq2seq.load("runs/ende")
 for translation in translator.translate(["Two dogs play."], source="en", target="de"):
-    print(translation.text)
+    print(translation.text, translation.score, translation.status)
+
+nbest = seq2seq.load("runs/ende", search={"search": "beam", "width": 10, "best": 3})
+[found] = nbest.translate(["Two dogs play."], "en", "de", tokens=True, alignments=True)
+for candidate in found.best:
+    print(candidate.text, candidate.score, candidate.tokens, candidate.alignment)
+
+asked = seq2seq.load("runs/ende", search="constrained")
+line = seq2seq.Line("Two dogs play.", required=("Hund",), banned=("Katze",))
+[found] = asked.translate([line], "en", "de", glossary={"two": "zwei"})
+
+for translation in translator.stream(iter(["One line,", "and another one."]), "en", "de"):
+    print(translation.text)  # as soon as its line is there, even where the lines never end
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from seq2seq.translation.line import Line
 
 if TYPE_CHECKING:
     from seq2seq.search.base import Search
     from seq2seq.translation.translator import Translator
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = ["Line", "__version__", "load"]
 
 
 def load(
-    folder: str | Path | Sequence[str | Path], search: "Search | None" = None, number_format: str = "auto"
+    folder: str | Path | Sequence[str | Path],
+    search: "Search | str | Mapping[str, object] | None" = None,
+    number_format: str = "auto",
+    weights: Sequence[float] | None = None,
 ) -> "Translator":
     """The translator in a run folder or model folder, or in several; see seq2seq.translation.api.load."""
     from seq2seq.translation import api  # takes seconds: torch
 
-    return api.load(folder, search, number_format)
+    return api.load(folder, search, number_format, weights)

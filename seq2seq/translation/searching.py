@@ -259,6 +259,8 @@ class Processes:
 
     def __init__(self, searcher: Searcher, count: int) -> None:
         context = multiprocessing.get_context("fork")
+        self.searcher = searcher
+        self._closed = False
         self._idle: SimpleQueue[tuple[Connection, Any]] = SimpleQueue()
         self._members: list[tuple[Connection, Any]] = []
         for _ in range(count):
@@ -273,10 +275,13 @@ class Processes:
 
     def submit(self, parts: Parts, order: Order) -> "Future[Found]":
         """See Searching. The promise raises ModelError where a process failed or vanished."""
+        if self._closed:  # somebody took a translation out of the block that it was begun in
+            return AtOnce(self.searcher).submit(parts, order)
         return self._threads.submit(self._ask, parts, order)
 
     def close(self) -> None:
         """End the processes; batches that nobody waits for any more are not searched."""
+        self._closed = True
         self._threads.shutdown(cancel_futures=True)
         for pipe, process in self._members:
             pipe.close()

@@ -1,6 +1,7 @@
 """Lines to lines: a model, its tokenizer and a search as one translator."""
 
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ class Translator:
     source tokens of a batch, padding included. dtype: of the large products (`seq2seq.device.precision`). repair: what
     becomes of translations that loop; None leaves them. languages: tell what is in the wrong one; None cannot tell.
     unknown: what becomes of what the tokenizer has no pieces for: `keep` shows it to the model as bytes, `symbols`
-    copies emoji and other signs into the translation, `copy` words too.
+    copies emoji and other signs into the translation, `copy` words too. Threads may share a translator.
     """
 
     def __init__(
@@ -66,17 +67,28 @@ class Translator:
         self.batch_tokens = batch_tokens
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages)
         self.unknown = unknown
-        self._searching: Searching = AtOnce(self.searcher)
+        self._alone = AtOnce(self.searcher)
+        self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
 
     @contextmanager
     def in_processes(self, count: int) -> Iterator[None]:
-        """Inside, so many processes translate side by side, where that is possible; the translations are the same."""
-        self._searching = searching(self.searcher, count)
+        """Inside, and for this thread alone, so many processes translate side by side, where that is possible.
+
+        The translations are the same.
+        """
+        before, threads = self._searching, torch.get_num_threads()
+        self._own.searching = inside = searching(self.searcher, count)
         try:
             yield
         finally:
-            self._searching.close()
-            self._searching = AtOnce(self.searcher)
+            inside.close()
+            self._own.searching = before
+            torch.set_num_threads(threads)
+
+    @property
+    def _searching(self) -> Searching:
+        found: Searching = getattr(self._own, "searching", self._alone)
+        return found
 
     def translate(
         self,
@@ -104,7 +116,7 @@ class Translator:
         lines: Iterable[str | Line],
         source: str,
         target: str,
-        most: int,
+        most: int = 256,
         tokens: bool = False,
         alignments: bool = False,
         glossary: Mapping[str, str] | None = None,
@@ -131,8 +143,8 @@ class Translator:
         asked = (wishes, self.unknown, constrained, self.searcher.aligns)
         preparing = Preparing(self.tokenizer, source, target, *asked)
         order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments)
-        begun = (self._begin(lines, preparing, order) for lines in chunks)
-        ahead = self._searching.ahead
+        how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own
+        begun = (self._begin(lines, preparing, order, how) for lines in chunks)
         return (self._finish(promises, preparing, order) for promises in (prefetch(begun, ahead) if ahead else begun))
 
     def check(self, source: str, target: str) -> None:
@@ -141,7 +153,7 @@ class Translator:
             known = ", ".join(f"{one}-{other}" for one, other in self.directions)
             raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
 
-    def _begin(self, lines: Sequence[str | Line], preparing: Preparing, order: Order) -> "Promises":
+    def _begin(self, lines: Sequence[str | Line], preparing: Preparing, order: Order, how: Searching) -> "Promises":
         """Hand in a chunk's parts; similar lengths are searched together, the longest first."""
         given = [one if isinstance(one, Line) else Line(one) for one in lines]
         prepared = [preparing.line(one._replace(text=seen(one.text))) for one in given]
@@ -151,7 +163,7 @@ class Translator:
         parts = [part for one, cuts in zip(prepared, found, strict=True) for part in preparing.parts(one, cuts)]
         longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
         batches = list(self._batches(longest, parts))
-        promised = [self._searching.submit([parts[part] for part in batch], order) for batch in batches]
+        promised = [how.submit([parts[part] for part in batch], order) for batch in batches]
         begins = [beginnings([cut.text for cut in cuts], source) if len(cuts) > 1 else [0] for cuts in found]
         return Promises(prepared, [len(cuts) for cuts in found], begins, batches, promised)
 

@@ -16,7 +16,8 @@ BLIND = (LastPosition, Uniform)  # attentions that look at the same place whatev
 
 def sharing(model: Model) -> Model:
     """A copy of the modules, whose weights are the model's own: who listens to it hears no search in the model."""
-    shared: dict[int, Any] = {id(one): one for one in (*model.parameters(), *model.buffers())}
+    packed = [one for module in model.modules() for one in vars(module).values() if isinstance(one, Tensor)]
+    shared: dict[int, Any] = {id(one): one for one in (*model.parameters(), *model.buffers(), *packed)}
     return copy.deepcopy(model, shared)
 
 

@@ -55,7 +55,7 @@ def taken_out(
     runs = list(_runs(line, language, strange, symbols_only))
     if not runs:
         return Taken(line)
-    kept, ends = _cut(line, runs)
+    kept, ends = _cut(line, runs, language in UNSPACED)
     left = "".join(character for character, _ in kept)
     starts, all_starts = _starts(left, language), _starts(line, language)
     held = []
@@ -66,7 +66,7 @@ def taken_out(
     return Taken(left, tuple(held), tuple(numbers))
 
 
-def _cut(line: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[str, int]], list[int]]:
+def _cut(line: str, runs: Sequence[tuple[int, int]], unspaced: bool) -> tuple[list[tuple[str, int]], list[int]]:
     """The characters that stay, with their places in the line, and how many of them stand before each run.
 
     Of two spaces that meet one stays, and none before punctuation; letters that meet get a space between them.
@@ -81,7 +81,7 @@ def _cut(line: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[str, in
             while kept and kept[-1][0].isspace():
                 kept.pop()
         ends.append(len(kept))
-        if kept and kept[-1][0].isalnum() and rest.isalnum():
+        if kept and kept[-1][0].isalnum() and rest.isalnum() and not unspaced:
             kept.append((" ", begin))
         end = after
     return kept + [(line[place], place) for place in range(end, len(line))], ends
@@ -151,21 +151,21 @@ def _units(line: str, unspaced: bool) -> Iterator[tuple[int, int]]:
     """Where words (characters, where they are not spaced) and single symbols begin and end, with what joins them."""
     begin = -1
     for place, character in enumerate(chain(line, " ")):
-        if begin >= 0 and not _joins(line, place, character, unspaced):
+        if begin >= 0 and not _joins(line, begin, place, character, unspaced):
             yield begin, place
             begin = -1
         if begin < 0 and not SEPARATOR.fullmatch(character):
             begin = place
 
 
-def _joins(line: str, place: int, character: str, unspaced: bool) -> bool:
-    """Whether a character belongs to the word or symbol before it."""
+def _joins(line: str, begin: int, place: int, character: str, unspaced: bool) -> bool:
+    """Whether a character belongs to the word or symbol before it, which begins at `begin`."""
     before, after = line[place - 1], line[place + 1 : place + 2]
     if unicodedata.category(character)[0] == "M" or JOINER in (before, character):
         return True
-    if not unspaced and (before.isalnum() or before in INSIDE or unicodedata.category(before)[0] == "M"):
-        return character.isalnum() or (character in INSIDE and after.isalnum() and before.isalnum())
-    return False
+    if unspaced or not line[begin].isalnum():
+        return False
+    return character.isalnum() or (character in INSIDE and after.isalnum() and before not in INSIDE)
 
 
 def _closing(line: str, begin: int) -> str:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from contextlib import AbstractContextManager
+from typing import Literal
 
 import torch
 
@@ -32,6 +33,22 @@ def precision(name: str, device: torch.device | None = None) -> torch.dtype:
     return torch.bfloat16 if _multiplies_bf16(device or default_device()) else torch.float32
 
 
+def products(name: str, device: torch.device) -> Literal["fp32", "bf16", "int8"]:
+    """The number format of a search's products: int8 where asked for, else that of `precision`. Raises ConfigError."""
+    if name == "int8":
+        if device.type != "cpu" or not _multiplies_int8():
+            raise ConfigError("precision: int8 needs a CPU that multiplies bytes (AVX-512 VNNI): use precision=auto")
+        return "int8"
+    if name not in ("auto", "fp32", "bf16"):
+        raise ConfigError(f"precision: found {name!r}, allowed are auto, fp32, bf16 and int8")
+    return "fp32" if precision(name, device) == torch.float32 else "bf16"
+
+
+def packs() -> bool:
+    """Whether oneDNN multiplies packed matrices here: it was tried on x86 with AVX2 or more."""
+    return torch._C._has_mkldnn and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+
+
 def autocast(dtype: torch.dtype, device: torch.device | None = None) -> AbstractContextManager[object]:
     """Large products in `dtype`, sums and normalisations in fp32; changes nothing for fp32."""
     return torch.autocast((device or default_device()).type, dtype=dtype, enabled=dtype != torch.float32)
@@ -54,13 +71,25 @@ def _multiplies_bf16(device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
+def _multiplies_int8() -> bool:
+    """Older processors add pairs of products in 16 bits, which overflow."""
+    return packs() and torch.cpu._is_vnni_supported()
+
+
 def tune_memory() -> None:
     """What a CPU training wants of the allocator and of oneDNN; to be called before the first product.
 
-    Freed tensors are kept for the next update (glibc only): returned to the system, every large one costs fresh zeroed
-    pages, about a tenth of an update. Kernels are kept for 256 shapes of batches instead of oneDNN's 1,024.
+    See `keep_memory`. Kernels are kept for 256 shapes of batches instead of oneDNN's 1,024.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """Freed tensors are kept for the next update, or step of a search (glibc only).
+
+    Returned to the system, every large one costs fresh zeroed pages, about a tenth of an update.
+    """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):

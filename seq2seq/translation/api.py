@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from seq2seq.config import build, configuration_folder, suggestion
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.device import default_device, precision
+from seq2seq.device import default_device, packs, precision, products
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
+from seq2seq.network.prepared import prepare
 from seq2seq.search.base import Search
 from seq2seq.translation import model_folder
 from seq2seq.translation.searching import Network
@@ -27,8 +29,8 @@ def load(
     """The translator in a run folder or model folder, on the GPU where there is one; an ensemble of several.
 
     search: the name of a file in conf/search (`"greedy"`), or its keys with that name, `{"search": "beam", "width": 10,
-    "best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32 or bf16.
-    weights: how much each of several models counts; None: all alike.
+    "best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32, bf16
+    or int8. weights: how much each of several models counts; None: all alike.
     Raises ModelError where the folder cannot be used, ConfigError where the search or the weights are not allowed.
     """
     folders = [folder] if isinstance(folder, str | Path) else folder
@@ -73,7 +75,7 @@ def assemble(
     if not directions:
         raise ModelError(f"model: {', '.join(map(str, folders))} have no direction in common")
     device = default_device()
-    models = [one.model.to(device) for one in found]
+    models = [_ready(one.model, number_format, device) for one in found]
     alone = len(models) == 1 and weights is None
     network = models[0] if alone else Ensemble(models, weights or [1.0] * len(models))
     extra = {
@@ -81,12 +83,20 @@ def assemble(
         "tokenizer": found[0].tokenizer,
         "search": search,
         "directions": directions,
-        "dtype": precision(number_format, device),
+        "dtype": precision("auto" if number_format == "int8" else number_format, device),
         "device": device,
         "languages": found[0].languages,
     }
     built: Translator = build(translator, extra, "translator")()
     return built
+
+
+def _ready(model: Model, number_format: str, device: torch.device) -> Model:
+    """The model where it is to search, its matrices packed where a CPU gains by that."""
+    wanted = products(number_format, device)
+    if device.type == "cpu" and packs():
+        prepare(model, wanted)
+    return model.to(device)
 
 
 def _merged(node: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

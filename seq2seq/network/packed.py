@@ -1,0 +1,141 @@
+"""Matrices in the layout and number format that a CPU multiplies fastest, packed once instead of at every product."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seq2seq.network.embedding import Embedding
+from seq2seq.network.quantisation import LARGEST, quantise
+
+MIDDLE = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
+
+
+@runtime_checkable
+class Product(Protocol):
+    """x W^T + b for a whole number of rows that does not change at every call, see `rounded`."""
+
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]: ...
+
+
+Made = TypeVar("Made", bound=Product)
+
+
+class Packed(Tensor):
+    """A matrix that is multiplied by its `product` wherever it stands in F.linear, and is itself everywhere else."""
+
+    product: Product
+
+    @staticmethod
+    def of(weight: Float[Tensor, "out in"], product: Product) -> "Packed":
+        """The same numbers in the same memory."""
+        packed: Packed = Tensor._make_subclass(Packed, weight.detach())
+        packed.product = product
+        return packed
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        if func is F.linear and isinstance(args[1], Packed):
+            x, weight, bias = (*args, None)[:3]
+            found = weight.product(_filled(x.reshape(-1, x.shape[-1])), bias)
+            return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], found.shape[-1])
+        with torch._C.DisableTorchFunctionSubclass():
+            return func(*args, **(kwargs or {}))
+
+
+def rounded(rows: int) -> int:
+    """The next number of rows with four leading binary digits: 9 stays 9, 300 becomes 320.
+
+    oneDNN makes a kernel for every number of rows that it meets, which takes as long as 100 rows; in search, whose
+    sentences leave one by one, nearly every product would be the first of its kind.
+    """
+    unit = 1 << max(0, rows.bit_length() - 4)
+    return -(-rows // unit) * unit
+
+
+def _filled(rows: Float[Tensor, "rows in"]) -> Float[Tensor, "rounded in"]:
+    """With rows of zeros behind them."""
+    missing = rounded(len(rows)) - len(rows)
+    return F.pad(rows, (0, 0, 0, missing)) if missing else rows
+
+
+class Float32:
+    """In fp32 by oneDNN, from a third to a half faster than torch's own product, and than packing at every call."""
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
+
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(rows.float(), self.packed, bias, "none", [], "")
+        return found
+
+
+class BFloat16:
+    """In bf16, sums in fp32; what comes out is bf16."""
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().bfloat16(), None)
+        self.biases: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(
+            rows.bfloat16(), self.packed, None if bias is None else self._cast(bias), "none", [], ""
+        )
+        return found
+
+    def _cast(self, bias: Tensor) -> Tensor:
+        if id(bias) not in self.biases:
+            self.biases[id(bias)] = bias, bias.detach().bfloat16()  # kept, so that nothing else gets its id
+        return self.biases[id(bias)][1]
+
+
+class Int8:
+    """In whole numbers: rows of W have a scale each, all x the same one, so that a row's result is its own.
+
+    The scale of x is set by `settle` from the largest number that was `seen` before; until then products are in fp32.
+    What is larger later on is cut.
+    """
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        self.weight = weight
+        values, self.scales = quantise(weight.detach())
+        self.packed = torch.ops.onednn.qlinear_prepack(values, None)
+        self.zeros = torch.zeros(len(values), dtype=torch.long)
+        self.middle = torch.tensor([MIDDLE + 0.5])  # conversion to a byte cuts: a half makes it round
+        self.seen = 0.0
+        self.step = 0.0
+
+    def settle(self) -> None:
+        """From now on in whole numbers."""
+        self.step = (self.seen or 1.0) / LARGEST
+
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
+        if not self.step:
+            self.seen = max(self.seen, float(rows.abs().max()))
+            with torch._C.DisableTorchFunctionSubclass():
+                return F.linear(rows, self.weight, bias)
+        levels = torch.add(self.middle, rows, alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1).to(torch.uint8)
+        found: Tensor = torch.ops.onednn.qlinear_pointwise(
+            levels, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, torch.float32, "none", [], ""
+        )
+        return found
+
+
+def pack(network: nn.Module, product: Callable[[Tensor], Made]) -> list[Made]:
+    """Replaces every matrix of `network` but embeddings by a packed one; returns the products, one a matrix.
+
+    The network can no longer be trained or saved. Tables that are also an output layer stay what they are as tables.
+    """
+    made: list[Made] = []
+    for module in network.modules():
+        for name, weight in list(module.named_parameters(recurse=False)):
+            if weight.ndim == 2 and not isinstance(module, Embedding):
+                made.append(product(weight))
+                delattr(module, name)
+                setattr(module, name, Packed.of(weight, made[-1]))
+    return made

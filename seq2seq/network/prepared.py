@@ -1,0 +1,41 @@
+"""A model made ready for search on a CPU."""
+
+from typing import Literal
+
+import torch
+
+from seq2seq.network.model import Model
+from seq2seq.network.packed import BFloat16, Float32, Int8, pack
+
+SENTENCES, TOKENS, STEPS = 16, 14, 10  # of noise that shows how large the numbers inside a model get
+SEED = 1
+
+
+@torch.inference_mode()
+def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
+    """Packs the matrices of a model in evaluation mode, for good: it can no longer be trained or saved.
+
+    bf16 and int8 suit a search under autocast: between int8 products stands what autocast says.
+    """
+    if products == "fp32":
+        pack(model, Float32)
+        return
+    if products == "bf16":
+        pack(model, BFloat16)
+        return
+    made = pack(model, Int8)
+    _dream(model)
+    for product in made:
+        product.settle()
+
+
+def _dream(model: Model) -> None:
+    """The model translates random pieces as it likes, the same in every process: the likely ones of its own words
+    come, so that numbers get about as large as in real text."""
+    generator = torch.Generator().manual_seed(SEED)
+    source = torch.randint(len(model.source.weight), (SENTENCES, TOKENS), generator=generator)
+    memory, state = model.start(source, torch.ones_like(source, dtype=torch.bool))
+    tokens = source[:, :1] % len(model.target.weight)
+    for _ in range(STEPS):
+        likely, state = model.step(tokens, state, memory)
+        tokens = torch.multinomial(likely.squeeze(1).exp(), 1, generator=generator)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from toy_folder import set_keys
 from toy_language import VOCABULARY, lines, prepared, toy_language_model
 from toy_network import CONF, member, members, toy_batch
 
@@ -193,8 +194,7 @@ def test_a_folder_gives_the_model_back(text: Prepared, tmp_path: Path) -> None:
     for name, tensor in model.state_dict().items():
         assert torch.equal(found.model.state_dict()[name], tensor)
     assert found.tokenizer.models == text.tokenizer.models
-    config = tmp_path / "model" / "config.json"
-    config.write_text(config.read_text("utf-8").replace('"language_model"', '"translator"'), "utf-8")
+    set_keys(tmp_path / "model", kind="translator")
     with pytest.raises(ModelError, match=r"expected a language_model, found a translator.*seq2seq translate"):
         model_folder.load(tmp_path)
 

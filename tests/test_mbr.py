@@ -2,15 +2,19 @@
 
 import random
 import string
+from pathlib import Path
 
 import pytest
 import torch
+from test_generator import generated, generation
+from toy_language import prepared, toy_language_model
 from toy_search import FORBIDDEN, Toy, batch_of, beam, sampling
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.overlap import overlaps
 from seq2seq.evaluation.sentence import BLEU, ChrF
+from seq2seq.modelling.sampler import Sampler
 from seq2seq.search.base import Deciding, Request, Search
 from seq2seq.search.mbr import MBR
 from seq2seq.translation.translator import Translator
@@ -88,6 +92,20 @@ def test_a_translator_asks_for_the_decision() -> None:
     for texts, best in pairs:
         assert best == (texts[MBR(draws, ChrF(), 1).decide(texts, "de")[0]],)
     assert any(best[0] != texts[0] for texts, best in pairs)
+
+
+def test_language_models_and_generators_ask_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The candidates are each line's draws; what is chosen is the last of them, by a decision made for the test."""
+    draws = sampling(count=6)
+    decided = MBR(draws, ChrF(), 1)
+    monkeypatch.setattr(decided, "decide", lambda texts, language: [len(texts) - 1])
+    parts = toy_language_model(), prepared(tmp_path).tokenizer, ["en"]
+    place = torch.float32, torch.device("cpu")
+    [[one]], [[other]] = (Sampler(*parts, search, 1, *place).sample([""], "en") for search in (decided, draws))
+    assert one.log_probability < other.log_probability
+    [several] = generated(generation(draws), ["red"])
+    [chosen] = generated(generation(decided), ["red"])
+    assert len(several.best) == 6 and chosen.best == several.best[-1:]
 
 
 def test_illegal_values_are_named() -> None:

@@ -200,8 +200,8 @@ def test_several_draws_are_as_many_single_ones(size: int) -> None:
     """Whatever the batch; the first is that of a count of 1, the best normalised comes first."""
     keys = torch.arange(size)
     toy, five = Toy(), sampling(count=5)
-    several = five.draw(toy.start, toy.step, *rows(size), FORBIDDEN, keys)
-    alone = [five.draw(toy.start, toy.step, *rows(1), FORBIDDEN, keys[row : row + 1])[0] for row in range(size)]
+    several = five(toy.start, toy.step, Request(*rows(size), FORBIDDEN, keys))
+    alone = [five(toy.start, toy.step, Request(*rows(1), FORBIDDEN, keys[row : row + 1]))[0] for row in range(size)]
     assert several == alone
     for ones, single in zip(several, drawn(sampling(), keys), strict=True):
         assert len(ones) == 5 and single in ones
@@ -211,7 +211,10 @@ def test_several_draws_are_as_many_single_ones(size: int) -> None:
 
 def test_draws_of_a_sentence_are_as_independent_as_those_of_several() -> None:
     toy = Toy(sharpness=0.0)
-    several = sampling(count=2000).draw(toy.start, toy.step, *rows(2), FORBIDDEN, torch.arange(2))
+    search, request = sampling(count=2000), Request(*rows(2), FORBIDDEN, torch.arange(2))
+    several = search(toy.start, toy.step, request)
+    with pytest.raises(ConfigError, match=r"search\.count: expected 1 in training"):
+        drawn(search, torch.arange(2))
     for ones in several:
         counts = torch.tensor([one.tokens[0] for one in ones]).bincount(minlength=VOCABULARY)[[1, 4, 5, 6]]
         assert float(((counts - 500) ** 2 / 500).sum()) < 16.3  # 3 degrees: one in a thousand

@@ -11,7 +11,7 @@ from seq2seq.data.labelled_tokenizer import LabelledTokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.network.generator import Generator
-from seq2seq.search.base import Hypothesis, Request, Search
+from seq2seq.search.base import Deciding, Hypothesis, Request, Search
 
 
 class Status(StrEnum):
@@ -98,6 +98,9 @@ class Generation:
 
     def _generated(self, hypotheses: list[Hypothesis]) -> Generated:
         decoded = self.tokenizer.decode([one.tokens for one in hypotheses], self.language)
+        if isinstance(self.search, Deciding):
+            order = self.search.decide(decoded, self.language)
+            hypotheses, decoded = [hypotheses[number] for number in order], [decoded[number] for number in order]
         best = tuple((text, one.score) for text, one in zip(decoded, hypotheses, strict=True))
         text, score = best[0]
         if not hypotheses[0].finished:

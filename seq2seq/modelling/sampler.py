@@ -11,7 +11,7 @@ from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.scorer import check
 from seq2seq.network.language_model import LanguageModel
-from seq2seq.search.base import Hypothesis, Request, Search
+from seq2seq.search.base import Deciding, Hypothesis, Request, Search
 
 
 class Sample(NamedTuple):
@@ -82,4 +82,10 @@ class Sampler:
         request = Request(source, mask, first, self.forbidden, torch.tensor(numbers, device=self.device))
         with autocast(self.dtype, self.device):
             found = self.search(self.model.start, self.model.step, request)
-        return [hypotheses[0] for hypotheses in found]
+        return [self._best(hypotheses, language) for hypotheses in found]
+
+    def _best(self, hypotheses: list[Hypothesis], language: str) -> Hypothesis:
+        if not isinstance(self.search, Deciding):
+            return hypotheses[0]
+        texts = self.tokenizer.decode([one.tokens for one in hypotheses], language)
+        return hypotheses[self.search.decide(texts, language)[0]]

@@ -98,7 +98,9 @@ class Sampling:
         forbidden: Int[Tensor, " forbidden"],
         keys: Int[Tensor, " batch"],
     ) -> list[list[Hypothesis]]:
-        """The same from the parts of a request: for training, which knows no requests."""
+        """The same from the parts of a request: for training, which knows no requests and has rows for its draws."""
+        if self.count != 1:
+            raise ConfigError(f"search.count: expected 1 in training, where every candidate is a row, got {self.count}")
         return self(start, step, Request(source, mask, first, forbidden, keys))
 
     def probabilities(self, scores: Float[Tensor, "batch vocabulary"]) -> Float64[Tensor, "batch vocabulary"]:

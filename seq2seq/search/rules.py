@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seq2seq.errors import ConfigError
 from seq2seq.search.base import IMPOSSIBLE, Request
-from seq2seq.symbols import EOS
+from seq2seq.symbols import EOS, PAD
 
 UNLIKELY = -20.0  # nats; what a wanted beginning costs a token where the model holds it for impossible
 NOWHERE = -1  # in place of an id, where there is none
@@ -63,11 +63,13 @@ class Rules:
 
 @dataclass(frozen=True)
 class Phrases:
-    """Phrases of every sentence: each one's last token, and the tokens before it, filled up on the left."""
+    """Phrases of every sentence: each one's last token, and the tokens before it, filled up on the left.
+
+    Where a sentence has fewer than others, PAD fills up, which never comes anyway.
+    """
 
     heads: Int[Tensor, "batch phrases before"]
     lasts: Int[Tensor, "batch phrases"]
-    real: Bool[Tensor, "batch phrases"]
 
     def completed_by(self, history: Int[Tensor, "batch beam past"]) -> Bool[Tensor, "batch beam phrases"]:
         """Whether a phrase's last token would complete it after `history`."""
@@ -77,11 +79,11 @@ class Phrases:
             ..., history.shape[2] + missing - before :
         ]
         heads = self.heads.unsqueeze(1)
-        return ((heads == NOWHERE) | (heads == tail.unsqueeze(2))).all(-1) & self.real.unsqueeze(1)
+        return ((heads == NOWHERE) | (heads == tail.unsqueeze(2))).all(-1)
 
     def pick(self, rows: Int[Tensor, " kept"]) -> "Phrases":
         """Those of the sentences at `rows`."""
-        return Phrases(self.heads[rows], self.lasts[rows], self.real[rows])
+        return Phrases(self.heads[rows], self.lasts[rows])
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,7 @@ class Limits:
             if length == 1:
                 scores[..., EOS] = IMPOSSIBLE
             return
-        ending = scores[..., EOS].clone()
-        wanted = None if self.prefixes is None or length > self.prefixes.shape[1] else self.prefixes[:, length - 1]
-        if wanted is not None:
-            begun = scores.gather(-1, wanted.clamp(min=0)[:, None, None].expand(*scores.shape[:2], 1)).clamp(
-                min=UNLIKELY
-            )
+        ending, begun = scores[..., EOS].clone(), self._begun(scores, length)
         scores.index_fill_(-1, self.forbidden, IMPOSSIBLE)
         if self.no_repeat:
             _block_repeats(scores, history(), self.no_repeat, spared)
@@ -138,14 +135,18 @@ class Limits:
             scores[..., EOS] = IMPOSSIBLE
         elif self.shortest is not None:
             scores[..., EOS].masked_fill_((self.shortest > length).unsqueeze(1), IMPOSSIBLE)
-        stuck = scores.amax(-1) == IMPOSSIBLE
-        scores[..., EOS] = torch.where(stuck, ending, scores[..., EOS])
-        if wanted is not None:
-            forced = wanted != NOWHERE
-            scores[forced] = IMPOSSIBLE
-            scores[forced] = scores[forced].scatter(
-                -1, wanted[forced][:, None, None].expand(-1, scores.shape[1], 1), begun[forced]
-            )
+        scores[..., EOS] = torch.where(scores.amax(-1) == IMPOSSIBLE, ending, scores[..., EOS])
+        if begun is not None:
+            rows, ids, values = begun
+            scores[rows] = torch.full_like(scores[rows], IMPOSSIBLE).scatter_(-1, ids, values)
+
+    def _begun(self, scores: Float[Tensor, "batch beam vocabulary"], length: int) -> "tuple[Tensor, ...] | None":
+        """The rows whose token number `length` is given, these tokens, and what they score, if there are any."""
+        if self.prefixes is None or length > self.prefixes.shape[1]:
+            return None
+        rows = torch.nonzero(self.prefixes[:, length - 1] != NOWHERE).flatten()
+        ids = self.prefixes[rows, length - 1][:, None, None].expand(-1, scores.shape[1], 1)
+        return rows, ids, scores[rows].gather(-1, ids).clamp(min=UNLIKELY)
 
 
 def banned(phrases: Sequence[Sequence[Sequence[int]]], device: torch.device) -> Phrases:
@@ -153,13 +154,11 @@ def banned(phrases: Sequence[Sequence[Sequence[int]]], device: torch.device) -> 
     rows = [[phrase for phrase in row if len(phrase)] for row in phrases]
     count = max(len(row) for row in rows)
     before = max((len(phrase) for row in rows for phrase in row), default=1) - 1
-    heads, lasts = torch.full((len(rows), count, before), NOWHERE), torch.zeros(len(rows), count, dtype=torch.long)
-    real = torch.zeros(len(rows), count, dtype=torch.bool)
+    heads, lasts = torch.full((len(rows), count, before), NOWHERE), torch.full((len(rows), count), PAD)
     for row, number, phrase in ((row, number, one) for row, ones in enumerate(rows) for number, one in enumerate(ones)):
         *head, lasts[row, number] = phrase
         heads[row, number, before - len(head) :] = torch.tensor(head, dtype=torch.long)
-        real[row, number] = True
-    return Phrases(heads.to(device), lasts.to(device), real.to(device))
+    return Phrases(heads.to(device), lasts.to(device))
 
 
 def _filled(rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch longest"]:

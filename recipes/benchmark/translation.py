@@ -3,7 +3,7 @@
 Everyone translates the same lines with a model of about the same size, trained on the same text for the same time:
 greedily and with five hypotheses, on one core and on all, a file as fast as it goes and one line after the other.
 Models and environments that are there are used again. Writes runs/benchmark/translation.json after every measurement,
-and translation.md at the end.
+and translation.md after every turn.
 """
 
 import argparse
@@ -46,11 +46,7 @@ def main() -> None:
     }
     records = Records(FOLDER / f"translation{'_quick' if chosen.quick else ''}.json", head, chosen.resume)
     measured(chosen, records)
-    records.head["load"].append(os.getloadavg()[0])
-    records.store()
-    text = markdown(records)
-    records.file.with_suffix(".md").write_text(text, "utf-8")
-    print(text)
+    print(markdown(records))
 
 
 def arguments() -> argparse.Namespace:
@@ -75,19 +71,28 @@ def arguments() -> argparse.Namespace:
 def measured(chosen: argparse.Namespace, records: Records) -> None:
     """Everything that is not in the records yet."""
     ours: list[Contestant] = [Ours(chosen.run, one) for one in chosen.formats]
-    ours[0].train(chosen.minutes, len(chosen.cores))
+    if not (chosen.run / "model").is_dir():
+        ours[0].train(chosen.minutes, len(chosen.cores))
     captions = written(PLACE / "text", chosen.run / "model" / "tokenizer.model")
     theirs = list(peers(chosen.peers, captions))
     race = Race(PLACE / "race", captions, chosen.cores, chosen.seconds)
     able = [one for one in interleaved(ours, theirs) if ready(one, chosen, race, records)]
-    for turn, beam, cores in itertools.product(range(chosen.turns), BEAMS, sorted({1, len(chosen.cores)})):
+    for turn in range(chosen.turns):
+        one_turn(turn, able, chosen, race, records)
+        records.head["load"] = [records.head["load"][0], os.getloadavg()[0]]
+        records.store()
+        records.file.with_suffix(".md").write_text(markdown(records), "utf-8")
+
+
+def one_turn(turn: int, able: Sequence[Contestant], chosen: argparse.Namespace, race: Race, records: Records) -> None:
+    """Everybody's speeds, then the time a line takes; what hardly varies the first time only."""
+    for beam, cores in itertools.product(BEAMS, sorted({1, len(chosen.cores)})):
         for who in able:
             asked = {"kind": "speed", "who": who.name, "beam": beam, "cores": cores}
             note(records, {**asked, "turn": turn}, partial(sped, race, who, beam, cores, records))
-    for turn, beam in itertools.product(range(chosen.turns), BEAMS):
-        for who in with_python(able, chosen):
-            asked = {"kind": "latency", "who": who.name, "beam": beam, "turn": turn}
-            note(records, asked, partial(race.latency, who, beam, chosen.latency_lines))
+    for who, beam in itertools.product(with_python(able, chosen), BEAMS):
+        asked = {"kind": "latency", "who": who.name, "beam": beam, "turn": turn}
+        note(records, asked, partial(race.latency, who, beam, chosen.latency_lines))
     for who in able:
         note(records, {"kind": "start", "who": who.name}, partial(race.start, who, chosen.starts))
         note(records, {"kind": "disk", "who": who.name}, partial(race.disk, who))
@@ -95,13 +100,12 @@ def measured(chosen: argparse.Namespace, records: Records) -> None:
 
 def peers(names: Sequence[str], captions: Captions) -> Iterator[Contestant]:
     """These toolkits, each in every number format it has on a CPU."""
-    for form in ("fp32", "int8"):
-        if "opennmt" in names:
-            yield OpenNMT(PLACE, captions, FOLDER, form)
-        if "marian" in names:
-            yield Marian(PLACE, captions, FOLDER, form)
-        if "joeynmt" in names and form == "fp32":
-            yield JoeyNMT(PLACE, captions, FOLDER)
+    if "opennmt" in names:
+        yield OpenNMT(PLACE, captions, FOLDER)
+    if "marian" in names:
+        yield from (Marian(PLACE, captions, FOLDER, number_format) for number_format in ("fp32", "int8"))
+    if "joeynmt" in names:
+        yield JoeyNMT(PLACE, captions, FOLDER)
 
 
 def interleaved(ours: Sequence[Contestant], theirs: Sequence[Contestant]) -> Iterator[Contestant]:

@@ -49,7 +49,7 @@ def watch(command: Command, output: Path, cores: list[int]) -> Watched:
             _, status, used = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - begun
             process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if process.returncode not in command.accepted:
             raise UnavailableError(f"code {process.returncode}: {last(said)}")
     own, every = used.ru_utime + used.ru_stime, seconds * len(cores)
     shares = own / every, max(0.0, _busy(cores) - busy - own) / every

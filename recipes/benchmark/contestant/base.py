@@ -22,12 +22,16 @@ class UnavailableError(Exception):
 
 
 class Command(NamedTuple):
-    """A program with its arguments; its standard input and output are `source` and `output` where those are named."""
+    """A program with its arguments; its standard input and output are `source` and `output` where those are named.
+
+    accepted: the exit codes that mean that all lines came out.
+    """
 
     arguments: list[str]
     source: Path | None = None
     output: Path | None = None
     variables: dict[str, str] = {}  # noqa: RUF012 of its environment, besides the number of threads
+    accepted: tuple[int, ...] = (0,)
 
 
 class Contestant(ABC):

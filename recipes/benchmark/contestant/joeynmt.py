@@ -90,8 +90,8 @@ class JoeyNMT(Contestant):
 
     def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
         arguments = [self.python, "-m", "joeynmt", "translate", str(self._configured(beam))]
-        return Command(arguments, source, output, PICKLED)
+        return Command(arguments, source, output, variables=PICKLED)
 
     def stream(self, beam: int) -> Command:
         script = Path(__file__).parent.parent / "stream" / "joeynmt_lines.py"
-        return Command([self.python, str(script), str(self._configured(beam))], None, None, PICKLED)
+        return Command([self.python, str(script), str(self._configured(beam))], variables=PICKLED)

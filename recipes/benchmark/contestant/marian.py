@@ -74,8 +74,8 @@ class Marian(Contestant):
     def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
         batches = ["--mini-batch", str(BATCH), "--maxi-batch", "100", "--maxi-batch-sort", "src", "-w", "512"]
         options = [*self.options(beam, threads), *batches]
-        return Command([str(self.programs / "pymarian"), "decode", *options], source, output, SINGLE)
+        return Command([str(self.programs / "pymarian"), "decode", *options], source, output, variables=SINGLE)
 
     def stream(self, beam: int) -> Command:
         script = Path(__file__).parent.parent / "stream" / "marian_lines.py"
-        return Command([str(self.programs / "python"), str(script), *self.options(beam, 1)], None, None, SINGLE)
+        return Command([str(self.programs / "python"), str(script), *self.options(beam, 1)], variables=SINGLE)

@@ -28,7 +28,7 @@ CONFIGURED = {
 
 
 class OpenNMT(Contestant):
-    """Knows fp32 alone on a CPU: it takes `-precision int8`, but compares that text with torch.int8 and goes on in fp32."""
+    """Knows fp32 alone on a CPU: it takes `-precision int8`, compares that text with torch.int8, and stays in fp32."""
 
     name = "OpenNMT-py 3.5.1, fp32"
 

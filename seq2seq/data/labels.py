@@ -58,5 +58,5 @@ class Labels:
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ValueError("expected a list of texts")
             return cls(names)
-        except (OSError, ValueError, DataError) as error:
+        except (OSError, ValueError, RecursionError, DataError) as error:
             raise ModelError(f"{path}: cannot be read: {error}; copy the model folder again") from error

@@ -1,7 +1,7 @@
 """Ids to vectors of the model's width."""
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn, randn
+from torch import Tensor, empty, nn
 from torch.nn import functional as F
 
 from seq2seq.network.dropout import VariationalDropout, WordDropout
@@ -26,7 +26,7 @@ class Embedding(nn.Module):
 
     def __init__(self, vocabulary: int, size: int, width: int, word_dropout: float, dropout: float) -> None:
         super().__init__()
-        self.weight = nn.Parameter(randn(vocabulary, size) * size**-0.5)
+        self.weight = nn.Parameter(nn.init.normal_(empty(vocabulary, size), std=size**-0.5))
         self.scale = size**0.5
         self.word_dropout = WordDropout(word_dropout)
         self.dropout = VariationalDropout(dropout)

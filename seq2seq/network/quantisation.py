@@ -21,4 +21,4 @@ def quantise(weight: Float[Tensor, "out in"]) -> tuple[Int8[Tensor, "out in"], F
 
 def dequantise(values: Int8[Tensor, "out in"], scales: Float[Tensor, " out"]) -> Float[Tensor, "out in"]:
     """The matrix (fp32) that these stand for."""
-    return values.float() * scales.unsqueeze(1)
+    return values.float().mul_(scales.unsqueeze(1))

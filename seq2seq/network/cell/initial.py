@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 def gate_matrix(gates: int, rows: int, columns: int, draw: Callable[[Tensor], Tensor]) -> Tensor:
     """`gates` matrices of `rows` x `columns`, drawn one by one and stacked: each is orthogonal or scaled by itself."""
-    return torch.cat([draw(torch.empty(rows, columns)) for _ in range(gates)])
+    stacked = torch.empty(gates * rows, columns)
+    for gate in stacked.chunk(gates):
+        draw(gate)
+    return stacked
 
 
 def input_matrix(gates: int, rows: int, columns: int) -> nn.Parameter | None:

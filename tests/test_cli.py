@@ -55,6 +55,7 @@ def test_train_writes_its_run_and_nothing_else(trained: Run) -> None:
     assert sorted(path.name for path in (run / "model").iterdir()) == [
         "README.md",
         "config.json",
+        "languages.safetensors",
         "model.safetensors",
         "tokenizer.model",
     ]

@@ -25,6 +25,7 @@ from seq2seq.network.model import Model
 from seq2seq.training.settings import Settings
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.language import counted
+from seq2seq.translation.length import usual_length
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
 
@@ -67,7 +68,8 @@ def run(
     limits = {"directions": text.directions, "dtype": precision(settings.precision), "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
     facts = about(corpus, text, prepared, prepared.tokenizer, license)
-    signatures, languages = validation_signatures(text.directions), counted(prepared.train, prepared.tokenizer)
+    signatures, usual = validation_signatures(text.directions), usual_length(prepared.train)
+    languages = counted(prepared.train, prepared.tokenizer)
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
     validate = _validation(loss, translate, prepared, validation)
 
@@ -76,7 +78,7 @@ def run(
     ) -> None:
         network.load_state_dict(weights)
         training = {"training": {**spent, "signatures": signatures}}
-        told = {"valid": dict(scores)}, {**facts, **training}, languages
+        told = {"valid": dict(scores)}, {**facts, **training}, languages, usual
         save(folder, network, model, prepared.tokenizer, text.directions, *told)
 
     aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)

@@ -86,6 +86,7 @@ def assemble(
         "dtype": precision("auto" if number_format == "int8" else number_format, device),
         "device": device,
         "languages": found[0].languages,
+        "trained_source": min((one.usual_source for one in found if one.usual_source), default=None),
     }
     built: Translator = build(translator, extra, "translator")()
     return built

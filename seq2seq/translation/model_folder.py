@@ -24,6 +24,7 @@ class ModelFolder(NamedTuple):
     scores: dict[str, Any]
     toolkit: str
     languages: Languages | None
+    usual_source: int | None
 
 
 def save(
@@ -35,11 +36,13 @@ def save(
     scores: Mapping[str, Any],
     about: Mapping[str, Any] | None = None,
     languages: Languages | None = None,
+    usual_source: int | None = None,
 ) -> None:
     """Writes a translator's folder whole.
 
     `node` builds `model` once the tokenizer's sizes are added; `scores` is any JSON (`{"valid": {"bleu": 31.2}}`).
     `about`: what else the card shall tell (command/about.py). `languages`: by which wrong ones are found.
+    `usual_source`: tokens of a usual line (length.py).
     """
     source, target = tokenizer.sizes
     content = {
@@ -47,6 +50,7 @@ def save(
         "languages": tokenizer.languages,
         "directions": [list(direction) for direction in directions],
         "scores": dict(scores),
+        "usual_source": usual_source,
         "model": {**node, "source_vocabulary": source, "target_vocabulary": target},
     }
 
@@ -81,7 +85,10 @@ def load(folder: Path) -> ModelFolder:
     pairs = [(source, target) for source, target in directions]
     told = opened.content["scores"], opened.content["toolkit"]
     languages = Languages.load(opened.place, tokenizer.sizes[1])
-    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages)
+    usual = opened.content.get("usual_source")  # older folders have none
+    if usual is not None and (not isinstance(usual, int) or usual < 1):
+        raise ModelError(f"{opened.place / CONFIG}: usual_source: expected a positive int or null, got {usual!r}")
+    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, usual)
 
 
 def _is_direction(value: object) -> bool:

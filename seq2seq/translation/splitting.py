@@ -1,4 +1,4 @@
-"""Lines longer than a model can sensibly take, cut where it hurts least: sentences, clauses, words, characters.
+"""Lines longer than what a model was trained on, cut where it hurts least: sentences, clauses, words, characters.
 
 A line is cut into windows first, so that time and memory grow with its length and no faster, whatever it is made of.
 """
@@ -20,6 +20,11 @@ SLICES, CHARACTERS = len(BOUNDARIES), len(BOUNDARIES) + 1  # levels below words
 WINDOW = 64  # characters of a window for each token of a part
 ATTACHED = frozenset({"Mn", "Mc", "Me"})  # marks that belong to the character before them
 JOINER = "\u200d"  # makes one emoji of several
+ABBREVIATIONS = frozenset(  # with a full stop, and no end of a sentence
+    re.findall(
+        "[a-z]+", "mr mrs ms dr prof st no nr vs ca bzw etc inc ltd co bd hr fr frl mme mlle sr sra jr mt gen sgt"
+    )
+)
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 
 
@@ -30,34 +35,37 @@ class Cut(NamedTuple):
     ids: Sequence[int]
 
 
-def rows(texts: Sequence[str], encode: Encode, longest: int) -> list[list[Cut]]:
-    """Each line's parts: none for a blank line, one for most, several for one of more than `longest` tokens."""
+def rows(texts: Sequence[str], encode: Encode, longest: int, usual: int) -> list[list[Cut]]:
+    """Each line's parts: none for a blank line, one for most, several for long ones (see split).
+
+    A line of at most `usual` tokens is one part, whatever it is made of.
+    """
     short = [text if len(text) <= WINDOW * longest else "" for text in texts]  # a giant is never encoded as a whole
     return [
-        [Cut(text, ids)]
-        if ids and text.strip() and len(ids) <= longest
-        else _several(text, encode, longest)
-        if text.strip()
-        else []
+        []
+        if not text.strip()
+        else [Cut(text, ids)]
+        if 0 < len(ids) <= usual
+        else _several(text, encode, longest, usual)
         for text, ids in zip(texts, encode(short), strict=True)
     ]
 
 
-def _several(text: str, encode: Encode, longest: int) -> list[Cut]:
+def _several(text: str, encode: Encode, longest: int, usual: int) -> list[Cut]:
     """The parts of a line, their ids in few bytes."""
-    return [
-        cut._replace(ids=array("i", cut.ids)) for cut in split(text, encode, longest) if cut.ids and cut.text.strip()
-    ]
+    cuts = split(text, encode, longest, usual)
+    return [cut._replace(ids=array("i", cut.ids)) for cut in cuts if cut.ids and cut.text.strip()]
 
 
-def split(text: str, encode: Encode, longest: int) -> Iterator[Cut]:
+def split(text: str, encode: Encode, longest: int, usual: int) -> Iterator[Cut]:
     """Parts of `text` of at most `longest` tokens each, which joined are the text again.
 
-    Neighbouring sentences stay together while they fit, in parts of about equal size. Only a single character that has
-    more tokens than allowed makes a longer part. Every character is encoded about twice.
+    Neighbouring sentences stay together while they have at most `usual` tokens; a sentence of more than `longest` is
+    cut into parts of about equal size. Only a single character that has more tokens than allowed makes a longer part.
+    Every character is encoded about twice.
     """
     for window in _windows(text, WINDOW * longest):
-        yield from _cut(window, encode, longest, 0)
+        yield from _cut(window, encode, longest, min(usual, longest), 0)
 
 
 def _windows(text: str, size: int) -> Iterator[str]:
@@ -65,9 +73,8 @@ def _windows(text: str, size: int) -> Iterator[str]:
     begin = 0
     while len(text) - begin > size:
         end = begin + size
-        for boundary in BOUNDARIES:
-            places = [match.end() for match in boundary.finditer(text, begin + size // 2, end)]
-            if places:
+        for level in range(SLICES):
+            if places := list(_places(text, level, begin + size // 2, end)):
                 end = places[-1]
                 break
         else:
@@ -78,14 +85,14 @@ def _windows(text: str, size: int) -> Iterator[str]:
         yield text[begin:]
 
 
-def _cut(text: str, encode: Encode, longest: int, level: int) -> Iterator[Cut]:
+def _cut(text: str, encode: Encode, longest: int, together: int, level: int) -> Iterator[Cut]:
     """The parts of a window, cut at boundaries of this level; what is still too long at those of the next."""
     units = _units(text, level, longest)
     if len(units) == 1 and level < CHARACTERS:
-        yield from _cut(text, encode, longest, level + 1)
+        yield from _cut(text, encode, longest, longest, level + 1)
         return
     found = encode(units)
-    packed = _pack([len(ids) for ids in found], longest)
+    packed = _pack([len(ids) for ids in found], together)
     texts = ["".join(units[begin:end]) for begin, end in packed]
     # Tokens of a whole are not quite the sum over its units.
     joined = iter(encode([text for text, (begin, end) in zip(texts, packed, strict=True) if end - begin > 1]))
@@ -94,7 +101,7 @@ def _cut(text: str, encode: Encode, longest: int, level: int) -> Iterator[Cut]:
         if len(ids) <= longest or len(part) == 1:
             yield Cut(part, ids)
         else:
-            yield from _cut(part, encode, longest, min(level + 1, CHARACTERS))
+            yield from _cut(part, encode, longest, longest, min(level + 1, CHARACTERS))
 
 
 def _units(text: str, level: int, longest: int) -> list[str]:
@@ -103,8 +110,26 @@ def _units(text: str, level: int, longest: int) -> list[str]:
         return list(text)
     if level == SLICES:
         return _slices(text, max(1, longest // 8))
-    ends = [match.end() for match in BOUNDARIES[level].finditer(text) if 0 < match.end() < len(text)]
+    ends = [place for place in _places(text, level, 0, len(text)) if 0 < place < len(text)]
     return [text[begin:end] for begin, end in pairwise([0, *ends, len(text)])]
+
+
+def _places(text: str, level: int, begin: int, end: int) -> Iterator[int]:
+    """Where the boundaries of this level end, between two places."""
+    for match in BOUNDARIES[level].finditer(text, begin, end):
+        if level > 0 or _ends_sentence(text, match):
+            yield match.end()
+
+
+def _ends_sentence(text: str, match: re.Match[str]) -> bool:
+    """Whether a full stop is one: not that of `Mr. X`, `J. X`, `z.B. X`, `3. Mai`, nor one before a small letter."""
+    place = match.start()
+    if place == 0 or text[place - 1] != ".":
+        return True
+    word = (text[max(0, place - 20) : place].split() or [""])[-1].rstrip(".").lstrip("([\"'„“»«")
+    ordinal = word.isdigit() and len(word) < 3
+    short = "." in word or (len(word) == 1 and word.isalpha()) or word.lower() in ABBREVIATIONS
+    return not (ordinal or short or text[match.end() : match.end() + 1].islower())
 
 
 def _slices(text: str, size: int) -> list[str]:

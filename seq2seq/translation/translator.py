@@ -36,11 +36,13 @@ SHORTEST_LIMIT = 16  # tokens; any one character has fewer
 class Translator:
     """Translates lines in the directions that the model was trained on.
 
-    model: in evaluation mode, on `device`. longest_source: tokens of a line; longer ones are split. batch_tokens:
-    source tokens of a batch, padding included. dtype: of the large products (`seq2seq.device.precision`). repair: what
-    becomes of translations that loop; None leaves them. languages: tell what is in the wrong one; None cannot tell.
-    unknown: what becomes of what the tokenizer has no pieces for: `keep` shows it to the model as bytes, `symbols`
-    copies emoji and other signs into the translation, `copy` words too. Threads may share a translator.
+    model: in evaluation mode, on `device`. longest_source: tokens of a sentence; longer ones are split. usual_source:
+    of a line whose sentences are translated together, those of longer lines are not; None takes `trained_source`, what
+    was usual in training. batch_tokens: source tokens of a batch, padding included. dtype: of the large products
+    (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
+    what is in the wrong one; None cannot tell. unknown: what becomes of what the tokenizer has no pieces for: `keep`
+    shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words too.
+    Threads may share a translator.
     """
 
     def __init__(
@@ -56,14 +58,19 @@ class Translator:
         repair: Repair | None = None,
         languages: Languages | None = None,
         unknown: Unknown = "keep",
+        usual_source: int | None = None,
+        trained_source: int | None = None,
     ) -> None:
         if longest_source < SHORTEST_LIMIT:
             raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
+        if usual_source is not None and usual_source < 1:
+            raise ConfigError(f"usual_source: expected a positive int or null, got {usual_source}")
         if batch_tokens < 1:
             raise ConfigError(f"batch_tokens: expected a positive int, got {batch_tokens}")
         self.tokenizer = tokenizer
         self.directions = list(directions)
         self.longest_source = longest_source
+        self.usual_source = min(usual_source or trained_source or longest_source, longest_source)
         self.batch_tokens = batch_tokens
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages)
         self.unknown = unknown
@@ -159,7 +166,8 @@ class Translator:
         prepared = [preparing.line(one._replace(text=seen(one.text))) for one in given]
         texts = [one.taken.text for one in prepared]
         source = preparing.source
-        found = rows(texts, lambda units: self.tokenizer.encode(units, source, "source"), self.longest_source)
+        limits = self.longest_source, self.usual_source
+        found = rows(texts, lambda units: self.tokenizer.encode(units, source, "source"), *limits)
         parts = [part for one, cuts in zip(prepared, found, strict=True) for part in preparing.parts(one, cuts)]
         longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
         batches = list(self._batches(longest, parts))

@@ -125,6 +125,40 @@ def likeliest(
     return values, ids.gather(-1, kept)
 
 
+def likeliest_sums(
+    before: Float[Tensor, "batch beam"], scores: Float[Tensor, "batch beam vocabulary"], count: int
+) -> tuple[Float[Tensor, "batch likeliest"], Int[Tensor, "batch likeliest"], Int[Tensor, "batch likeliest"]]:
+    """A sentence's `count` highest sums of a hypothesis's score and a token's, with the places of both, highest first.
+
+    The same as adding all up, but for the order of equal sums: of a block, only the highest score can tell whether any
+    counts. A third of the time of `likeliest` for every hypothesis, whose tokens mostly lose to each other's.
+    """
+    batch, beam, vocabulary = scores.shape
+    blocks = vocabulary // BLOCK
+    if blocks * beam < 2 * count:
+        sums = (before.unsqueeze(-1) + scores).flatten(1)
+        values, places = sums.topk(min(count, sums.shape[1]))
+        return values, places // vocabulary, places % vocabulary
+    whole = scores[..., : blocks * BLOCK].reshape(batch, beam * blocks, BLOCK)
+    maxima = whole.amax(-1).view(batch, beam, blocks) + before.unsqueeze(-1)
+    places = maxima.flatten(1).topk(count).indices
+    rows = places + torch.arange(0, batch * beam * blocks, beam * blocks, device=places.device).unsqueeze(1)
+    chosen = whole.flatten(0, 1).index_select(0, rows.flatten()).view(batch, count, BLOCK)
+    beams = places // blocks
+    sums = (chosen + before.gather(1, beams).unsqueeze(-1)).flatten(1)
+    parents = beams.repeat_interleave(BLOCK, 1)
+    tokens = ((places % blocks * BLOCK).unsqueeze(-1) + torch.arange(BLOCK, device=places.device)).flatten(1)
+    if rest := vocabulary - blocks * BLOCK:
+        last = torch.arange(vocabulary - rest, vocabulary, device=places.device)
+        sums = torch.cat([sums, (scores[..., -rest:] + before.unsqueeze(-1)).flatten(1)], 1)
+        parents = torch.cat(
+            [parents, torch.arange(beam, device=places.device).repeat_interleave(rest).expand(batch, -1)], 1
+        )
+        tokens = torch.cat([tokens, last.repeat(beam).expand(batch, -1)], 1)
+    values, kept = sums.topk(count)
+    return values, parents.gather(1, kept), tokens.gather(1, kept)
+
+
 def until_eos(tokens: list[int]) -> list[int]:
     """The tokens before the first EOS: `[7, 8, EOS, EOS]` gives `[7, 8]`."""
     return tokens[: tokens.index(EOS)] if EOS in tokens else tokens

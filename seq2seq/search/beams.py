@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state, select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, hypotheses, kept_rows, likeliest
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, hypotheses, kept_rows, likeliest_sums
 from seq2seq.search.rules import Limits
 from seq2seq.symbols import EOS
 
@@ -135,11 +135,8 @@ def extend(going: Beams, likely: Float[Tensor, "batch beam vocabulary"], width: 
     """The `width` best continuations; ending is impossible where it is not among a sentence's `width` best."""
     ending = going.scores + likely[..., EOS]
     likely[..., EOS] = IMPOSSIBLE
-    values, tokens = likeliest(likely, width)
-    totals = (going.scores.unsqueeze(-1) + values).flatten(1)
-    scores, places = totals.topk(min(width, totals.shape[1]))
-    parents = places // values.shape[-1]
-    longer = lengthened(going, parents, tokens.flatten(1).gather(1, places), scores)
+    scores, parents, tokens = likeliest_sums(going.scores, likely, width)
+    longer = lengthened(going, parents, tokens, scores)
     return Grown(worthwhile(ending, scores, width), longer, parents)
 
 

@@ -7,7 +7,7 @@ import torch
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, pack
 
-SENTENCES, TOKENS, STEPS = 16, 14, 10  # of noise that shows how large the numbers inside a model get
+SENTENCES, TOKENS, STEPS = 8, 12, 8  # of noise that shows how large the numbers inside a model get
 SEED = 1
 
 

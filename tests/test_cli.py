@@ -93,6 +93,8 @@ def test_evaluate_writes_every_direction_with_signatures(trained: Run, seq2seq: 
     scores = json.loads((trained.folder / "runs/toy/evaluation.json").read_text("utf-8"))
     assert sorted(scores["test"]) == ["de-en", "en-de"]
     assert all({"bleu", "chrf", "ter", "signature"} <= set(one) for one in scores["test"].values())
+    card = (trained.folder / "runs/toy/model/README.md").read_text("utf-8")
+    assert "| text/test | de-en | greedy | fp32 |" in card and "| text/train | training | 400 |" in card
 
 
 def test_doctor_says_what_would_spoil_a_training(toy_text: Path, seq2seq: Runner, tmp_path: Path) -> None:

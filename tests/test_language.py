@@ -86,7 +86,8 @@ def test_a_folder_brings_its_languages_and_an_older_one_none(tmp_path: Path, lan
     assert found is not None and found.names == languages.names
     assert np.allclose(found.scores, languages.scores, atol=0.01)
     assert load(tmp_path / "old").languages is None
-    assert (tmp_path / "new" / FILE).stat().st_size < 5 * languages.scores.size
+    written, beside = (tmp_path / "new" / FILE).stat(), (tmp_path / "new" / "config.json").stat()
+    assert written.st_size < 5 * languages.scores.size and written.st_mode == beside.st_mode
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", "pipe", "fewer", "infinite"])

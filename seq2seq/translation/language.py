@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from seq2seq.data.arrays import Pieces, Reals
 from seq2seq.data.order import permuted
@@ -43,7 +43,7 @@ class Languages:
     def save(self, folder: Path) -> None:
         """Writes `languages.safetensors`, two bytes a number."""
         metadata = {"languages": json.dumps(self.names)}
-        save_file({"scores": self.scores.astype(np.float16)}, folder / FILE, metadata)
+        (folder / FILE).write_bytes(save({"scores": self.scores.astype(np.float16)}, metadata))
 
     @classmethod
     def load(cls, folder: Path, vocabulary: int) -> "Languages | None":

@@ -1,5 +1,6 @@
 """What became of a line: all there is to say about its translation, the most serious first."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,7 @@ from seq2seq.translation.words import UNSPACED
 
 COPIED_WORDS = 3  # fewer are a name, or a word of both languages
 LONGEST_NAME = 5  # words
+OTHERS = re.compile(r"[\W_]+")  # than letters and digits
 COPIED_LETTERS = 8  # of a language without spaces between words
 
 
@@ -29,7 +31,7 @@ def notes(answers: Sequence[Answer], source: str, text: str, languages: tuple[st
 
 def serious(said: Iterable[Status]) -> tuple[Status, ...]:
     """In the order of Status, the last first."""
-    return tuple(status for status in reversed(Status) if status in set(said))
+    return tuple(sorted(said, key=list(Status).index, reverse=True))
 
 
 def copied(source: str, text: str, language: str) -> bool:
@@ -40,13 +42,13 @@ def copied(source: str, text: str, language: str) -> bool:
     """
     if _letters(source) != _letters(text):
         return False
-    words = [word for word in source.split() if any(map(str.isalpha, word))]
     if language in UNSPACED:
         return sum(map(str.isalpha, text)) >= COPIED_LETTERS
+    words = [word for word in source.split() if any(map(str.isalpha, word))]
     named = len(words) <= LONGEST_NAME and all(any(map(str.isupper, word)) for word in words)
     return len(words) >= COPIED_WORDS and not named
 
 
-def _letters(text: str) -> list[str]:
+def _letters(text: str) -> str:
     """Letters and digits alone, without case."""
-    return [letter for letter in unicodedata.normalize("NFKC", text).casefold() if letter.isalnum()]
+    return OTHERS.sub("", unicodedata.normalize("NFKC", text).casefold())

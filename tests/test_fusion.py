@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
-from toy_language import VOCABULARY, toy_language_model
-from toy_network import composed, members, sharp_model, toy_batch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from toy_language import VOCABULARY, prepared, toy_language_model
+from toy_network import CONF, composed, members, sharp_model, toy_batch
 from toy_search import beam, greedy, sampling
+from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq.errors import ConfigError
+from seq2seq.command.opened import opened
+from seq2seq.config import build
+from seq2seq.errors import ConfigError, ModelError
+from seq2seq.modelling.model_folder import save as save_language_model
 from seq2seq.network.alignment import Forcing
 from seq2seq.network.coverage_penalty import FLOOR, CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
@@ -21,6 +28,7 @@ from seq2seq.search.base import Hypothesis, Request
 from seq2seq.search.beams import LengthPenalty
 from seq2seq.search.constrained import Constrained
 from seq2seq.symbols import BOS, EOS, PAD, UNK
+from seq2seq.translation.model_folder import save
 
 TAG = 4
 SOURCES = [[TAG, 6, 7, EOS], [TAG, 5, EOS]]
@@ -207,3 +215,56 @@ def test_illegal_uses_are_named() -> None:
             search(network.start, network.step, request(network))
     with pytest.raises(ConfigError, match="coverage: expected a positive number"):
         CoveragePenalty(translator(1), -0.2)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A translator, a language model with its tokenizer, and one with another tokenizer."""
+    place = tmp_path_factory.mktemp("folders")
+    save(place / "translator", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
+    node = OmegaConf.to_container(OmegaConf.load(CONF / "language_model" / "default.yaml"), resolve=False)
+    assert isinstance(node, dict)
+    parts = {"cell": composed()["cell"], "sublayer": composed()["sublayer"], "model": {**node, "width": 8}}
+    resolved = OmegaConf.to_container(OmegaConf.create(parts), resolve=True)
+    assert isinstance(resolved, dict)
+    for name, tokenizer in (("german", toy_tokenizer()), ("letters", prepared(place / "text").tokenizer)):
+        torch.manual_seed(3)
+        model = build(resolved["model"], {"vocabulary": tokenizer.sizes[1]})
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(3)
+        save_language_model(place / name, model, resolved["model"], tokenizer, tokenizer.languages[-1:], {})
+    return {name: place / name for name in ("translator", "german", "letters")}
+
+
+def translated(
+    folders: dict[str, Path], language_model: str | None, weight: float | None, coverage: float, search: str = "beam"
+) -> list[str]:
+    """What the command translates with these keys."""
+    with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
+        config = OmegaConf.to_container(compose("translate", ["model=x", f"search={search}"]), resolve=True)
+    assert isinstance(config, dict)
+    fusion = {"language_model": str(folders[language_model]) if language_model else None, "weight": weight}
+    parts = (str(folders["translator"]), None, config["search"], config["translator"], "fp32", fusion, coverage)
+    return [one.text for one in opened(*parts).translate(["the dog sees the house.", "two big dog"], "en", "de")]
+
+
+def test_the_keys_of_the_command_have_their_effect(folders: dict[str, Path]) -> None:
+    plain = translated(folders, None, None, 0.0)
+    assert translated(folders, "german", 1e-6, 0.0) == plain
+    assert translated(folders, "german", 2.0, 0.0) != plain
+    for language_model, weight in ((None, None), ("german", 0.1)):
+        with pytest.raises(ConfigError, match="coverage: this search compares no hypotheses"):
+            translated(folders, language_model, weight, 0.2, "greedy")
+
+
+def test_what_does_not_fit_together_is_told(folders: dict[str, Path]) -> None:
+    for language_model, weight in (("german", None), (None, 0.2)):
+        with pytest.raises(ConfigError, match="fusion: expected both a language_model and its weight"):
+            translated(folders, language_model, weight, 0.0)
+    with pytest.raises(ModelError, match="letters has another tokenizer than the translator"):
+        translated(folders, "letters", 0.2, 0.0)
+    with pytest.raises(ModelError, match="language_model"):
+        translated(folders, "translator", 0.2, 0.0)
+    with pytest.raises(ConfigError, match=r"fusion\.weight: expected a positive number"):
+        translated(folders, "german", -0.2, 0.0)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_conf import composed
 from test_generator import generated, generation
 from toy_language import prepared, toy_language_model
+from toy_network import members
 from toy_search import FORBIDDEN, Toy, batch_of, beam, sampling
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
+from seq2seq.config import build
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.overlap import overlaps
 from seq2seq.evaluation.sentence import BLEU, ChrF
@@ -106,6 +109,17 @@ def test_language_models_and_generators_ask_too(tmp_path: Path, monkeypatch: pyt
     [several] = generated(generation(draws), ["red"])
     [chosen] = generated(generation(decided), ["red"])
     assert len(several.best) == 6 and chosen.best == several.best[-1:]
+
+
+@pytest.mark.parametrize("candidates", members("search/candidates"))
+def test_candidates_are_chosen_by_name(candidates: str) -> None:
+    utility = "bleu" if candidates == "beam" else "chrf"
+    overrides = ["search=mbr", f"search/candidates={candidates}", f"search/utility={utility}"]
+    search = build(composed("translate", "model=x", *overrides)["search"])
+    assert isinstance(search, MBR) and isinstance(search.utility, BLEU if utility == "bleu" else ChrF)
+    toy, (source, mask, first) = Toy(1), batch_of(4, 2)
+    found = search(toy.start, toy.step, Request(source, mask, first, FORBIDDEN))
+    assert all(len(ones) > 6 for ones in found)
 
 
 def test_illegal_values_are_named() -> None:

@@ -5,7 +5,7 @@ import signal
 import time
 import traceback
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cached_property
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -23,6 +23,7 @@ from seq2seq.network.model import Model
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
+from seq2seq.translation.quiet import Quiet
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.translation import Status
 from seq2seq.translation.words import Span
@@ -230,6 +231,10 @@ class Searching(Protocol):
         ...
 
 
+QUIET = Quiet()
+OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
+
+
 class AtOnce:
     """Each batch is searched when it is submitted, in this process."""
 
@@ -241,7 +246,8 @@ class AtOnce:
     def submit(self, parts: Parts, order: Order) -> "Future[Found]":
         """See Searching."""
         promise: Future[Found] = Future()
-        promise.set_result(self.searcher(parts, order))
+        with QUIET.busy():
+            promise.set_result(self.searcher(parts, order))
         return promise
 
     def close(self) -> None:
@@ -259,7 +265,6 @@ class Processes:
 
     def __init__(self, searcher: Searcher, count: int) -> None:
         context = multiprocessing.get_context("fork")
-        self.searcher = searcher
         self._closed = False
         self._idle: SimpleQueue[tuple[Connection, Any]] = SimpleQueue()
         self._members: list[tuple[Connection, Any]] = []
@@ -267,7 +272,8 @@ class Processes:
             ours, theirs = context.Pipe()
             others = [pipe for pipe, _ in self._members]
             process = context.Process(target=_serve, args=(searcher, theirs, [ours, *others]), daemon=True)
-            process.start()
+            with QUIET.alone():
+                process.start()
             theirs.close()
             self._members.append((ours, process))
             self._idle.put((ours, process))
@@ -275,8 +281,8 @@ class Processes:
 
     def submit(self, parts: Parts, order: Order) -> "Future[Found]":
         """See Searching. The promise raises ModelError where a process failed or vanished."""
-        if self._closed:  # somebody took a translation out of the block that it was begun in
-            return AtOnce(self.searcher).submit(parts, order)
+        if self._closed:
+            raise ModelError(OUTSIDE)
         return self._threads.submit(self._ask, parts, order)
 
     def close(self) -> None:
@@ -304,6 +310,14 @@ class Processes:
             raise ModelError(f"a process that translated failed:\n{answer}")
         found: Found = answer
         return found
+
+
+def taken(promise: "Future[Found]") -> Found:
+    """What was promised. Raises ModelError where the processes have been ended meanwhile."""
+    try:
+        return promise.result()
+    except CancelledError:
+        raise ModelError(OUTSIDE) from None
 
 
 def searching(searcher: Searcher, count: int) -> Searching:

@@ -22,7 +22,7 @@ from seq2seq.translation.line import Line
 from seq2seq.translation.lines import growing
 from seq2seq.translation.preparing import Prepared, Preparing, Wishes
 from seq2seq.translation.repair import Repair
-from seq2seq.translation.searching import AtOnce, Found, Network, Order, Part, Searcher, Searching, searching
+from seq2seq.translation.searching import AtOnce, Found, Network, Order, Part, Searcher, Searching, searching, taken
 from seq2seq.translation.splitting import rows
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown
@@ -30,6 +30,8 @@ from seq2seq.translation.words import beginnings
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
 NOTHING = Wishes()
+SMALLEST_BATCH = 500  # tokens; where batches are smaller, steps cost more than their products
+SHARES = 16  # batches of a file that has too few for several processes
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
 
 
@@ -81,7 +83,7 @@ class Translator:
     def in_processes(self, count: int) -> Iterator[None]:
         """Inside, and for this thread alone, so many processes translate side by side, where that is possible.
 
-        The translations are the same.
+        The translations are the same; they must be taken inside.
         """
         before, threads = self._searching, torch.get_num_threads()
         self._own.searching = inside = searching(self.searcher, count)
@@ -180,7 +182,7 @@ class Translator:
         answers = {
             part: answer
             for batch, found in zip(promises.batches, promises.found, strict=True)
-            for part, answer in zip(batch, found.result(), strict=True)
+            for part, answer in zip(batch, taken(found), strict=True)
         }
         remaining = iter(answers[part] for part in range(sum(promises.lengths)))
         lines = zip(promises.lines, promises.lengths, promises.begins, strict=True)
@@ -192,10 +194,17 @@ class Translator:
         return translations
 
     def _batches(self, order: list[int], parts: list[Part]) -> Iterator[list[int]]:
-        """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together."""
+        """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together.
+
+        On a CPU so few that there are `SHARES` batches even of a small file, but not below a size that costs time:
+        several processes then end at about the same time. How many there are changes no batch.
+        """
+        limit = self.batch_tokens
+        if self.searcher.device.type == "cpu":
+            limit = min(limit, max(SMALLEST_BATCH, sum(len(part.ids) for part in parts) // SHARES))
         batch: list[int] = []
         for part in order:
-            if batch and (len(parts[batch[0]].ids) + 2) * (len(batch) + 1) > self.batch_tokens:
+            if batch and (len(parts[batch[0]].ids) + 2) * (len(batch) + 1) > limit:
                 yield batch
                 batch = []
             batch.append(part)

@@ -69,8 +69,6 @@ def read_weights(path: Path, precision: str) -> dict[str, Tensor]:
 def _stored(path: Path) -> dict[str, Tensor]:
     """What the file holds, mapped. Raises ModelError."""
     try:
-        if not path.is_file():  # a pipe would never end
-            raise OSError("is missing or no file")
         with path.open("rb") as file:
             start = file.read(8)
         if len(start) == 8 and struct.unpack("<Q", start)[0] > LONGEST_HEADER:

@@ -100,7 +100,7 @@ def test_odd_facts_break_no_card(folder: Path, odd: object) -> None:
 
 def test_scores_of_tests_stand_in_both(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    how = {"search": {"_target_": "seq2seq.search.beam.Beam", "width": 5}, "precision": "fp32"}
+    how = {"search": {"_target_": "seq2seq.search.beam.Beam", "width": 5, "words": "/home"}, "precision": "fp32"}
     record(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
     once = {path.name: path.read_bytes() for path in folder.iterdir()}
     scores = load(folder).scores  # whose checksums are right
@@ -108,6 +108,7 @@ def test_scores_of_tests_stand_in_both(folder: Path, tmp_path: Path) -> None:
     row = next(line for line in text(folder).splitlines() if line.startswith("| toy/test | en-de"))
     assert row.startswith("| toy/test | en-de | beam 5 | fp32 |") and row.endswith("| 50.0 |")
     assert results()["test"]["en-de"].signature["ter"] in text(folder)
+    assert "/home" not in json.dumps(config(folder))
     assert config(folder)["data"]["splits"]["toy/more"]["pairs"] == 2
     record(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == once and said == []

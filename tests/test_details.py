@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.search.base import Search
 from seq2seq.translation.details import links
-from seq2seq.translation.searching import Network
+from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.words import Span, beginnings, source_spans, spans, target_spans, words
 

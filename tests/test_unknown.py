@@ -9,7 +9,7 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.errors import ConfigError
 from seq2seq.search.base import Search
-from seq2seq.translation.searching import Network
+from seq2seq.translation.searcher import Network
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unknown import Taken, Unknown, put_back, taken_out

@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq.search.base import Hypothesis
-from seq2seq.translation.searching import Answer
+from seq2seq.translation.searcher import Answer
 from seq2seq.translation.translation import LOST, Status
 from seq2seq.translation.verdict import copied, notes, serious
 
@@ -16,7 +16,9 @@ def test_everything_is_said_and_the_worst_first() -> None:
     cut = WELL._replace(notes=(Status.TRUNCATED, Status.OFF_TARGET))
     assert notes([WELL], "one dog", "ein Hund", ENDE) == ()
     assert notes([WELL, looped], "one dog", "ein Hund", ENDE) == (Status.REPAIRED, Status.SPLIT)
-    assert notes([cut, looped], "one", "ein", ENDE) == tuple(map(Status, ["truncated", "off-target", "repaired", "split"]))
+    assert notes([cut, looped], "one", "ein", ENDE) == tuple(
+        map(Status, ["truncated", "off-target", "repaired", "split"])
+    )
     assert notes([cut], "one", " ", ENDE)[0] == Status.EMPTY
     assert notes([WELL], "one big dog", "One big dog!", ENDE) == (Status.COPIED,)
     assert notes([WELL], "one big dog", "One big dog!", ("en", "en")) == ()

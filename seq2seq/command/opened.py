@@ -13,7 +13,7 @@ from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
 from seq2seq.translation.api import assemble
-from seq2seq.translation.searching import Network
+from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 
 Node = dict[str, object]

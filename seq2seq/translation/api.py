@@ -16,7 +16,7 @@ from seq2seq.network.model import Model
 from seq2seq.network.prepared import prepare
 from seq2seq.search.base import Search
 from seq2seq.translation import model_folder
-from seq2seq.translation.searching import Network
+from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 
 

@@ -7,7 +7,7 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.search.base import Hypothesis
 from seq2seq.symbols import EOS
 from seq2seq.translation.details import Detail
-from seq2seq.translation.searching import Answer, Order
+from seq2seq.translation.searcher import Answer, Order
 from seq2seq.translation.translation import Candidate, Status, Token, Translation
 from seq2seq.translation.verdict import notes
 from seq2seq.translation.words import UNSPACED, words

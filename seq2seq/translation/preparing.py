@@ -9,7 +9,7 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
-from seq2seq.translation.searching import Part
+from seq2seq.translation.searcher import Part
 from seq2seq.translation.splitting import Cut
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.unknown import Taken, Unknown, put_back, taken_out

@@ -22,7 +22,8 @@ from seq2seq.translation.line import Line
 from seq2seq.translation.lines import growing
 from seq2seq.translation.preparing import Prepared, Preparing, Wishes
 from seq2seq.translation.repair import Repair
-from seq2seq.translation.searching import AtOnce, Found, Network, Order, Part, Searcher, Searching, searching, taken
+from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
+from seq2seq.translation.searching import AtOnce, Searching, searching, taken
 from seq2seq.translation.splitting import rows
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown

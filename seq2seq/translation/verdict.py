@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from seq2seq.translation.searching import Answer
+from seq2seq.translation.searcher import Answer
 from seq2seq.translation.translation import Status
 from seq2seq.translation.words import UNSPACED
 

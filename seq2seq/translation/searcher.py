@@ -1,0 +1,206 @@
+"""Parts of lines to hypotheses, one batch at a time, with what else is asked or to be said of them."""
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+
+from seq2seq import symbols
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.device import autocast
+from seq2seq.errors import ConfigError
+from seq2seq.network.alignment import Forcing
+from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.model import Model
+from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
+from seq2seq.translation.details import Detail, Pair, details, padded
+from seq2seq.translation.language import Languages
+from seq2seq.translation.repair import Repair
+from seq2seq.translation.translation import Status
+from seq2seq.translation.words import Span
+
+
+class Part(NamedTuple):
+    """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request).
+
+    `spans`: the words that each piece holds, where alignments are asked for.
+    """
+
+    ids: Sequence[int]
+    prefix: Sequence[int] = ()
+    required: Sequence[Sequence[int]] = ()
+    banned: Sequence[Sequence[int]] = ()
+    spans: Sequence[Span] = ()
+
+
+class Order(NamedTuple):
+    """What is wanted of a batch: the language to translate into; `no_repeat` as in Request; what to tell besides."""
+
+    target: str
+    no_repeat: int = 0
+    tokens: bool = False
+    alignments: bool = False
+
+
+class Answer(NamedTuple):
+    """What was found for a part, best first, and what else was asked about each: nothing, or an entry a hypothesis.
+
+    `notes`: what is to be said of it. `seconds`: its share of the time that its batch took.
+    """
+
+    hypotheses: list[Hypothesis]
+    details: Sequence[Detail] = ()
+    notes: tuple[Status, ...] = ()
+    seconds: float = 0.0
+
+
+Parts = Sequence[Part]
+Found = list[Answer]
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What a translator needs of a model (or of several behind the same two functions)."""
+
+    @property
+    def start(self) -> Start: ...
+
+    @property
+    def step(self) -> Step: ...
+
+
+class Searcher:
+    """Searches one batch. `dtype`: of the large products.
+
+    repair: what is searched again, if anything. languages: tell what is in another language, where they are known.
+    """
+
+    def __init__(
+        self,
+        model: Network,
+        search: Search,
+        tokenizer: Tokenizer,
+        dtype: torch.dtype,
+        device: torch.device,
+        repair: Repair | None = None,
+        languages: Languages | None = None,
+    ) -> None:
+        self.model = model
+        self.search = search
+        self.tokenizer = tokenizer
+        self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
+        self.dtype = dtype
+        self.device = device
+        self.repair = repair
+        self.languages = languages
+
+    @torch.inference_mode()
+    def __call__(self, parts: Parts, order: Order) -> Found:
+        """The answer to each part."""
+        assert not getattr(self.model, "training", False), "dropout would translate differently every time"
+        began = time.perf_counter()
+        found = self._found(parts, order)
+        repaired = self._repaired(parts, order, found) if self.repair else set()
+        answers = [Answer(hypotheses) for hypotheses in found]
+        if order.tokens or any(part.spans for part in parts):
+            answers = self._detailed(parts, found, order)
+        seconds = (time.perf_counter() - began) / len(parts)
+        return [
+            answer._replace(notes=self._notes(answer, number in repaired, order), seconds=seconds)
+            for number, answer in enumerate(answers)
+        ]
+
+    def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
+        """Each part's hypotheses, best first."""
+        with autocast(self.dtype, self.device):
+            found = self.search(self.model.start, self.model.step, self.request(parts, order))
+        if isinstance(self.search, Deciding):
+            found = [self._decided(self.search, hypotheses, order.target) for hypotheses in found]
+        return found
+
+    def _repaired(self, parts: Parts, order: Order, found: list[list[Hypothesis]]) -> set[int]:
+        """Searches again where that is needed; the numbers of the parts whose hypotheses it could replace."""
+        assert self.repair is not None
+        needed = [row for row, part in enumerate(parts) if self.repair.needed(part.ids, found[row][0])]
+        if not needed:
+            return set()
+        again = self._found([parts[row] for row in needed], order._replace(no_repeat=self.repair.no_repeat))
+        better = {
+            row: new
+            for row, new in zip(needed, again, strict=True)
+            if self.repair.better(parts[row].ids, found[row][0], new[0])
+        }
+        for row, new in better.items():
+            found[row] = new
+        return set(better)
+
+    def _notes(self, answer: Answer, repaired: bool, order: Order) -> tuple[Status, ...]:
+        """What is to be said of an answer, but for what its text shows."""
+        best = answer.hypotheses[0]
+        foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
+        said = {Status.REPAIRED: repaired, Status.OFF_TARGET: foreign, Status.TRUNCATED: not best.finished}
+        return tuple(status for status, true in said.items() if true)
+
+    def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: Order) -> Found:
+        """The hypotheses with what else is asked about them."""
+        asked = [bool(order.tokens or part.spans) for part in parts]
+        pairs = [
+            Pair(part.ids, one.tokens, one.finished, part.spans)
+            for part, hypotheses, wanted in zip(parts, found, asked, strict=True)
+            for one in hypotheses
+            if wanted
+        ]
+        aligned = any(part.spans for part in parts)
+        with autocast(self.dtype, self.device):
+            told = iter(details(self.forcing, self.tokenizer, pairs, order.target, aligned, self.device))
+        return [
+            Answer(hypotheses, [next(told) for _ in hypotheses] if wanted else ())
+            for hypotheses, wanted in zip(found, asked, strict=True)
+        ]
+
+    def aligns(self) -> bool:
+        """Whether the model can tell what is aligned with what."""
+        try:
+            self.forcing.check()
+        except ConfigError:
+            return False
+        return True
+
+    @cached_property
+    def forcing(self) -> Forcing:
+        """Reads given translations with what is inside the network. Raises ConfigError where no model is."""
+        network: object = self.model
+        while not isinstance(network, Model | Ensemble):
+            if not hasattr(network, "network"):
+                raise ConfigError("tokens, alignments: this network has no model that could read a translation")
+            network = network.network
+        return Forcing(network)
+
+    def check_tokens(self) -> None:
+        """Raises ConfigError where a search's scores are not those of its model alone."""
+        if not isinstance(self.model, Model | Ensemble):
+            raise ConfigError(
+                "tokens: what else counts here (a language model, coverage) belongs to no token: leave out one of them"
+            )
+
+    def request(self, parts: Parts, order: Order) -> Request:
+        """The parts as a padded batch, the target language's tag before each."""
+        tag = self.tokenizer.tag_id(order.target)
+        source, mask = padded([[tag, *part.ids, symbols.EOS] for part in parts], self.device)
+        return Request(
+            source,
+            mask,
+            torch.full((len(parts),), tag, device=self.device),
+            self.forbidden,
+            prefixes=[part.prefix for part in parts] if any(part.prefix for part in parts) else (),
+            required=[part.required for part in parts] if any(part.required for part in parts) else (),
+            banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
+            no_repeat=order.no_repeat,
+            ending=getattr(self.model, "ending", None),
+        )
+
+    def _decided(self, search: Deciding, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
+        texts = self.tokenizer.decode([one.tokens for one in hypotheses], target)
+        return [hypotheses[number] for number in search.decide(texts, target)]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from toy_labels import LABELS, network, node, toy_tokenizer
+from toy_folder import node
+from toy_labels import LABELS, network, toy_tokenizer
+from toy_labels import node as labelled_node
 from toy_search import greedy
 from toy_translator import DIRECTIONS, random_model, random_node
 from toy_translator import toy_tokenizer as text_tokenizer
@@ -85,7 +87,7 @@ def test_older_toolkits_read_fp32_and_refuse_the_rest_in_words(folder: Path, tmp
 
 def test_a_small_model_of_another_kind_is_used_like_the_full_one(tmp_path: Path) -> None:
     tokenizer = toy_tokenizer()
-    model, built = network("train_classifier", tokenizer.facts), node("train_classifier")
+    model, built = network("train_classifier", tokenizer.facts), labelled_node("train_classifier")
     labelled.save(tmp_path / "full", "classifier", model, built, tokenizer, {})
     exported(tmp_path / "full", tmp_path / "small", "int8")
     found = labelled.load(tmp_path / "small", "classifier")
@@ -124,3 +126,7 @@ def test_a_damaged_model_is_not_handed_on(folder: Path, tmp_path: Path, capfd: p
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x00")
     assert main(["export", f"model={tmp_path / 'full'}", f"output={tmp_path / 'small'}"]) == 1
     assert "is not as it was written" in capfd.readouterr().err and not (tmp_path / "small").exists()
+    convert(read(folder, "translator"), tmp_path / "other", "fp32")
+    node(width=24, embedding=24)(tmp_path / "other")
+    assert main(["export", f"model={tmp_path / 'other'}", f"output={tmp_path / 'small'}"]) == 1
+    assert "belong to another config.json" in capfd.readouterr().err and not (tmp_path / "small").exists()

@@ -68,10 +68,9 @@ def _batches(pairs: Sequence[Pair]) -> Iterator[list[int]]:
 
 
 def _batch(pairs: Sequence[Pair], tag: int, device: torch.device) -> Batch:
-    """The pairs' rows as training sees them; an unfinished translation has no EOS."""
-    ended = [[symbols.EOS] if pair.finished else [] for pair in pairs]
+    """The pairs' rows as training sees them."""
     source = padded([[tag, *pair.source, symbols.EOS] for pair in pairs], device)
-    target = padded([[tag, *pair.target, *end] for pair, end in zip(pairs, ended, strict=True)], device)
+    target = padded([[tag, *pair.target, symbols.EOS] for pair in pairs], device)
     return Batch(*source, *target, torch.arange(len(pairs), device=device))
 
 

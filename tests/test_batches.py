@@ -1,0 +1,56 @@
+"""Laws of how lines are shared out in batches for search on a CPU."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from toy_search import beam
+from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_model, toy_tokenizer
+
+from seq2seq import device
+from seq2seq.network.prepared import prepare
+from seq2seq.translation.translator import SHARES, SMALLEST_BATCH, Translator
+
+CPU = torch.device("cpu")
+
+
+def lines(count: int) -> list[str]:
+    """Of two to nine words."""
+    draw = torch.Generator().manual_seed(count)
+    words = [[WORDS[int(word)][0] for word in torch.randint(len(WORDS), (9,), generator=draw)] for _ in range(count)]
+    return [" ".join(line[: 2 + number % 8]) for number, line in enumerate(words)]
+
+
+@pytest.mark.parametrize(("count", "fewest", "most"), [(20, 1, 2), (600, 6, SHARES + 8), (1500, SHARES, SHARES + 8)])
+def test_a_file_has_batches_for_several_processes(count: int, fewest: int, most: int) -> None:
+    """Unless they would be smaller than pays."""
+    model = Echo()
+    list(echo_translator(model, batch=10**6).translate_chunks([lines(count)], "en", "de"))
+    assert fewest <= len(model.batches) <= most
+    assert sum(rows for rows, _ in model.batches) == count
+    largest = max(rows * width for rows, width in model.batches)
+    assert largest >= 0.8 * SMALLEST_BATCH or len(model.batches) == 1
+
+
+def test_a_batch_is_never_larger_than_asked_for() -> None:
+    model = Echo()
+    list(echo_translator(model, batch=100).translate_chunks([lines(600)], "en", "de"))
+    assert max(rows * width for rows, width in model.batches) <= 100
+
+
+@pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
+@pytest.mark.parametrize("products", ["fp32", "int8"])
+def test_packed_or_not_batches_change_no_line(products: str) -> None:
+    """In whole numbers too: a row's scale is its own, so neighbours cannot push a line over a near-tie."""
+    model = deepcopy(random_model())
+    prepare(model, "fp32" if products == "fp32" else "int8")
+    given = [line for number, line in enumerate(lines(40)) if number % 3]
+
+    def translated(batch: int) -> list[tuple[str, float]]:
+        parts = (toy_tokenizer(), beam(3, factor=1.0), DIRECTIONS, 1000, batch, torch.float32, CPU)
+        found = Translator(model, *parts).translate_chunks([given], "en", "de")
+        return [(one.text, one.score) for chunk in found for one in chunk]
+
+    together, alone = translated(500), translated(1)
+    assert [text for text, _ in together] == [text for text, _ in alone]
+    assert [score for _, score in together] == pytest.approx([score for _, score in alone], rel=1e-4, abs=1e-3)

@@ -74,7 +74,7 @@ def test_with_banned_phrases_and_blocked_repetitions_too(seed: int) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_what_is_required_comes_however_narrow_the_beam(width: int, seed: int) -> None:
     toy, required = Toy(seed, sharpness=12.0), [some_phrases(seed), [], some_phrases(seed + 100), [[6], [6], [6]]]
     found = constrained(width, width, offset=12)(toy.start, toy.step, request([3, 2, 4, 1], required))
@@ -83,7 +83,7 @@ def test_what_is_required_comes_however_narrow_the_beam(width: int, seed: int) -
         assert not unmet(ones[0].tokens, phrases)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 def test_without_requirements_it_is_beam_search(seed: int) -> None:
     toy, (source, mask, first) = Toy(seed), batch_of(5, 2, 7)
     for asked in (
@@ -96,7 +96,7 @@ def test_without_requirements_it_is_beam_search(seed: int) -> None:
                 assert_same(found, wanted)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_requirements_of_neighbours_change_nothing(seed: int) -> None:
     toy, required = Toy(seed), [some_phrases(seed), [], some_phrases(seed + 50), some_phrases(seed + 99)]
     asked = request([3, 8, 1, 5], required)
@@ -114,7 +114,7 @@ def test_requirements_of_neighbours_change_nothing(seed: int) -> None:
     assert_same(together[1], beam(4, 2, offset=9)(toy.start, toy.step, asked._replace(required=()))[1])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_ending_early_does_not_lose_the_winner(seed: int) -> None:
     toy, required = Toy(seed, sharpness=12.0), [some_phrases(seed)[:1]]
     asked = request([3], required)
@@ -137,7 +137,7 @@ def test_what_cannot_be_met_is_told_and_the_rest_is_met() -> None:
 
 def test_required_phrases_may_repeat_what_they_like() -> None:
     toy = Toy(2)
-    for seed in range(10):
+    for seed in range(5):
         phrases = [[4, 5], [4, 5], *some_phrases(seed)]
         [[one]] = constrained(4, 1, offset=20, no_repeat=2)(toy.start, toy.step, request([2], [phrases]))
         assert not unmet(one.tokens, phrases) and one.finished

@@ -142,9 +142,9 @@ def test_the_language_model_has_its_say() -> None:
         Fusion(model, toy_language_model(), 0.0)
 
 
-@pytest.mark.parametrize("attention", LOOKING)
-def test_the_coverage_penalty_is_that_of_the_whole_translation(attention: str) -> None:
-    model = translator(2, attention=attention)
+@pytest.mark.parametrize(("attention", "attend"), [*((name, "last") for name in LOOKING), ("general", "all")])
+def test_the_coverage_penalty_is_that_of_the_whole_translation(attention: str, attend: str) -> None:
+    model = translator(2, attend, attention=attention)
     network = CoveragePenalty(model, 0.5)
     found = beam(200, 200, factor=0.0, offset=4)(network.start, network.step, request(network))
     for row in range(2):
@@ -196,9 +196,9 @@ def test_threads_do_not_hear_each_other_and_the_model_is_left_alone() -> None:
         with torch.no_grad():
             return beam(20, 5, factor=0.0, offset=6)(network.start, network.step, part)[0]
 
-    alone = [searched(row % 2) for row in range(12)]
+    alone = [searched(row % 2) for row in range(6)]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(searched, [row % 2 for row in range(12)])) == alone
+        assert list(pool.map(searched, [row % 2 for row in range(6)])) == alone
     assert not [one for one in model.modules() if "forward" in vars(one) or "step" in vars(one)]
 
 

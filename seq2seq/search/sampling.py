@@ -113,8 +113,7 @@ class Sampling:
         if self.typical < 1:
             surprise = -chances.clamp(min=torch.finfo(chances.dtype).tiny).log()
             entropy = (chances * surprise).sum(-1, keepdim=True)
-            strange = (surprise - entropy).abs().masked_fill(chances == 0, float("inf"))
-            chances = _of_least(strange, chances, None, self.typical)
+            chances = _of_least((surprise - entropy).abs(), chances, None, self.typical)
         return chances
 
     def _drawn_rows(

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from toy_search import beam, greedy
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
+from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
+from seq2seq.network.alignment import Forced
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.search.base import Search
-from seq2seq.translation.details import links
+from seq2seq.translation.details import Pair, details, links
 from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.words import Span, beginnings, source_spans, spans, target_spans, words
@@ -95,6 +97,27 @@ def test_a_link_counts_from_both_sides() -> None:
     looked = torch.tensor([[0.4, 0.0, 0.6], [0.0, 0.4, 0.6], [0.0, 0.05, 0.95]])
     one_each = [Span(0, 1), Span(1, 2), Span(2, 3)]
     assert links(looked, one_each, one_each) == ((0, 0), (1, 1), (2, 2))
+
+
+def test_little_attention_that_goes_nowhere_else_is_no_link() -> None:
+    looked = torch.tensor([[0.5, 0.12, 0.38], [0.5, 0.0, 0.5]])
+    assert links(looked, [Span(0, 1), Span(1, 2), Span(2, 3)], [Span(0, 1), Span(1, 2)])[0] == (0, 0)
+
+
+def test_weights_are_read_from_behind_the_tag() -> None:
+    """A reader that looks at the first piece for the first token, at the second for the second, and so on."""
+
+    def looking(batch: Batch, weights: bool) -> Forced:
+        places = torch.arange(batch.target.shape[1] - 1) + 1
+        looked = torch.nn.functional.one_hot(places, batch.source.shape[1]).float()
+        every = looked.expand(len(batch.source), -1, -1)
+        return Forced(torch.zeros(every.shape[:2]), ((every,),), (1.0,))
+
+    [ids] = toy_tokenizer().encode(["one two three dog"], "en", "source")
+    spans = source_spans(toy_tokenizer(), "one two three dog", "en")
+    pair = Pair(ids, ids, True, spans)
+    [found] = details(looking, toy_tokenizer(), [pair], "de", True, CPU)
+    assert found.alignment == ((0, 0), (1, 1), (2, 2), (3, 3))
 
 
 def test_pieces_of_a_word_count_together_and_little_attention_is_none() -> None:

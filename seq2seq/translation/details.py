@@ -1,6 +1,6 @@
 """What else is asked about found translations: the probability of each token, and which word stands for which."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from seq2seq import symbols
 from seq2seq.data.batch import Batch
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.network.alignment import Forcing
+from seq2seq.network.alignment import Forced
 from seq2seq.translation.words import Span, target_spans
 
 ATTENDED = 2**17  # rows times target times source tokens that are read at once; additive attention needs 512 times this
@@ -37,7 +37,12 @@ class Detail(NamedTuple):
 
 
 def details(
-    forcing: Forcing, tokenizer: Tokenizer, pairs: Sequence[Pair], language: str, aligned: bool, device: torch.device
+    forcing: Callable[[Batch, bool], Forced],
+    tokenizer: Tokenizer,
+    pairs: Sequence[Pair],
+    language: str,
+    aligned: bool,
+    device: torch.device,
 ) -> list[Detail]:
     """Of each translation into `language`, read again with all its tokens at once; alignments where `aligned`."""
     found: dict[int, Detail] = {}

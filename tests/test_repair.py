@@ -53,7 +53,7 @@ def test_only_a_translation_that_ends_without_a_loop_and_no_later_is_better() ->
 
 
 class Stuck(Echo):
-    """Says its source, but a source of fewer than eight tokens it begins again and again; ending is its second choice."""
+    """Says its source; one of fewer than eight tokens it begins again and again, and ending is its second choice."""
 
     def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
         assert isinstance(memory, Tensor) and isinstance(state, Tensor)

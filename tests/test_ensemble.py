@@ -1,12 +1,12 @@
 """Laws of ensembles: one model is itself, several are the weighted mean of their probabilities, whatever searches."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from toy_network import toy_batch, toy_model
 from toy_text import toy_corpus, vocabulary
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
@@ -64,12 +64,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two models of other weights, the second of one direction only."""
     made = []
     for number in range(2):
-        model = random_model()
+        model = deepcopy(random_model())
+        if number:
+            with torch.no_grad():
+                for one in model.parameters():
+                    one.copy_(one.flip(0))
         folder = tmp_path_factory.mktemp("models") / str(number)
         save(folder, model, random_node(), toy_tokenizer(), DIRECTIONS[: 2 - number], {})
-        if number:
-            weights = load_file(folder / "model.safetensors")
-            save_file({name: one.flip(0).contiguous() for name, one in weights.items()}, folder / "model.safetensors")
         made.append(folder)
     return made
 

@@ -164,7 +164,8 @@ def test_samples_are_scored_as_the_scorer_does(text: Prepared) -> None:
 
 
 def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) -> None:
-    search, beginnings = Sampling(1.5, None, 1.0, 1.0, 1, 3, 0.0, 30, 0.0, 0), ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
+    search = Sampling(1.5, None, 1.0, 1.0, 1, 3, 0.0, 30, 0.0, 0)
+    beginnings = ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
     together = sampled(text, search, beginnings, batch=8)
     alone = sampled(text, search, beginnings, batch=1)
     assert [one.text for one in alone] == [one.text for one in together]

@@ -61,7 +61,8 @@ def test_networks_of_all_kinds_are_read_twice() -> None:
 
 def test_two_processes_train_as_one_bit_for_bit() -> None:
     """With the objective that has most to send: a tokenizer, a metric and a search."""
-    objective = MinimumRisk(toy_tokenizer(), ChrF(), Sampling(1.0, None, 1.0, 1.0, 1, 1, 0.0, 6, 0.0, 0), 4, True, 0.3, 0.5)
+    search = Sampling(1.0, None, 1.0, 1.0, 1, 1, 0.0, 6, 0.0, 0)
+    objective = MinimumRisk(toy_tokenizer(), ChrF(), search, 4, True, 0.3, 0.5)
     batches = [translations(), translations()._replace(pairs=torch.tensor([1, 2, 3]))]
 
     def found(shared: bool) -> list[torch.Tensor]:

@@ -15,7 +15,8 @@ def test_it_is_tanh(dtype: torch.dtype) -> None:
     x = EVERYWHERE.to(dtype)
     found, wanted = tanh(x), torch.tanh(x.double())
     assert found.dtype == dtype
-    assert not torch.equal(found, torch.tanh(x)), "the other road was not taken"
+    if dtype == torch.float32:
+        assert not torch.equal(found, torch.tanh(x)), "the other road was not taken"
     limit = 2e-7 if dtype == torch.float32 else 2**-9 + 2e-7
     assert (found.double() - wanted).abs().max() <= limit
     assert found.abs().max() <= 1

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from seq2seq.network.embedding import Embedding
 from seq2seq.network.quantisation import LARGEST, quantise
 
+FEW = 64  # rows whose product is cheap, and whose kernels are not
 MIDDLE = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
 
 
@@ -49,12 +50,12 @@ class Packed(Tensor):
 
 
 def rounded(rows: int) -> int:
-    """The next number of rows with four leading binary digits: 9 stays 9, 300 becomes 320.
+    """The next number with four leading binary digits, or three where there are few rows: 9 becomes 10, 300 320.
 
     oneDNN makes a kernel for every number of rows that it meets, which takes as long as 100 rows; in search, whose
     sentences leave one by one, nearly every product would be the first of its kind.
     """
-    unit = 1 << max(0, rows.bit_length() - 4)
+    unit = 1 << max(0, rows.bit_length() - (3 if rows < FEW else 4))
     return -(-rows // unit) * unit
 
 

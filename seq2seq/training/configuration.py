@@ -39,6 +39,7 @@ ADDED: Mapping[str, object] = {
     "search.typical": 1.0,
     "search.count": 1,
     "translator.repair": None,
+    "translator.unknown": "keep",
     "translator.usual_source": None,
 }
 

@@ -9,7 +9,8 @@ from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_mode
 
 from seq2seq import device
 from seq2seq.network.prepared import prepare
-from seq2seq.translation.translator import SHARES, SMALLEST_BATCH, Translator
+from seq2seq.translation import translator
+from seq2seq.translation.translator import SHARES, Translator
 
 CPU = torch.device("cpu")
 
@@ -22,14 +23,17 @@ def lines(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize(("count", "fewest", "most"), [(20, 1, 2), (600, 6, SHARES + 8), (1500, SHARES, SHARES + 8)])
-def test_a_file_has_batches_for_several_processes(count: int, fewest: int, most: int) -> None:
+def test_a_file_has_batches_for_several_processes(
+    count: int, fewest: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Unless they would be smaller than pays."""
+    monkeypatch.setattr(translator, "SMALLEST_BATCH", 500)
     model = Echo()
     list(echo_translator(model, batch=10**6).translate_chunks([lines(count)], "en", "de"))
     assert fewest <= len(model.batches) <= most
     assert sum(rows for rows, _ in model.batches) == count
     largest = max(rows * width for rows, width in model.batches)
-    assert largest >= 0.8 * SMALLEST_BATCH or len(model.batches) == 1
+    assert largest >= 0.8 * 500 or len(model.batches) == 1
 
 
 def test_a_batch_is_never_larger_than_asked_for() -> None:

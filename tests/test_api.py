@@ -25,6 +25,14 @@ from seq2seq.translation.translator import Translator
 LINES = [" ".join(["the dog", "two", "big house 🐕", "", "x é"][number % 5 : number % 7]) for number in range(20)]
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model in runs/ende."""
@@ -80,21 +88,27 @@ def test_threads_get_what_they_would_have_alone() -> None:
     asked = [("en", "de", False, False), ("en", "de", True, True), ("de", "en", False, True)]
     alone = {one: [found.best for found in translator().translate(LINES, *one)] for one in asked}
     shared = translator()
-    ready = threading.Barrier(4)
+    ready, threads = threading.Barrier(4), torch.get_num_threads()
 
     def work(number: int) -> bool:
         one = asked[number % 3]
-        threads = torch.get_num_threads()
         ready.wait()
         if number == 3:
             with shared.in_processes(2):
                 found = [found.best for found in shared.translate(LINES, *one)]
         else:
             found = [found.best for found in shared.translate(LINES, *one)]
-        return found == alone[one] and torch.get_num_threads() == threads
+        told = [[(each.text, each.alignment, len(each.tokens)) for each in best] for best in found]
+        scores = [each.score for best in found for each in best]
+        expected = [each.score for best in alone[one] for each in best]
+        return (
+            told == [[(each.text, each.alignment, len(each.tokens)) for each in best] for best in alone[one]]
+            and scores == pytest.approx(expected, abs=1e-3)  # other threads may add in another order
+        )
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(4)))
+    assert torch.get_num_threads() == threads
     assert len({one[0].text for one in alone[asked[0]] if one}) > 3
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import threading
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -124,8 +125,12 @@ def taken(promise: "Future[Found]") -> Found:
 
 
 def searching(searcher: Searcher, count: int) -> Searching:
-    """By so many processes where a CPU can fork them, else at once with so many threads."""
-    if count < 2 or searcher.device.type != "cpu" or "fork" not in multiprocessing.get_all_start_methods():
+    """By so many processes where a CPU can fork them, else at once with so many threads.
+
+    Only the main thread forks: of one that runs beside others a child inherits locks that nobody will ever open.
+    """
+    forks = "fork" in multiprocessing.get_all_start_methods() and threading.current_thread() is threading.main_thread()
+    if count < 2 or searcher.device.type != "cpu" or not forks:
         torch.set_num_threads(count)
         return AtOnce(searcher)
     torch.set_num_threads(1)

@@ -84,7 +84,8 @@ class Translator:
     def in_processes(self, count: int) -> Iterator[None]:
         """Inside, and for this thread alone, so many processes translate side by side, where that is possible.
 
-        The translations are the same; they must be taken inside.
+        That is in the main thread, on a CPU; elsewhere so many threads work inside each product. The translations
+        are the same; they must be taken inside.
         """
         before, threads = self._searching, torch.get_num_threads()
         self._own.searching = inside = searching(self.searcher, count)

@@ -221,3 +221,10 @@ def test_source_tags_are_known_by_no_target_and_never_generated(tagging: Tokeniz
 def test_source_tags_have_names_that_nothing_else_has(names: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"tokenizer\.source_tags: expected different names"):
         vocabulary(source_tags=names)
+
+
+def test_what_is_known_of_all_pieces_at_once_is_what_each_says() -> None:
+    tokenizer = Tokenizer.load(Path(__file__).parent / "old_models/0.1")
+    pieces = tokenizer.listed("source")
+    assert tokenizer.characters == {" ", *(one.text for one in pieces if len(one.text) == 1)}
+    assert tokenizer.unread == {symbols.UNK, *(number for number, one in enumerate(pieces) if one.kind == "byte")}

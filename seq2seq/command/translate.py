@@ -9,12 +9,14 @@ from typing import Literal
 from seq2seq import __version__
 from seq2seq.command.opened import Node, cores, direction, folders, opened, path
 from seq2seq.errors import ConfigError
-from seq2seq.model_folder import find
+from seq2seq.model_config import CONFIG, read_config
+from seq2seq.model_folder import CARD, find
 from seq2seq.translation.file import translate_file
 from seq2seq.translation.forms import Extras
 from seq2seq.translation.glossary import Glossary, pairs
 from seq2seq.translation.preparing import Wishes
 
+USED = ("kind", "model", "directions", "languages", "usual_source")  # what translating takes from config.json
 INCOMPLETE = 3  # all is written, but not all of it is what was asked for
 
 
@@ -54,7 +56,7 @@ def run(
         asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
         heard = fusion["language_model"]
         used = [*folders(model), *([Path(str(heard)).expanduser()] if heard else [])]
-        key = _key(used, [Path(one).expanduser() for one in (input, glossary, dictionary) if one], asked)
+        key = depends_on(used, [Path(one).expanduser() for one in (input, glossary, dictionary) if one], asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
         tally = translate_file(
@@ -73,8 +75,13 @@ def _wishes(details: Sequence[str], glossary: Path | None, dictionary: Path | No
     )
 
 
-def _key(folders: list[Path], given_files: list[Path], given: Node) -> str:
-    """All that the output depends on: what is asked for, the model's files and those given, known by size and time."""
-    files = [*given_files, *(file for folder in folders for file in sorted(find(folder).iterdir()))]
-    stamps = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-    return json.dumps([__version__, given, stamps], sort_keys=True)
+def depends_on(folders: list[Path], given_files: list[Path], given: Node) -> str:
+    """All that the output depends on: what is asked for, the model's files and those given, known by size and time.
+
+    Not the model's card, nor the scores that `evaluate` adds to it.
+    """
+    places = [find(folder) for folder in folders]
+    files = [file for place in places for file in sorted(place.iterdir()) if file.name not in (CONFIG, CARD)]
+    stamps = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in (*given_files, *files)]
+    used = [{name: value for name, value in read_config(place).items() if name in USED} for place in places]
+    return json.dumps([__version__, given, stamps, used], sort_keys=True)

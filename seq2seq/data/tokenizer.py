@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -125,6 +126,20 @@ class Tokenizer:
         """What every id stands for."""
         processor = self._processors[side]
         return [_piece(processor, number) for number in range(processor.get_piece_size())]
+
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """What a source line is spelt with: every character that is a piece, and the space."""
+        processor = self._processors["source"]
+        texts = processor.id_to_piece(list(range(processor.get_piece_size())))
+        return frozenset([" ", *(text for text in texts if len(text) == 1)])
+
+    @cached_property
+    def unread(self) -> frozenset[int]:
+        """The ids of source pieces that stand for no text: the unknown symbol and the bytes."""
+        processor = self._processors["source"]
+        bytes_ = processor.is_byte(list(range(processor.get_piece_size())))
+        return frozenset([symbols.UNK, *(number for number, is_byte in enumerate(bytes_) if is_byte)])
 
     def algorithm(self, side: Side) -> Algorithm:
         """What cuts lines into pieces."""

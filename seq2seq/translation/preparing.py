@@ -1,10 +1,9 @@
 """What is done to a line before it is cut and searched, and to its translation afterwards, because somebody asked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
-from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.translation.glossary import Glossary
@@ -70,7 +69,7 @@ class Preparing:
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
         taken = Taken(line.text)
-        if self.unknown != "keep" and not self._known.issuperset(line.text):
+        if self.unknown != "keep" and not self.tokenizer.characters.issuperset(line.text):
             only = self.unknown == "symbols"
             taken = taken_out(line.text, self.source, self.is_strange, only, self.dictionary)
         terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
@@ -124,16 +123,5 @@ class Preparing:
                 return tuple(before[count:])
         return tuple(ids)
 
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        """Characters that are pieces, and spaces."""
-        return frozenset(piece.text for piece in self.tokenizer.listed("source") if len(piece.text) == 1) | {" "}
-
-    @cached_property
-    def _unread(self) -> frozenset[int]:
-        """The unknown symbol and the bytes."""
-        listed = enumerate(self.tokenizer.listed("source"))
-        return frozenset([symbols.UNK, *(number for number, piece in listed if piece.kind == "byte")])
-
     def _is_strange(self, word: str) -> bool:
-        return not self._unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])
+        return not self.tokenizer.unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -67,22 +67,29 @@ def run(
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
     limits = {"directions": text.directions, "dtype": precision(settings.precision), "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
-    facts = about(corpus, text, prepared, prepared.tokenizer, license)
-    signatures, usual = validation_signatures(text.directions), usual_length(prepared.train)
-    languages = counted(prepared.train, prepared.tokenizer)
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
     validate = _validation(loss, translate, prepared, validation)
+    facts = about(corpus, text, prepared, prepared.tokenizer, license)
+    export = _export(network, model, prepared, text.directions, facts)
+    aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
+    return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
+
+
+def _export(
+    network: Model, node: Node, prepared: Prepared, directions: list[tuple[str, str]], facts: Mapping[str, Any]
+) -> Callable[[Path, Mapping[str, Tensor], Mapping[str, float], Mapping[str, float | int]], None]:
+    """What writes the model folder, given its place, weights, scores, and what they cost."""
+    signatures, usual = validation_signatures(directions), usual_length(prepared.train)
+    languages = counted(prepared.train, prepared.tokenizer)
 
     def export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
     ) -> None:
         network.load_state_dict(weights)
-        training = {"training": {**spent, "signatures": signatures}}
-        told = {"valid": dict(scores)}, {**facts, **training}, languages, usual
-        save(folder, network, model, prepared.tokenizer, text.directions, *told)
+        told = {**facts, "training": {**spent, "signatures": signatures}}
+        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, usual)
 
-    aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
-    return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
+    return export
 
 
 def _validation(

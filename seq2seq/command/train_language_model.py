@@ -76,8 +76,8 @@ def run(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
     ) -> None:
         network.load_state_dict(weights)
-        about_it = {**facts, "training": dict(spent)}
-        save(folder, network, model, prepared.tokenizer, text.languages, {"valid": dict(scores)}, about_it)
+        told = {"valid": dict(scores)}, {**facts, "training": dict(spent)}
+        save(folder, network, model, prepared.tokenizer, text.languages, *told)
 
     trained: Network = Carried(network, settings.accumulation) if running else network
     aim, batches = built_objective(objective), reader(store=prepared.train, **parts)

@@ -15,6 +15,7 @@ from seq2seq.translation.journal import Done, Journal, under_way
 from seq2seq.translation.line import Line
 from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, Errors, reading, writing
 from seq2seq.translation.tally import Tally
+from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
 NOTHING = Extras()
@@ -35,10 +36,9 @@ def translate_file(
     """Translates every line of `input` (none: standard input) into `output` (none: standard output).
 
     `form`: see forms.written. `extras`: what is asked besides. `status`: a file with an object a line of what became of
-    it. Chunks are written as they are ready; a file gets its name when it is complete. With a `key`, which tells all
-    that the files depend on, a call that was killed is gone on with by the next one. Standard error gets a progress bar
-    where it is a terminal, and one line of counts at the end, which is returned too. `errors`: what becomes of bytes
-    that are no UTF-8 (see InputLines).
+    it. Files get their names when they are complete. With a `key`, which tells all that they depend on, a call that was
+    killed is gone on with by the next one. Standard error gets a progress bar where it is a terminal, and the counts
+    that are returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
@@ -56,20 +56,23 @@ def translate_file(
         rest = _rest(lines.chunks(first), done.lines)
         chunks = _noted(read(rest, extras.reading, str(input or "standard input"), done.lines), given)
         for translations in translator.translate_chunks(chunks, source, target, wishes):
-            tally.add(translations)
-            texts: list[Iterable[str]] = [
-                (written(one, form, number) for number, one in enumerate(translations, done.lines + 1))
-            ]
+            texts = [_translated(translations, form, done.lines)]
             if status is not None:
                 texts.append(told(done.lines, given[0], translations))
             if extras.alignments is not None:
                 texts.append(pharaoh(one.best[0].alignment or () if one.best else ()) for one in translations)
             given.popleft()
+            tally.add(translations)
             done = sink.write(texts, Done(tally.lines, [], *tally.names()))
             advance(len(translations))
-    said = tally.summary(lines, time.monotonic() - began, translator.searcher.languages is not None)
-    print(said, file=sys.stderr)
+    seconds = time.monotonic() - began
+    print(tally.summary(lines, seconds, translator.searcher.languages is not None), file=sys.stderr)
     return tally
+
+
+def _translated(translations: Sequence[Translation], form: Form, before: int) -> Iterable[str]:
+    """The translations as they are written; so many lines stand before them."""
+    return (written(one, form, number) for number, one in enumerate(translations, before + 1))
 
 
 def _rest(chunks: Iterable[list[str]], count: int) -> Iterator[list[str]]:

@@ -84,7 +84,8 @@ def test_the_readme_names_every_choice(group: str, form: str) -> None:
 
 @pytest.mark.parametrize("overrides", readme_overrides())
 def test_the_readme_offers_what_composes(overrides: str) -> None:
-    command = ("translate", "model=x") if overrides.startswith(("threads=", "search")) else ("train", *TEXT)
+    translating = ("threads=", "search", "precision=", "coverage=", "fusion.")
+    command = ("translate", "model=x") if overrides.startswith(translating) else ("train", *TEXT)
     assert composed(*command, *overrides.split())
 
 

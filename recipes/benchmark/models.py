@@ -12,10 +12,12 @@ from seq2seq.data.prepare import Prepared
 from seq2seq.network.model import Model
 
 WIDE = ["tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"]
-WIDE += ["encoder.feed_forward=0", "attention=general"]
+WIDE += ["encoder.feed_forward=0"]
 MODELS = {
-    "11M": [*WIDE, "decoder.feed_forward=0", "decoder.attend=first"],
-    "11M, input feeding": [*WIDE, "decoder=input_feeding"],
+    "11M": [*WIDE, "attention=general", "decoder.feed_forward=0", "decoder.attend=first"],
+    "11M, input feeding": [*WIDE, "attention=general", "decoder=input_feeding"],
+    # without feed-forward blocks a parallel decoder learns slowly unless every layer attends
+    "13M": [*WIDE, "attention=multihead", "decoder.feed_forward=0", "decoder.attend=all"],
     "default": [],
 }
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -8,7 +8,7 @@ from contestant.base import UPDATE, Command, Contestant, UnavailableError, spend
 from models import MODELS, TEXT
 
 SEARCH = {1: ["search=greedy"], 5: ["search=beam", "search.width=5"]}
-TUNED = ["optimizer.learning_rate=0.002", "schedule.warmup=400", "trainer.ema=0.998", "trainer.validate_every=1000"]
+TUNED = ["optimizer.learning_rate=0.001", "schedule.warmup=400", "trainer.ema=0.998", "trainer.validate_every=1000"]
 PROGRAM = [sys.executable, "-m", "seq2seq"]
 FLAWED = 3  # its exit code where all lines came out, but some were truncated or repeat themselves
 
@@ -30,7 +30,7 @@ class Ours(Contestant):
     def train(self, minutes: float, threads: int) -> None:
         if not (self.run / "model").is_dir():
             updates = [f"loader.tokens={UPDATE // 4}", "trainer.accumulation=4", f"trainer.threads={threads}"]
-            settings = [*TEXT, *MODELS["11M"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
+            settings = [*TEXT, *MODELS["13M"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
             self.run.mkdir(parents=True, exist_ok=True)
             spend(2 * minutes + 5, threads, [*PROGRAM, "train", *settings], self.run / "train.txt")
         places = [f"model={self.run}", f"output={self.model}", f"precision={self.number_format}"]

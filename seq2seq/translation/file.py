@@ -44,7 +44,7 @@ def translate_file(
     translator.check(source, target)
     first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
     others = [path for path in (status, extras.alignments) if path is not None]
-    wishes = extras.wishes._replace(alignments=extras.wishes.alignments or extras.alignments is not None)
+    wishes = extras.all_wishes
     began = time.monotonic()
     with reading(input, errors) as lines, _sink([output, *others], key) as sink, _progress(input) as advance:
         done = sink.done
@@ -57,11 +57,11 @@ def translate_file(
         chunks = _noted(read(rest, extras.reading, str(input or "standard input"), done.lines), given)
         for translations in translator.translate_chunks(chunks, source, target, wishes):
             texts = [_translated(translations, form, done.lines)]
+            lines_given = given.popleft()
             if status is not None:
-                texts.append(told(done.lines, given[0], translations))
+                texts.append(told(done.lines, lines_given, translations))
             if extras.alignments is not None:
-                texts.append(pharaoh(one.best[0].alignment or () if one.best else ()) for one in translations)
-            given.popleft()
+                texts.append(_aligned(translations))
             tally.add(translations)
             done = sink.write(texts, Done(tally.lines, [], *tally.names()))
             advance(len(translations))
@@ -73,6 +73,11 @@ def translate_file(
 def _translated(translations: Sequence[Translation], form: Form, before: int) -> Iterable[str]:
     """The translations as they are written; so many lines stand before them."""
     return (written(one, form, number) for number, one in enumerate(translations, before + 1))
+
+
+def _aligned(translations: Sequence[Translation]) -> Iterable[str]:
+    """The word alignments of the best translations; an empty line where there is none."""
+    return (pharaoh(one.best[0].alignment or () if one.best else ()) for one in translations)
 
 
 def _rest(chunks: Iterable[list[str]], count: int) -> Iterator[list[str]]:

@@ -24,6 +24,11 @@ class Extras(NamedTuple):
     alignments: Path | None = None
     wishes: Wishes = Wishes()
 
+    @property
+    def all_wishes(self) -> Wishes:
+        """The wishes, with what the files need."""
+        return self.wishes._replace(alignments=self.wishes.alignments or self.alignments is not None)
+
 
 def written(translation: Translation, form: Form, number: int) -> str:
     """The translation of line `number`, from 1.

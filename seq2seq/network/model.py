@@ -79,5 +79,17 @@ class Model(nn.Module):
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
         """Log-probabilities (fp32) of the next token of every hypothesis."""
-        features, state = self.decoder.step(self.target(tokens), state, memory)
-        return self.logits(self.projection(features)).float().log_softmax(-1), state
+        features, state = self.features(tokens, state, memory)
+        return self.logits(features).float().log_softmax(-1), state
+
+    def features(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+    ) -> tuple[Float[Tensor, "batch beam embedding"], State]:
+        """What the output layer reads after one token more of every hypothesis, and the state after it."""
+        features, state = self.decoder.advance(self.words(tokens), state, memory)
+        narrowed: Tensor = self.projection(features)
+        return narrowed, state
+
+    def words(self, tokens: Int[Tensor, "batch beam"]) -> State:
+        """What the decoder makes of the tokens alone, whatever came before."""
+        return self.decoder.project(self.target(tokens))

@@ -55,7 +55,19 @@ class Recurrent(nn.Module):
         context: Float[Tensor, "batch beam context"] | None = None,
     ) -> tuple[Float[Tensor, "batch beam size"], State]:
         """One position of every hypothesis; `drawn` is `cell.draw`, once a pass."""
-        output, state = self.cell.step(self._enter(x, context), state, drawn)
+        return self.advance(x, self.project(x, context), state, drawn)
+
+    def project(
+        self, x: Float[Tensor, "batch beam size"], context: Float[Tensor, "batch beam context"] | None = None
+    ) -> Float[Tensor, "batch beam gates"]:
+        """The input's share of the cell's sums, see Cell."""
+        return self.cell.project(self._enter(x, context))
+
+    def advance(
+        self, x: Float[Tensor, "batch beam size"], projected: Tensor, state: State, drawn: State
+    ) -> tuple[Float[Tensor, "batch beam size"], State]:
+        """`step` from what `project` made of `x`."""
+        output, state = self.cell.advance(projected, state, drawn)
         return self.sublayer.leave(x, output), state
 
     def _enter(self, x: Tensor, context: Tensor | None) -> Tensor:

@@ -31,8 +31,18 @@ class Decoder(nn.Module, ABC):
     def start(self, memory: Memory) -> tuple[State, State]:
         """`(prepared, state)`: what a sentence needs once (`[batch, ...]`), and the first state (`[batch, 1, ...]`)."""
 
+    def project(self, x: Float[Tensor, "batch beam width"]) -> State:
+        """What a step makes of its word alone, whatever came before: tensors `[batch, beam, ...]`."""
+        return x
+
     @abstractmethod
+    def advance(
+        self, projected: State, state: State, prepared: State
+    ) -> tuple[Float[Tensor, "batch beam width"], State]:
+        """One step from a projected word."""
+
     def step(
         self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
         """Features of the next position of every hypothesis; every tensor of the state is `[batch, beam, ...]`."""
+        return self.advance(self.project(x), state, prepared)

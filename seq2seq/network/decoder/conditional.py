@@ -80,25 +80,30 @@ class Conditional(Decoder):
         context, hidden = self.dropout(torch.cat(contexts, dim=1)), self.dropout(torch.cat(outputs, dim=1))
         for layer, layer_state in zip(self._upper, states, strict=True):
             hidden, _ = layer(hidden, map_state(lambda tensor: tensor.squeeze(1), layer_state), None, context)
-        return self.dropout(self.readout(self.closing(hidden), x, context))
+        return self.dropout(self.readout(self.closing(hidden), self.readout.word(x), context))
 
     def start(self, memory: Memory) -> tuple[State, State]:
         states = map_state(lambda tensor: tensor.unsqueeze(1), self.bridge(memory))
         prepared = memory.mask, self.attention.keys(memory.values)
         return prepared, (states, tensors(states[0])[0], self.attention.start(memory.mask))
 
-    def step(
-        self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
+    def project(self, x: Float[Tensor, "batch beam width"]) -> State:
+        """What the recurrence and the readout need of the words."""
+        return self._project(x), self.readout.word(x)
+
+    def advance(
+        self, projected: State, state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
+        sums, word = projected
         (lowest, *states), output, past = state
-        drawn = self._draw(x.shape[:2])
-        context, position = self._advance(self._project(x), _Position(lowest, output, past), prepared, drawn)
+        shape = word.shape[:2]
+        context, position = self._advance(sums, _Position(lowest, output, past), prepared, self._draw(shape))
         hidden = position.output
         following = [position.state]
         for layer, layer_state in zip(self._upper, states, strict=True):
-            hidden, layer_state = layer.step(hidden, layer_state, layer.cell.draw(x.shape[:2]), context)
+            hidden, layer_state = layer.step(hidden, layer_state, layer.cell.draw(shape), context)
             following.append(layer_state)
-        features = self.readout(self.closing(hidden), x, context)
+        features = self.readout(self.closing(hidden), word, context)
         return features, (tuple(following), position.output, position.past)
 
     def _draw(self, shape: tuple[int, ...]) -> tuple[State, State]:
@@ -135,7 +140,7 @@ class _Position(NamedTuple):
 
 
 class _Readout(nn.Module):
-    """tanh(W_s s + W_y y + W_c c + b)."""
+    """tanh(W_s s + W_y y + W_c c + b), W_y y given."""
 
     def __init__(self, width: int, context_size: int) -> None:
         super().__init__()
@@ -147,4 +152,4 @@ class _Readout(nn.Module):
         nn.init.zeros_(self.state.bias)
 
     def forward(self, state: Tensor, word: Tensor, context: Tensor) -> Tensor:
-        return tanh(self.state(state) + self.word(word) + self.context(context))
+        return tanh(self.state(state) + word + self.context(context))

@@ -72,10 +72,16 @@ class InputFeeding(Decoder):
         past = self.attention.start(memory.mask)
         return (memory.mask, self.attention.keys(memory.values)), (states, attentional, past)
 
-    def step(
-        self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
+    def project(self, x: Float[Tensor, "batch beam width"]) -> State:
+        """W_x x."""
+        projected: Tensor = self.input(x)
+        return projected
+
+    def advance(
+        self, projected: State, state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
-        return self._advance(self.input(x), state, prepared, self._draw(x.shape[:2]))
+        assert isinstance(projected, Tensor)
+        return self._advance(projected, state, prepared, self._draw(projected.shape[:2]))
 
     def _draw(self, shape: tuple[int, ...]) -> list[State]:
         return [layer.cell.draw(shape) for layer in self._stack]

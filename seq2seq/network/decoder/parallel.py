@@ -80,15 +80,22 @@ class Parallel(Decoder):
         pasts = tuple(one.start(memory.mask) if one else () for one in attentions)
         return (memory.mask, keys), (states, pasts)
 
-    def step(
-        self, x: Float[Tensor, "batch beam width"], state: State, prepared: State
+    def project(self, x: Float[Tensor, "batch beam width"]) -> State:
+        """The word, and its share of the sums inside the lowest recurrence."""
+        return x, self._stack[0].recurrent.project(x)
+
+    def advance(
+        self, projected: State, state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
+        x, sums = projected
         mask, (shared_keys, *keys) = prepared
         states, (shared_past, *pasts) = state
         following, following_pasts = [], []
         context = None
         for number, layer in enumerate(self._stack):
-            x, layer_state, past = layer.step(x, states[number], keys[number], mask, pasts[number], context)
+            if number:
+                sums = layer.recurrent.project(x, context)
+            x, layer_state, past = layer.advance(x, sums, states[number], keys[number], mask, pasts[number])
             following.append(layer_state)
             following_pasts.append(past)
             if self.shared and number == 0:
@@ -113,11 +120,10 @@ class _Layer(nn.Module):
             x = self.attend(x, self.attend.attention.keys(memory.values), memory.mask)
         return self.feed_forward(x) if self.feed_forward else x
 
-    def step(
-        self, x: Tensor, state: State, keys: State, mask: Tensor, past: State, context: Tensor | None
+    def advance(
+        self, x: Tensor, sums: Tensor, state: State, keys: State, mask: Tensor, past: State
     ) -> tuple[Tensor, State, State]:
-        drawn = self.recurrent.cell.draw(x.shape[:2])
-        x, state = self.recurrent.step(x, state, drawn, context)
+        x, state = self.recurrent.advance(x, sums, state, self.recurrent.cell.draw(x.shape[:2]))
         if self.attend:
             x, past = self.attend.step(x, keys, mask, past)
         return (self.feed_forward(x) if self.feed_forward else x), state, past

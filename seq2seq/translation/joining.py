@@ -28,7 +28,7 @@ def joined(
     else:
         firsts = [Answer(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
         parts = [one for first in firsts for one in candidates(first, order, tokenizer)]
-        best = (_together(parts, begins, order.target),)
+        best = (together(parts, begins, order.target),)
     said = notes(answers, text, best[0].text, (source, order.target))
     seconds = sum(answer.seconds for answer in answers)
     return Translation(*best[0][:2], said[0] if said else Status.OK, best, said, seconds)
@@ -55,7 +55,7 @@ def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[To
     return tuple(Token(piece, score) for piece, score in zip(pieces, detail.scores, strict=True))
 
 
-def _together(parts: Sequence[Candidate], begins: Sequence[int], language: str) -> Candidate:
+def together(parts: Sequence[Candidate], begins: Sequence[int], language: str) -> Candidate:
     """Translations of neighbouring parts as one."""
     text = ("" if language in UNSPACED else " ").join(part.text for part in parts)
     tokens = tuple(token for part in parts for token in part.tokens)

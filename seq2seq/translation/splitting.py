@@ -64,11 +64,11 @@ def split(text: str, encode: Encode, longest: int, usual: int) -> Iterator[Cut]:
     cut into parts of about equal size. Only a single character that has more tokens than allowed makes a longer part.
     Every character is encoded about twice.
     """
-    for window in _windows(text, WINDOW * longest):
+    for window in windows(text, WINDOW * longest):
         yield from _cut(window, encode, longest, min(usual, longest), 0)
 
 
-def _windows(text: str, size: int) -> Iterator[str]:
+def windows(text: str, size: int) -> Iterator[str]:
     """Stretches of at most `size` characters, each ending at the last of the best boundaries in its second half."""
     begin = 0
     while len(text) - begin > size:

@@ -24,7 +24,8 @@ from seq2seq.translation.preparing import Prepared, Preparing, Wishes
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
 from seq2seq.translation.searching import AtOnce, Searching, searching, taken
-from seq2seq.translation.splitting import rows
+from seq2seq.translation.splitting import WINDOW, rows
+from seq2seq.translation.stretches import Finished, Portion, gathered, portions
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown
 from seq2seq.translation.words import beginnings
@@ -155,8 +156,10 @@ class Translator:
         preparing = Preparing(self.tokenizer, source, target, *asked)
         order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments)
         how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own
-        begun = (self._begin(lines, preparing, order, how) for lines in chunks)
-        return (self._finish(promises, preparing, order) for promises in (prefetch(begun, ahead) if ahead else begun))
+        longest = WINDOW * self.longest_source
+        begun = (self._begin(some, preparing, order, how) for lines in chunks for some in portions(lines, longest))
+        promised = prefetch(begun, ahead) if ahead else begun
+        return gathered((self._finish(one, preparing, order) for one in promised), source, target)
 
     def check(self, source: str, target: str) -> None:
         """Raises ConfigError with what is allowed, where the model was not trained on this direction."""
@@ -164,10 +167,9 @@ class Translator:
             known = ", ".join(f"{one}-{other}" for one, other in self.directions)
             raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
 
-    def _begin(self, lines: Sequence[str | Line], preparing: Preparing, order: Order, how: Searching) -> "Promises":
-        """Hand in a chunk's parts; similar lengths are searched together, the longest first."""
-        given = [one if isinstance(one, Line) else Line(one) for one in lines]
-        prepared = [preparing.line(one._replace(text=seen(one.text))) for one in given]
+    def _begin(self, portion: Portion, preparing: Preparing, order: Order, how: Searching) -> "Promises":
+        """Hand in a portion's parts; similar lengths are searched together, the longest first."""
+        prepared = [preparing.line(one._replace(text=seen(one.text))) for one in portion.stretches]
         texts = [one.taken.text for one in prepared]
         source = preparing.source
         limits = self.longest_source, self.usual_source
@@ -177,10 +179,10 @@ class Translator:
         batches = list(self._batches(longest, parts))
         promised = [how.submit([parts[part] for part in batch], order) for batch in batches]
         begins = [beginnings([cut.text for cut in cuts], source) if len(cuts) > 1 else [0] for cuts in found]
-        return Promises(prepared, [len(cuts) for cuts in found], begins, batches, promised)
+        return Promises(portion, prepared, [len(cuts) for cuts in found], begins, batches, promised)
 
-    def _finish(self, promises: "Promises", preparing: Preparing, order: Order) -> list[Translation]:
-        """The translations of a chunk's lines."""
+    def _finish(self, promises: "Promises", preparing: Preparing, order: Order) -> Finished:
+        """The translations of a portion's stretches."""
         answers = {
             part: answer
             for batch, found in zip(promises.batches, promises.found, strict=True)
@@ -193,7 +195,7 @@ class Translator:
             own = [next(remaining) for _ in range(length)]
             found = joined(own, prepared.taken.text, begins, preparing.source, order, self.tokenizer)
             translations.append(preparing.finished(found, prepared))
-        return translations
+        return Finished(promises.portion, [prepared.given.text for prepared in promises.lines], translations)
 
     def _batches(self, order: list[int], parts: list[Part]) -> Iterator[list[int]]:
         """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together.
@@ -215,8 +217,9 @@ class Translator:
 
 
 class Promises(NamedTuple):
-    """A chunk under way: its lines, how many parts each has, where they begin, each batch's parts, and its promise."""
+    """A portion under way: its stretches, each one's parts, where they begin, each batch's parts, and its promise."""
 
+    portion: Portion
     lines: list[Prepared]
     lengths: list[int]
     begins: list[list[int]]

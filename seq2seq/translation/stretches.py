@@ -1,0 +1,99 @@
+"""Giant lines in stretches, each translated as a line by itself, so that memory does not grow with a line's length."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from seq2seq.translation.joining import together
+from seq2seq.translation.line import Line
+from seq2seq.translation.splitting import windows
+from seq2seq.translation.translation import Status, Translation
+from seq2seq.translation.verdict import serious
+from seq2seq.translation.words import beginnings
+
+PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
+
+
+class Portion(NamedTuple):
+    """Lines, or stretches of giant ones, in order.
+
+    lines: for each stretch with which a line ends, the line that it ends; None for the others. whole: whether a chunk
+    of lines ends with the last of them.
+    """
+
+    stretches: list[Line]
+    lines: list[Line | None]
+    whole: bool
+
+
+class Finished(NamedTuple):
+    """A portion, its stretches as the model saw them, and their translations."""
+
+    portion: Portion
+    seen: Sequence[str]
+    translations: Sequence[Translation]
+
+
+def portions(lines: Iterable[str | Line], longest: int) -> Iterator[Portion]:
+    """A chunk's lines; those of more than `longest` characters in stretches of at most so many.
+
+    A stretch ends where a window ends that a line is cut into (splitting.py), so its parts are those of the line. Its
+    translation begins as wanted if the line begins with it; phrases that a long line must have may stand anywhere.
+    """
+    here: list[Line] = []
+    ends: list[Line | None] = []
+    held = 0
+    for one in lines:
+        line = one if isinstance(one, Line) else Line(one)
+        for stretch, last in _stretches(line, longest):
+            if here and held + len(stretch.text) > PORTION:
+                yield Portion(here, ends, False)
+                here, ends, held = [], [], 0
+            here.append(stretch)
+            ends.append(line if last else None)
+            held += len(stretch.text)
+    yield Portion(here, ends, True)
+
+
+def _stretches(line: Line, longest: int) -> Iterator[tuple[Line, bool]]:
+    """The stretches of a line, and whether it ends with them."""
+    if len(line.text) <= longest:
+        yield line, True
+        return
+    rest, end = line._replace(required=()), 0
+    for text in windows(line.text, longest):
+        end += len(text)
+        yield rest._replace(text=text), end == len(line.text)
+        rest = rest._replace(prefix="")
+
+
+def gathered(finished: Iterable[Finished], source: str, target: str) -> Iterator[list[Translation]]:
+    """The translations of each chunk's lines, from those of the portions' stretches."""
+    chunk: list[Translation] = []
+    begun: list[tuple[str, Translation]] = []
+    for portion, texts, translations in finished:
+        for line, text, translation in zip(portion.lines, texts, translations, strict=True):
+            begun.append((text, translation))
+            if line is not None:
+                chunk.append(translation if len(begun) == 1 else _whole(line, begun, source, target))
+                begun = []
+        if portion.whole:
+            yield chunk
+            chunk = []
+
+
+def _whole(line: Line, stretches: Sequence[tuple[str, Translation]], source: str, target: str) -> Translation:
+    """A giant line's translation from those of its stretches: the best of each, one after the other."""
+    said = {note for _, one in stretches for note in one.notes} - {Status.BLANK, Status.EMPTY}
+    spoken = [number for number, (_, one) in enumerate(stretches) if one.best]
+    if not spoken:
+        return Translation("", 0.0, Status.BLANK, (), (Status.BLANK,))
+    best = [stretches[number][1].best[0] for number in spoken]
+    begins: list[int] = []
+    if best[0].alignment is not None:
+        every = beginnings([text for text, _ in stretches], source)
+        begins = [every[number] for number in spoken]
+    found = together(best, begins, target)
+    said |= {Status.SPLIT} | ({Status.EMPTY} if not found.text.strip() else set())
+    said |= {Status.UNMET} if not line.met_by(found.text) else set()
+    notes, seconds = serious(said), sum(one.seconds for _, one in stretches)
+    return Translation(found.text, found.score, notes[0], (found,), notes, seconds)

@@ -98,7 +98,7 @@ def test_what_is_told_of_a_giant_line_belongs_to_the_whole(monkeypatch: pytest.M
 def test_wishes_for_a_giant_line_are_met_or_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stretches, "PORTION", 1500)
     text = "the dog sees the house. " * 100
-    asked = [Line(text, prefix="Hund"), Line(text, banned=("dog",)), Line(text, prefix="Hund dog", banned=("dog",))]
+    asked = [Line(text, prefix="Hund"), Line(text, banned=("dog",)), Line(text, prefix="Hund dog.", banned=("dog",))]
     begun, without, neither = echo_translator(longest=LONGEST).translate(asked, "en", "de")
     assert begun.text.startswith("Hund") and begun.text.count("Hund") == 1 and Status.UNMET not in begun.notes
     assert "dog" not in without.text.split() and Status.UNMET not in without.notes

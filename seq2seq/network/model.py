@@ -14,6 +14,7 @@ from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Encoder
 from seq2seq.network.state import State, map_state
+from seq2seq.network.table import Table
 
 
 class Model(nn.Module):
@@ -56,6 +57,7 @@ class Model(nn.Module):
             else nn.Parameter(torch.randn(target_vocabulary, embedding) * embedding**-0.5)
         )
         self.output_bias = nn.Parameter(torch.zeros(target_vocabulary))
+        self.table: Table | None = None  # of words, once the weights are final
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens embedding"]:
         """Features of real target tokens only: row i predicts `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
@@ -92,4 +94,7 @@ class Model(nn.Module):
 
     def words(self, tokens: Int[Tensor, "batch beam"]) -> State:
         """What the decoder makes of the tokens alone, whatever came before."""
+        return self.table(tokens, self._words) if self.table else self._words(tokens)
+
+    def _words(self, tokens: Tensor) -> State:
         return self.decoder.project(self.target(tokens))

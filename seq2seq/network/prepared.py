@@ -6,6 +6,7 @@ import torch
 
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, pack
+from seq2seq.network.table import table
 
 SENTENCES, TOKENS, STEPS = 8, 12, 8  # of noise that shows how large the numbers inside a model get
 SEED = 1
@@ -17,16 +18,16 @@ def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
 
     bf16 and int8 suit a search under autocast: between int8 products stands what autocast says.
     """
-    if products == "fp32":
-        pack(model, Float32)
-        return
-    if products == "bf16":
+    if products == "int8":
+        made = pack(model, Int8)
+        _dream(model)
+        for product in made:
+            product.settle()
+    elif products == "bf16":
         pack(model, BFloat16)
-        return
-    made = pack(model, Int8)
-    _dream(model)
-    for product in made:
-        product.settle()
+    else:
+        pack(model, Float32)
+    model.table = table(len(model.target.weight), model.words(torch.zeros(1, 1, dtype=torch.long)))
 
 
 def _dream(model: Model) -> None:

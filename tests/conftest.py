@@ -2,17 +2,14 @@
 
 import os
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from apart import Completed, run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors, and another test process beside this one
-ROOT = Path(__file__).parent.parent
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "red": "rot", "green": "grün", "dog": "Hund", "cat": "Katze"}
-Completed = subprocess.CompletedProcess[str]
 Runner = Callable[..., Completed]
 
 
@@ -37,20 +34,5 @@ def toy_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def seq2seq() -> Runner:
-    """Runs `python -m seq2seq ...` in a folder, with standard input if given."""
-
-    def run(arguments: Sequence[str], folder: Path, text: str | None = None) -> Completed:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-        command = [sys.executable, "-m", "seq2seq", *arguments]
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-        )
-
-    return run
+    """Runs `seq2seq ...` in a folder, in a process of its own, with standard input if given."""
+    return lambda arguments, folder, text=None: run("seq2seq", arguments, folder, text)

@@ -70,7 +70,7 @@ class Toy:
         assert tokens.shape == hidden.shape[:2] == steps.shape
         assert len(values) == len(tokens)
         assert (steps == steps[0, 0]).all()
-        self.longest_batch.append(len(tokens))
+        self.longest_batch.append(len(values.flatten(1).unique(dim=0)))  # sentences
         scores = (hidden @ values.transpose(1, 2)).masked_fill(~mask.unsqueeze(1), float("-inf"))
         context = scores.softmax(-1) @ values
         hidden = torch.tanh(hidden @ self.recurrence + self.targets[tokens] + context)

@@ -1,0 +1,185 @@
+"""Laws of the table of words: it says what the decoder would, computes each word once, and there is one for all."""
+
+import copy
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import pytest
+import torch
+from torch import Tensor
+from toy_network import VOCABULARY, members, toy_batch, toy_model
+from toy_translator import DIRECTIONS, random_model, toy_tokenizer
+
+from seq2seq import device
+from seq2seq.network import table as module
+from seq2seq.network.coverage_penalty import CoveragePenalty
+from seq2seq.network.listening import sharing
+from seq2seq.network.model import Model
+from seq2seq.network.prepared import prepare
+from seq2seq.network.state import State, tensors
+from seq2seq.network.table import Table
+from seq2seq.search.greedy import Greedy
+from seq2seq.translation.translator import Translator
+
+packed = pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
+CPU = torch.device("cpu")
+FURTHEST = {"fp32": 1e-5, "bf16": 0.02, "int8": 1e-5}
+MET = [*((name, "fp32") for name in members("decoder")), ("parallel", "bf16"), ("parallel", "int8")]
+BATCH = toy_batch([[4, 6, 7, 8, 9], [4, 9, 10]], [[4], [4]])
+ASKED = [torch.tensor(rows) for rows in ([[7], [8]], [[7, 7, 5], [9, 8, 7]], [[12, 0, 5], [5, 5, 5]], [[7], [5]])]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Before somebody forks."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def both(tokens: Tensor) -> State:
+    """Stands for a decoder: two tensors that depend on the token alone."""
+    return tokens.unsqueeze(-1) * torch.ones(3), (tokens.unsqueeze(-1) * torch.full((2,), -2.0)).bfloat16()
+
+
+class Counting:
+    """The same, remembering what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def __call__(self, tokens: Tensor) -> State:
+        self.asked += tokens.flatten().tolist()
+        return both(tokens)
+
+
+def empty() -> Table:
+    return Table(VOCABULARY, both(torch.zeros(1, 1)))
+
+
+def same(found: State, wanted: State) -> bool:
+    return all(torch.equal(*pair) for pair in zip(tensors(found), tensors(wanted), strict=True))
+
+
+@packed
+@pytest.mark.parametrize(("decoder", "products"), MET)
+@torch.inference_mode()
+def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Literal["fp32", "bf16", "int8"]) -> None:
+    """In steps of a search, whichever words are known already."""
+    torch.manual_seed(3)
+    model = toy_model(16, decoder=decoder)
+    prepare(model, products)
+    assert model.table
+    for asked in ASKED:
+        found, wanted = tensors(model.words(asked)), tensors(model.decoder.project(model.target(asked)))
+        for one, other in zip(found, wanted, strict=True):
+            assert one.dtype == other.dtype and one.shape == other.shape
+            torch.testing.assert_close(one, other, rtol=FURTHEST[products], atol=FURTHEST[products])
+    assert model.table.known.nonzero().flatten().tolist() == [0, 5, 7, 8, 9, 12]
+
+
+def test_each_word_is_computed_once() -> None:
+    table, words = empty(), Counting()
+    for asked in ASKED:
+        assert same(table(asked, words), both(asked))
+    assert sorted(words.asked) == [0, 5, 7, 8, 9, 12]
+
+
+def test_a_word_whose_row_was_not_written_is_not_known() -> None:
+    """The first tensor's row is written before the second one fails; nobody may take the second for granted."""
+    table = empty()
+    wrong: Callable[[Tensor], State] = lambda tokens: (tensors(both(tokens))[0] + 1, torch.zeros(1, 2, 7))  # noqa: E731
+    with pytest.raises((RuntimeError, IndexError)):
+        table(torch.tensor([[4, 6]]), wrong)
+    assert same(table(torch.tensor([[4, 6]]), both), both(torch.tensor([[4, 6]])))
+
+
+def test_forked_processes_fill_one_table() -> None:
+    table, words = empty(), Counting()
+
+    def child() -> None:
+        table(torch.tensor([[4, 6, 7]]), both)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    asked = torch.tensor([[7, 6, 4, 5]])
+    assert same(table(asked, words), both(asked))
+    assert words.asked == [5]
+
+
+def test_threads_that_want_one_word_at_once_all_get_it() -> None:
+    table, meeting = empty(), threading.Barrier(4)
+
+    def slowly(tokens: Tensor) -> State:
+        meeting.wait(30)  # until all four are computing what nobody has written yet
+        return both(tokens)
+
+    asked = [torch.tensor([[5, 6 + number]]) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: table(one, slowly), asked))
+    assert all(same(*pair) for pair in zip(found, map(both, asked), strict=True))
+
+
+def test_what_is_written_knows_no_gradients() -> None:
+    """Whether gradients are computed or not, in inference mode or outside: one table serves all."""
+    with torch.inference_mode():
+        table = empty()
+        table(torch.tensor([[4]]), both)
+    weight = torch.ones(1, requires_grad=True)
+    for token in (5, 6):
+        found = table(torch.tensor([[4, token]]), lambda tokens: (tensors(both(tokens))[0] * weight, both(tokens)[1]))
+        assert not any(part.requires_grad for part in tensors(found))
+        with torch.inference_mode():
+            asked = torch.tensor([[token, token + 4]])
+            assert same(table(asked, both), both(asked))
+
+
+@packed
+def test_a_table_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = toy_model(16)
+    size = VOCABULARY * 4 * (16 + 4 * 16)  # the words and the sums of an LSTM
+    for largest, made in ((size, True), (size - 1, False)):
+        monkeypatch.setattr(module, "LARGEST", largest)
+        one = copy.deepcopy(model)
+        prepare(one, "fp32")
+        assert bool(one.table) == made
+        torch.testing.assert_close(tensors(one.words(ASKED[1])), tensors(model.words(ASKED[1])))
+
+
+@packed
+def test_copies_share_the_table() -> None:
+    model = toy_model(16)
+    assert model.table is None, "weights that are trained leave no table right"
+    prepare(model, "fp32")
+    penalised = CoveragePenalty(model, 0.2).network
+    assert isinstance(penalised, Model)
+    for other in (sharing(model), penalised):
+        assert other.table is model.table is not None
+
+
+@packed
+def test_a_translation_does_not_tell_who_filled_the_table() -> None:
+    """Without a table, in one process, in three that fill one together, in four threads: the same lines."""
+    lines = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(30)]
+
+    def translator(tabled: bool) -> Translator:
+        model = copy.deepcopy(random_model())
+        prepare(model, "fp32")
+        model.table = model.table if tabled else None
+        return Translator(model, toy_tokenizer(), Greedy(1.0, 3, 0.0, 0), DIRECTIONS, 100, 60, torch.float32, CPU)
+
+    def texts(of: Translator) -> list[str]:
+        return [one.text for one in of.translate(lines, "en", "de")]
+
+    wanted, together, shared = texts(translator(False)), translator(True), translator(True)
+    assert texts(translator(True)) == wanted and len(set(wanted)) > 5
+    with together.in_processes(3):
+        assert texts(together) == wanted
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(texts, [shared] * 4)) == [wanted] * 4

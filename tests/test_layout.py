@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from toy_search import FORBIDDEN, WIDTH, Toy, batch_of, score, search_all
+from toy_search import FORBIDDEN, WIDTH, Toy, batch_of, exhaustive, score, search_all
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.search import layout
 from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request
 from seq2seq.search.beam import Beam
+from seq2seq.search.beams import LengthPenalty
 from seq2seq.search.layout import Layout
 from seq2seq.symbols import EOS
 
@@ -26,9 +27,7 @@ def tokens(found: list[list[Hypothesis]]) -> list[list[list[int]]]:
 class Counting(Toy):
     """Counts the hypotheses that were read."""
 
-    def __init__(self, seed: int, sharpness: float = 6.0, read: int = 0) -> None:
-        super().__init__(seed, sharpness)
-        self.read = read
+    read = 0
 
     def step(self, tokens: torch.Tensor, state: State, memory: State) -> tuple[torch.Tensor, State]:
         self.read += tokens.numel()
@@ -36,13 +35,19 @@ class Counting(Toy):
 
 
 def test_what_could_not_win_even_at_no_cost_is_given_up_without_loss() -> None:
-    usual, looking = Counting(0), Counting(0)
-    for seed in range(20):
-        for best in (1, 2):
-            usual, looking = Counting(seed, 12.0, usual.read), Counting(seed, 12.0, looking.read)
-            expected = search_all(beam(4, best, None, None), usual, *BATCH)
-            assert tokens(search_all(beam(4, best, None, 1000), looking, *BATCH)) == tokens(expected)
-    assert looking.read < usual.read
+    """A beam that nothing falls out of: the best hypothesis of all is found, and fewer are read."""
+    source, mask, first = batch_of(3)
+    read = {None: 0, 1000: 0}
+    for seed in range(10):
+        for lookahead in read:
+            toy = Counting(seed, 4.0)
+            [[found]] = search_all(
+                Beam(2000, 1, "power", 1.0, 1.0, 2, 0.0, 0, None, lookahead), toy, source, mask, first
+            )
+            read[lookahead] += toy.read
+            best = exhaustive(toy, source, first[0], 5, LengthPenalty("power", 1.0))[0]
+            assert (found.tokens, found.finished) == (best.tokens, best.finished)
+    assert read[1000] < read[None]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,20 +1,17 @@
 """Whatever file operation of a training or a preparation fails, and however, the same command again ends as if not."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from apart import run
 from equal_runs import assert_equal_runs
 from fault_training import NUMBERS, Case
 from faulty_files import AUDITED
 
 PROGRAM = Path(__file__).parent / "fault_training.py"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROGRAM.parent.parent)}
 # a disk without locks, a folder that is there already, a name that already stands there
 MAY_FAIL_PREPARING = r"flock .*|mkdir \..*|(read|fsync) \."
 # a folder that is there already, what is in nobody's way, what the log holds too
@@ -25,8 +22,7 @@ class Faults:
     """The folder of the runs and what happened to each."""
 
     def __init__(self, folder: Path) -> None:
-        command = [sys.executable, str(PROGRAM), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+        done = run(PROGRAM, [str(folder)])
         assert done.returncode == 0, done.stderr
         self.folder = folder
         self.cases = [Case(**one) for one in json.loads(done.stdout)]

@@ -2,22 +2,15 @@
 sampling, dropout, accumulation shared by processes, a moving average and early stopping."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from apart import run
 from equal_runs import assert_equal_runs
 from kill_command import KILLS
 
 PROGRAM = Path(__file__).parent / "kill_command.py"
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(PROGRAM.parent.parent),
-    "OMP_WAIT_POLICY": "passive",  # threads that wait leave the cores to the other tests
-}
 
 
 class Killed(NamedTuple):
@@ -33,8 +26,7 @@ class Killed(NamedTuple):
 def killed(toy_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     folder = tmp_path_factory.mktemp("killed")
     (folder / "text").symlink_to(toy_text)
-    command = [sys.executable, str(PROGRAM), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    done = run(PROGRAM, [str(folder)])
     assert done.returncode == 0, done.stderr
     story = json.loads(done.stdout)
     return Killed(folder, story["codes"], story["damaged"], story["said"])

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from apart import run
 from equal_runs import assert_equal_runs, last, log
 from safetensors.torch import load_file
 from toy_training import SETTINGS, toy_trainer
@@ -30,9 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int | None]]]:
     """Runs that were stopped by signals: their folder, and the exit codes of their processes (-9 for a killed one)."""
     folder = tmp_path_factory.mktemp("stopped")
-    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parent.parent)}
-    command = [sys.executable, str(PROGRAM), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    done = run(PROGRAM, [str(folder)])
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
 

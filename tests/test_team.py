@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from apart import run
 from safetensors.torch import load_file
 from team_training import free_port, team_trainer
 from test_resume import assert_equal_runs, last, log
@@ -22,8 +23,7 @@ Codes = dict[str, list[int | None]]
 def teams(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Codes]:
     """Runs of teams: their folder, and the exit codes of their processes."""
     folder = tmp_path_factory.mktemp("teams")
-    command = [sys.executable, str(PROGRAM), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    done = run(PROGRAM, [str(folder)])
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
 

@@ -51,7 +51,6 @@ class Table:
         self.known.index_fill_(0, missing, True)
 
 
-@torch.inference_mode(False)  # else nobody could write outside of it
 def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """Zeros that forked processes share, without a file whose folder might be too small."""
     return torch.frombuffer(mmap.mmap(-1, math.prod(shape) * dtype.itemsize), dtype=dtype).view(shape)

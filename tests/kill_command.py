@@ -1,6 +1,7 @@
-"""Runs `seq2seq train` on a toy corpus: whole, and killed again and again, its newest checkpoint damaged in the end.
+"""Runs `seq2seq train` on a toy corpus: whole and in one process, and in three that are killed or told to stop again
+and again, the newest checkpoint damaged in the end.
 
-Prints the exit codes, and what the last process said.
+Prints the exit codes, how many processes outlived their run, and what the last process said.
 
 `python kill_command.py FOLDER`: `FOLDER/text` is the corpus, `FOLDER/whole` and `FOLDER/killed` become runs, each with
 a cache of its own. A program of its own: its children have imported everything already.
@@ -12,7 +13,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +28,6 @@ OPTIONS = (
     "decoder.layers=1",
     "loader.tokens=200",
     "loader.sampled=[source,target]",
-    "trainer.threads=2",  # processes that share the work
     "trainer.accumulation=2",
     "trainer.updates=40",
     "trainer.patience=2",
@@ -40,13 +39,13 @@ OPTIONS = (
     "validation.lines=10",
     "search.length_factor=1",
 )
-KILLS = 2  # while it trains
+STOPS = (signal.SIGKILL, signal.SIGTERM)  # while it trains; the latter goes to the workers too
 
 
 class Child:
-    """A process that runs the command, and what it says."""
+    """A process that runs the command, its workers in the same group, and what it says."""
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, threads: int = 2) -> None:
         from seq2seq.cli import main
 
         self.run = root / name
@@ -54,29 +53,39 @@ class Child:
         self.number = os.fork()
         if self.number == 0:
             os.dup2(writing, 2)
-            os._exit(
-                main(["train", *OPTIONS, f"corpus.path={root / 'text'}", f"run={self.run}", f"cache={self.run}.c"])
-            )
+            os.setpgid(0, 0)
+            folders = f"corpus.path={root / 'text'}", f"run={self.run}", f"cache={self.run}.c"
+            os._exit(main(["train", *OPTIONS, f"trainer.threads={threads}", *folders]))
         os.close(writing)
         self.said: IO[str] = os.fdopen(reading, encoding="utf-8")
 
-    def killed(self, due: Callable[[], bool], wait: float) -> int | None:
-        """The exit code: -9, unless the run ended before it was `due` to be killed after a further `wait` seconds."""
-        while not due():
-            if (code := ended(self.number, 0.002)) is not None:
-                return code
-        time.sleep(wait)
+    def killed_when(self, line: str) -> int | None:
+        """The exit code of one that is killed as soon as it says this."""
+        while line not in self.said.readline():
+            pass
         os.kill(self.number, signal.SIGKILL)
         return ended(self.number, 10)
 
-    def killed_when(self, line: str) -> int | None:
-        """As soon as it says this."""
-        return self.killed(lambda: line in self.said.readline(), 0)
-
-    def killed_in_training(self, wait: float) -> int | None:
-        """Some time after its first checkpoint."""
+    def stopped_in_training(self, stop: signal.Signals, wait: float) -> int | None:
+        """The exit code of one that is stopped some time after its first checkpoint, unless it ended before that."""
         before = newest(self.run)
-        return self.killed(lambda: newest(self.run) != before, wait)
+        while newest(self.run) == before:
+            if (code := ended(self.number, 0.002)) is not None:
+                return code
+        time.sleep(wait)
+        (os.kill if stop == signal.SIGKILL else os.killpg)(self.number, stop)
+        return ended(self.number, 10)
+
+    def outlived(self) -> bool:
+        """Whether some worker is still there ten seconds later."""
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                os.killpg(self.number, 0)
+            except ProcessLookupError:
+                return False
+            time.sleep(0.01)
+        return True
 
     def left_alone(self) -> tuple[int | None, str]:
         """The exit code, and all that it says."""
@@ -85,15 +94,20 @@ class Child:
 
 
 def story(root: Path) -> dict[str, object]:
-    """The exit codes of all children, and the last words."""
+    """The exit codes of all children, how many left workers behind, and the last words."""
     chance = random.Random(5)
-    whole = Child(root, "whole")
+    whole = Child(root, "whole", threads=1)
     prepared = [Child(root, "killed").killed_when(line) for line in ("training the tokenizer", "preparing valid")]
-    trained = [Child(root, "killed").killed_in_training(chance.uniform(0, 0.3)) for _ in range(KILLS)]
+    trained, outlived = [], 0
+    for stop in STOPS:
+        child = Child(root, "killed")
+        trained.append(child.stopped_in_training(stop, chance.uniform(0, 0.3)))
+        outlived += child.outlived()
     damaged = root / "killed" / "checkpoints" / newest(root / "killed")
     os.truncate(damaged, damaged.stat().st_size // 2)
     code, said = Child(root, "killed").left_alone()
-    return {"codes": [*prepared, *trained, code, whole.left_alone()[0]], "said": said, "damaged": str(damaged)}
+    codes = [*prepared, *trained, code, whole.left_alone()[0]]
+    return {"codes": codes, "outlived": outlived, "said": said, "damaged": str(damaged)}
 
 
 if __name__ == "__main__":

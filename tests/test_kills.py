@@ -1,23 +1,25 @@
-"""`seq2seq train` on the command line, killed while it prepares and trains, its newest checkpoint damaged: with subword
-sampling, dropout, accumulation shared by processes, a moving average and early stopping."""
+"""`seq2seq train` on the command line, killed while it prepares and trains, told to stop, its newest checkpoint damaged:
+with subword sampling, dropout, accumulation shared by processes, a moving average and early stopping."""
 
 import json
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from apart import run
 from equal_runs import assert_equal_runs
-from kill_command import KILLS
 
 PROGRAM = Path(__file__).parent / "kill_command.py"
 
 
 class Killed(NamedTuple):
-    """The folder of both runs, the exit codes, which checkpoint was damaged and what the last process said of it."""
+    """The folder of both runs, the exit codes, how many left workers behind, which checkpoint was damaged and what the
+    last process said of it."""
 
     folder: Path
     codes: list[int]
+    outlived: int
     damaged: str
     said: str
 
@@ -29,12 +31,17 @@ def killed(toy_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     done = run(PROGRAM, [str(folder)])
     assert done.returncode == 0, done.stderr
     story = json.loads(done.stdout)
-    return Killed(folder, story["codes"], story["damaged"], story["said"])
+    return Killed(folder, story["codes"], story["outlived"], story["damaged"], story["said"])
 
 
 def test_the_command_outlives_kills_and_damage(killed: Killed) -> None:
-    assert killed.codes == [-9] * (2 + KILLS) + [0, 0], killed
+    """And two processes that share the work end as one does, bit for bit."""
+    assert killed.codes == [-signal.SIGKILL] * 3 + [128 + signal.SIGTERM, 0, 0], killed
     assert_equal_runs(killed.folder / "killed", killed.folder / "whole")
+
+
+def test_workers_end_with_their_run(killed: Killed) -> None:
+    assert killed.outlived == 0
 
 
 def test_the_user_is_told_of_the_damage(killed: Killed) -> None:

@@ -28,28 +28,41 @@ SERVER.set_forkserver_preload(
 )
 
 
-def run(
-    program: Path | str,
-    arguments: Sequence[str],
-    folder: Path | None = None,
-    text: str | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Completed:
-    """What became of `python FILE ...`, or `python -m MODULE ...`, in a folder with this standard input."""
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **(environment or {})}
-    with tempfile.TemporaryDirectory() as place:
-        streams = [str(Path(place, name)) for name in ("in", "out", "err")]
-        Path(streams[0]).write_text(text or "", "utf-8")
-        given = program, list(arguments), folder or Path.cwd(), streams, settings
-        process = SERVER.Process(target=_become, args=given)
-        process.start()
-        process.join(PATIENCE)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-        out, err = (Path(path).read_bytes().decode("utf-8") for path in streams[1:])
-    assert process.exitcode is not None
-    return Completed([str(program), *arguments], process.exitcode, out, err)
+class Started:
+    """`python FILE ...`, or `python -m MODULE ...`, begun in a folder with this standard input."""
+
+    def __init__(
+        self,
+        program: Path | str,
+        arguments: Sequence[str],
+        folder: Path | None = None,
+        text: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.command = [str(program), *arguments]
+        self.place = tempfile.TemporaryDirectory()
+        self.streams = [str(Path(self.place.name, name)) for name in ("in", "out", "err")]
+        Path(self.streams[0]).write_text(text or "", "utf-8")
+        settings = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **(environment or {})}
+        given = program, list(arguments), folder or Path.cwd(), self.streams, settings
+        self.process = SERVER.Process(target=_become, args=given)
+        self.process.start()
+
+    def ended(self) -> Completed:
+        """What became of it."""
+        self.process.join(PATIENCE)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        assert self.process.exitcode is not None
+        out, err = (Path(path).read_bytes().decode("utf-8") for path in self.streams[1:])
+        self.place.cleanup()
+        return Completed(self.command, self.process.exitcode, out, err)
+
+
+def run(program: Path | str, arguments: Sequence[str], folder: Path | None = None, text: str | None = None) -> Completed:
+    """What became of it in the end."""
+    return Started(program, arguments, folder, text).ended()
 
 
 def _become(

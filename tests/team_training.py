@@ -1,7 +1,8 @@
 """Trains the toy model in teams of forked processes, as torchrun would start them, and prints how each of them ended.
 
 `python team_training.py FOLDER`: every line of SCENARIOS in a folder of its own, what its processes say in said-RANK.
-`torchrun team_training.py FOLDER die`: one team, the process of rank 1 killed at its first start.
+`python team_training.py FOLDER die`: one team, started by torchrun's agent, the process of rank 1 killed at its first
+start.
 """
 
 import json
@@ -91,6 +92,20 @@ def started(folder: Path, fault: str, rank: int, size: int, port: int) -> int:
     return child
 
 
+def member(folder: Path) -> None:
+    """A process that torchrun's agent started."""
+    sys.exit(team_trainer(folder, "die").train().exit_code)
+
+
+def started_again(folder: Path) -> None:
+    """What `torchrun --nproc-per-node=2 --max-restarts=1` does, its processes forked."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    place = f"localhost:{free_port()}"
+    agent = LaunchConfig(1, 1, 2, rdzv_backend="c10d", rdzv_endpoint=place, max_restarts=1, start_method="fork")
+    elastic_launch(agent, member)(folder)
+
+
 def free_port() -> int:
     """One that nobody listens at."""
     with socket.socket() as one:
@@ -102,8 +117,9 @@ def free_port() -> int:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     place = Path(sys.argv[1])
-    if sys.argv[2:]:
-        sys.exit(team_trainer(place, sys.argv[2]).train().exit_code)
+    if sys.argv[2:] == ["die"]:
+        started_again(place)
+        sys.exit()
     codes = {}
     for name, size in SIZES.items():
         port = free_port()

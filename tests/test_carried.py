@@ -1,9 +1,6 @@
 """Truncated back-propagation through time: values pass from chunk to chunk, gradients do not; nothing is forgotten."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -11,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from apart import Started
 from safetensors.torch import load_file
 from team_training import free_port
 from test_resume import assert_equal_runs, last
@@ -181,15 +179,12 @@ class Failing:
 
 
 def test_a_killed_run_ends_as_one_that_was_not(text: Prepared, whole: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    source = text.train.folder.parents[1]
-    arguments = [sys.executable, str(PROGRAM), str(tmp_path), str(source), "30"]
-    with subprocess.Popen([*arguments, "0.05"], env=environment, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while len(list((tmp_path / "checkpoints").glob("last-*"))) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -9 and last(tmp_path).name < last(whole).name
+    started = Started(PROGRAM, [str(tmp_path), str(text.train.folder.parents[1]), "30", "0.05"])
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "checkpoints").glob("last-*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    started.process.kill()
+    assert started.ended().returncode == -signal.SIGKILL and last(tmp_path).name < last(whole).name
     streaming_trainer(tmp_path, text, 30).train()
     assert_equal_runs(whole, tmp_path)
 
@@ -203,11 +198,11 @@ def test_a_checkpoint_holds_the_carried_state(whole: Path) -> None:
 
 def test_a_team_trains_as_one_process_does_and_leaves_all_states(text: Prepared, whole: Path, tmp_path: Path) -> None:
     """Two processes have three batches of a chunk to share out; from update 17 on there is one process."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
-    arguments = [str(PROGRAM), str(tmp_path), str(text.train.folder.parents[1]), "17", "0"]
-    done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    arguments = [str(tmp_path), str(text.train.folder.parents[1]), "17", "0"]
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port())}
+    for member in [Started(PROGRAM, arguments, environment={**meeting, "RANK": str(rank)}) for rank in range(2)]:
+        done = member.ended()
+        assert done.returncode == 0, done.stderr
     assert sum(name.startswith("carried/") and name.endswith("/0") for name in load_file(last(tmp_path))) == PARTS
     streaming_trainer(tmp_path, text, 30).train()
     ours, theirs = load_file(last(tmp_path)), load_file(last(whole))

@@ -1,21 +1,17 @@
 """Laws of several processes: the run of one, but for the order of sums; and whoever fails ends all, by name."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from apart import run
 from safetensors.torch import load_file
-from team_training import free_port, team_trainer
+from team_training import team_trainer
 from test_resume import assert_equal_runs, last, log
 
 PROGRAM = Path(__file__).parent / "team_training.py"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROGRAM.parent.parent), "OMP_NUM_THREADS": "1"}
 Codes = dict[str, list[int | None]]
 
 
@@ -78,9 +74,7 @@ def test_a_signal_to_one_process_stops_all_with_everything_saved(
 
 
 def test_torchrun_starts_a_team_again_that_lost_a_process(teams: tuple[Path, Codes], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=1"]
-    command += [f"--master-port={free_port()}", str(PROGRAM), str(tmp_path / "run"), "die"]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    done = run(PROGRAM, [str(tmp_path / "run"), "die"])
     assert done.returncode == 0, done.stderr
     assert "going on after update" in done.stderr and "exitcode" in done.stderr.lower()
     assert_equal_runs(tmp_path / "run", teams[0] / "two")

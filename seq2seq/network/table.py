@@ -33,11 +33,11 @@ class Table:
         self.rows = map_state(lambda part: _shared((vocabulary, part.shape[-1]), part.dtype), like)
 
     def __call__(self, tokens: Int[Tensor, "batch beam"], words: Callable[[Tensor], State]) -> State:
-        """What `words` makes of the tokens; it is asked about those alone that nobody has asked about before."""
+        """What `words` makes of the tokens; it is asked about those alone whose row is not known."""
         asked = tokens.flatten()
         known = self.known.index_select(0, asked)
         if not known.all():
-            self._fill(torch.unique(asked[~known]), words)
+            self._fill(asked[~known], words)  # a word that stands there twice costs less than to look for such
         return map_state(lambda rows: rows.index_select(0, asked).view(*tokens.shape, -1), self.rows)
 
     def __deepcopy__(self, memo: object) -> "Table":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +21,10 @@ class Product(Protocol):
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]: ...
 
+    def of(self, weight: Float[Tensor, "out in"]) -> "Product":
+        """The same for another matrix, such as some rows of this one."""
+        ...
+
 
 Made = TypeVar("Made", bound=Product)
 
@@ -36,6 +40,12 @@ class Packed(Tensor):
         packed: Packed = Tensor._make_subclass(Packed, weight.detach())
         packed.product = product
         return packed
+
+    def rows(self, ids: Int[Tensor, " some"]) -> "Packed":
+        """Some of its rows, packed alike: products with them are what they are among all rows."""
+        with torch._C.DisableTorchFunctionSubclass():
+            some = self.index_select(0, ids)
+        return Packed.of(some, self.product.of(some))
 
     @classmethod
     def __torch_function__(
@@ -71,6 +81,10 @@ class Float32:
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
 
+    def of(self, weight: Float[Tensor, "out in"]) -> "Float32":
+        """See Product."""
+        return Float32(weight)
+
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
         found: Tensor = torch.ops.mkldnn._linear_pointwise(rows.float(), self.packed, bias, "none", [], "")
         return found
@@ -82,6 +96,10 @@ class BFloat16:
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().bfloat16(), None)
         self.biases: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def of(self, weight: Float[Tensor, "out in"]) -> "BFloat16":
+        """See Product."""
+        return BFloat16(weight)
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
         found: Tensor = torch.ops.mkldnn._linear_pointwise(
@@ -111,6 +129,12 @@ class Int8:
         self.seen = 0.0
         self.step = 0.0
 
+    def of(self, weight: Float[Tensor, "out in"]) -> "Int8":
+        """See Product: x keeps its scale."""
+        found = Int8(weight)
+        found.step = self.step
+        return found
+
     def settle(self) -> None:
         """From now on in whole numbers."""
         self.step = (self.seen or 1.0) / LARGEST
@@ -120,9 +144,11 @@ class Int8:
             self.seen = max(self.seen, float(rows.abs().max()))
             with torch._C.DisableTorchFunctionSubclass():
                 return F.linear(rows, self.weight, bias)
-        levels = torch.add(self.middle, rows, alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1).to(torch.uint8)
+        levels = torch.add(self.middle, rows, alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1)
+        whole = levels.to(torch.int16).to(torch.uint8)  # torch takes four times as long for it in one conversion
+        wanted = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
         found: Tensor = torch.ops.onednn.qlinear_pointwise(
-            levels, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, torch.float32, "none", [], ""
+            whole, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, wanted, "none", [], ""
         )
         return found
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 
+from seq2seq.device import autocast, precision
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, pack
 from seq2seq.network.table import table
@@ -27,7 +28,9 @@ def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
         pack(model, BFloat16)
     else:
         pack(model, Float32)
-    model.table = table(len(model.target.weight), model.words(torch.zeros(1, 1, dtype=torch.long)))
+    with autocast(torch.float32 if products == "fp32" else precision("auto")):
+        like = model.words(torch.zeros(1, 1, dtype=torch.long))
+    model.table = table(len(model.target.weight), like)
 
 
 def _dream(model: Model) -> None:

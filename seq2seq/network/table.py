@@ -47,7 +47,7 @@ class Table:
     def _fill(self, missing: Tensor, words: Callable[[Tensor], State]) -> None:
         found = words(missing.unsqueeze(0))
         for rows, part in zip(tensors(self.rows), tensors(found), strict=True):
-            rows.index_copy_(0, missing, part.squeeze(0))
+            rows.index_copy_(0, missing, part.squeeze(0).to(rows.dtype))
         self.known.index_fill_(0, missing, True)
 
 

@@ -14,6 +14,7 @@ from toy_network import VOCABULARY, members, toy_batch, toy_model
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq import device
+from seq2seq.device import autocast, precision
 from seq2seq.network import table as module
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.listening import sharing
@@ -75,7 +76,8 @@ def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Li
     prepare(model, products)
     assert model.table
     for asked in ASKED:
-        found, wanted = tensors(model.words(asked)), tensors(model.decoder.project(model.target(asked)))
+        with autocast(torch.float32 if products == "fp32" else precision("auto")):
+            found, wanted = tensors(model.words(asked)), tensors(model.decoder.project(model.target(asked)))
         for one, other in zip(found, wanted, strict=True):
             assert one.dtype == other.dtype and one.shape == other.shape
             torch.testing.assert_close(one, other, rtol=FURTHEST[products], atol=FURTHEST[products])

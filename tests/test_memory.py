@@ -1,6 +1,7 @@
 """Never out of memory by surprise: the largest batch comes first, and one that does not fit is cut, not lost."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 from toy_training import SETTINGS, ToyBatches, ToyModel, toy_batch, toy_trainer
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import is_out_of_memory
+from seq2seq.device import is_out_of_memory, tune_search
 from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Part, cut, places
@@ -106,3 +107,11 @@ def test_cuts_are_told_once_and_counted_in_the_log(tmp_path: Path, capsys: pytes
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
     cuts = [record["cuts"] for record in records if record["event"] == "training"]
     assert sum(cuts) == 2 * 30 - 30 // 4  # two batches an update, but one in every fourth, the last of an epoch
+
+
+def test_a_search_keeps_little_of_each_shape_unless_somebody_asked_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LRU_CACHE_CAPACITY", raising=False)
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
+    tune_search()
+    assert os.environ["LRU_CACHE_CAPACITY"] == "64"
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "512"

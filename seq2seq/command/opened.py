@@ -6,7 +6,7 @@ import torch
 
 from seq2seq.config import build, call
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.device import keep_memory
+from seq2seq.device import tune_search
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.fused import fused
 from seq2seq.network.coverage_penalty import CoveragePenalty
@@ -34,7 +34,7 @@ def opened(
         covered = CoveragePenalty(network, coverage) if coverage else network
         return call(fused, {**fusion, "network": covered, "tokenizer": tokenizer}, "fusion")
 
-    keep_memory()
+    tune_search()
     return assemble(folders(model), weights, build(search, where="search"), translator, precision, added)
 
 

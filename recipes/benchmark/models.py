@@ -13,11 +13,13 @@ from seq2seq.network.model import Model
 
 WIDE = ["tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"]
 WIDE += ["encoder.feed_forward=0"]
+ATTENTIVE = ["attention=multihead", "decoder.feed_forward=0", "decoder.attend=all"]
 MODELS = {
     "11M": [*WIDE, "attention=general", "decoder.feed_forward=0", "decoder.attend=first"],
     "11M, input feeding": [*WIDE, "attention=general", "decoder=input_feeding"],
-    # attention in every layer: translating is compared with it, because it learnt far more than 11M (README)
-    "13M": [*WIDE, "attention=multihead", "decoder.feed_forward=0", "decoder.attend=all"],
+    "13M": [*WIDE, *ATTENTIVE],
+    # layers where they are read once: a decoder is read for every hypothesis. Translating is compared with it (README)
+    "12M": [*WIDE, *ATTENTIVE, "encoder.layers=4", "decoder.layers=1"],
     "default": [],
 }
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}

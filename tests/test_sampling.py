@@ -47,7 +47,14 @@ def first_probabilities(search: Sampling) -> Tensor:
     """Of a first token."""
     scores = Toy().table[0, BOS].log_softmax(-1)
     scores[[PAD, BOS, EOS]] = float("-inf")
-    return search.probabilities(scores.unsqueeze(0))[0]
+    return probabilities(search, scores.unsqueeze(0))[0]
+
+
+def probabilities(search: Sampling, scores: Tensor) -> Tensor:
+    """What is drawn from, of the whole vocabulary."""
+    ids, chances, settled = search.truncation.kept(scores, scores.shape[-1])
+    assert settled.all()
+    return torch.zeros_like(chances).scatter_(-1, ids, chances)
 
 
 @pytest.mark.parametrize("search", [sampling(temperature=1e-4), sampling(top_k=1), sampling(top_p=1e-6)])
@@ -120,7 +127,7 @@ def test_scores_are_the_models_own() -> None:
 @pytest.mark.parametrize("top_p", [0.05, 0.3, 0.6, 0.9, 0.999, 1.0])
 def test_top_p_keeps_the_smallest_set(top_p: float) -> None:
     scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(1)) * 2
-    whole, cut = scores.double().softmax(-1), sampling(top_p=top_p).probabilities(scores)
+    whole, cut = scores.double().softmax(-1), probabilities(sampling(top_p=top_p), scores)
     torch.testing.assert_close(cut.sum(-1), torch.ones(50, dtype=torch.float64))
     for before, after in zip(whole, cut, strict=True):
         kept = before[after > 0]
@@ -135,7 +142,7 @@ def test_top_p_keeps_the_smallest_set(top_p: float) -> None:
 @pytest.mark.parametrize("top_k", [1, 3, 30, 99])
 def test_top_k_keeps_the_likeliest(top_k: int) -> None:
     scores = torch.randn(20, 30, generator=torch.Generator().manual_seed(1))
-    cut = sampling(top_k=top_k).probabilities(scores)
+    cut = probabilities(sampling(top_k=top_k), scores)
     for before, after in zip(scores.double().softmax(-1), cut, strict=True):
         values, ids = before.topk(min(top_k, 30))
         torch.testing.assert_close(after[ids], values / values.sum())
@@ -143,8 +150,8 @@ def test_top_k_keeps_the_likeliest(top_k: int) -> None:
 
 
 def test_temperature_comes_first_then_k_then_p() -> None:
-    probabilities = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
-    found = sampling(temperature=0.5, top_k=3, top_p=0.8).probabilities(probabilities.log())[0]
+    chances = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
+    found = probabilities(sampling(temperature=0.5, top_k=3, top_p=0.8), chances.log())[0]
     squared = torch.tensor([0.16, 0.09, 0.04], dtype=torch.float64)
     squared = squared / squared.sum()  # 0.55, 0.31, 0.14: two of them are enough
     torch.testing.assert_close(found[:2], squared[:2] / squared[:2].sum(), rtol=1e-6, atol=0)
@@ -177,7 +184,7 @@ def test_a_line_draws_the_same_wherever_it_stands_and_other_lines_do_not() -> No
 @pytest.mark.parametrize("typical", [0.05, 0.3, 0.6, 0.9, 0.999])
 def test_typical_keeps_the_smallest_set_nearest_to_the_entropy(typical: float) -> None:
     scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(1)) * 2
-    whole, cut = scores.double().softmax(-1), sampling(typical=typical).probabilities(scores)
+    whole, cut = scores.double().softmax(-1), probabilities(sampling(typical=typical), scores)
     for before, after in zip(whole, cut, strict=True):
         strange = (-before.log() + (before * before.log()).sum()).abs()
         kept, last = before[after > 0], before[strange == strange[after > 0].max()]
@@ -190,8 +197,8 @@ def test_typical_keeps_the_smallest_set_nearest_to_the_entropy(typical: float) -
 
 
 def test_what_top_p_cuts_away_is_never_typical() -> None:
-    probabilities = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
-    found = sampling(top_p=0.7, typical=0.9).probabilities(probabilities.log())[0]
+    chances = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
+    found = probabilities(sampling(top_p=0.7, typical=0.9), chances.log())[0]
     torch.testing.assert_close(found, torch.tensor([4 / 7, 3 / 7, 0, 0], dtype=torch.float64))
 
 

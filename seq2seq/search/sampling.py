@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.data.order import uniform
@@ -14,6 +14,7 @@ from seq2seq.network.state import select
 from seq2seq.search.base import Hypothesis, Request, Start, Step
 from seq2seq.search.one_by_one import one_by_one
 from seq2seq.search.rules import Limits, Rules
+from seq2seq.search.truncation import Truncation
 
 
 class Sampling:
@@ -56,7 +57,7 @@ class Sampling:
             raise ConfigError(f"search.count: expected a positive int, got {count}")
         if seed < 0:
             raise ConfigError(f"search.seed: expected an int of at least 0, got {seed}")
-        self.temperature, self.top_k, self.top_p, self.typical = temperature, top_k, top_p, typical
+        self.truncation = Truncation(temperature, top_k, top_p, typical)
         self.count, self.seed = count, seed
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 
@@ -103,19 +104,6 @@ class Sampling:
             raise ConfigError(f"search.count: expected 1 in training, where every candidate is a row, got {self.count}")
         return self(start, step, Request(source, mask, first, forbidden, keys))
 
-    def probabilities(self, scores: Float[Tensor, "batch vocabulary"]) -> Float64[Tensor, "batch vocabulary"]:
-        """What is drawn from: sums to 1 in every row, and is 0 for what is cut away."""
-        chances = (scores.double() / self.temperature).softmax(-1)
-        if self.top_k is not None and self.top_k < chances.shape[-1]:
-            chances = _of_least(-chances, chances, self.top_k, 1.0)
-        if self.top_p < 1:
-            chances = _of_least(-chances, chances, None, self.top_p)
-        if self.typical < 1:
-            surprise = -chances.clamp(min=torch.finfo(chances.dtype).tiny).log()
-            entropy = (chances * surprise).sum(-1, keepdim=True)
-            chances = _of_least((surprise - entropy).abs(), chances, None, self.typical)
-        return chances
-
     def _drawn_rows(
         self, start: Start, step: Step, request: Request, limits: Limits, keys: Int[Tensor, " batch"]
     ) -> list[list[Hypothesis]]:
@@ -131,27 +119,8 @@ class Sampling:
     def _drawn(
         self, scores: Float[Tensor, "batch vocabulary"], keys: Int[Tensor, " batch"], position: int
     ) -> Int[Tensor, " batch"]:
-        """The token in whose part of [0, 1) the row's random number falls."""
-        ends = self.probabilities(scores).cumsum(-1)
-        numbers = torch.from_numpy(uniform(keys.cpu().numpy(), self.seed, position, 0)).to(ends.device)
-        places = numbers * ends[:, -1]  # which rounding leaves a little off 1
-        return torch.searchsorted(ends, places.unsqueeze(1), right=True).squeeze(1)
-
-
-def _of_least(
-    order: Float64[Tensor, "batch vocabulary"],
-    chances: Float64[Tensor, "batch vocabulary"],
-    most: int | None,
-    mass: float,
-) -> Float64[Tensor, "batch vocabulary"]:
-    """The chances of the tokens that come first in `order`, until they are `most` or have `mass` together."""
-    ids = order.sort(dim=-1, stable=True).indices
-    ordered = chances.gather(-1, ids)
-    if most is not None:
-        ordered[:, most:] = 0
-    before = ordered.cumsum(-1) - ordered
-    kept = torch.zeros_like(chances).scatter_(-1, ids, ordered.masked_fill(before >= mass, 0))
-    return kept / kept.sum(-1, keepdim=True)
+        numbers = torch.from_numpy(uniform(keys.cpu().numpy(), self.seed, position, 0))
+        return self.truncation.drawn(scores, numbers.to(scores.device))
 
 
 def _apart(keys: Int[Tensor, " rows"], numbers: Int[Tensor, " rows"]) -> Int[Tensor, " rows"]:

@@ -60,7 +60,9 @@ class Started:
         return Completed(self.command, self.process.exitcode, out, err)
 
 
-def run(program: Path | str, arguments: Sequence[str], folder: Path | None = None, text: str | None = None) -> Completed:
+def run(
+    program: Path | str, arguments: Sequence[str], folder: Path | None = None, text: str | None = None
+) -> Completed:
     """What became of it in the end."""
     return Started(program, arguments, folder, text).ended()
 

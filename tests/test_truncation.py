@@ -22,9 +22,10 @@ CUTS = [
 
 
 def said() -> Tensor:
-    """Log-probabilities from sharp to flat, many of them equal as in bf16, and a tenth impossible."""
+    """Log-probabilities, sharp ones and flat ones by turns, many equal as in bf16, and a tenth impossible."""
     draw = torch.Generator().manual_seed(5)
-    scores = torch.randn(ROWS, VOCABULARY, generator=draw) * torch.linspace(0.1, 6, ROWS).unsqueeze(1)
+    sharpness = torch.linspace(0.1, 6, ROWS).view(2, -1).T.reshape(-1, 1)
+    scores = torch.randn(ROWS, VOCABULARY, generator=draw) * sharpness
     scores = ((scores * 4).round() / 4).masked_fill(torch.rand(scores.shape, generator=draw) < 0.1, -torch.inf)
     return scores.log_softmax(-1)
 
@@ -72,7 +73,11 @@ def test_sharp_rows_are_settled_at_once_and_flat_ones_are_not() -> None:
     for cuts in CUTS[4:7]:
         settled = Truncation(*cuts).kept(said(), module.FIRST).settled
         assert settled[-1] and not settled[0], cuts
-    assert Truncation(*CUTS[1]).kept(said(), module.FIRST).settled.any()
+    for cuts in CUTS[1:3]:
+        assert Truncation(*cuts).kept(said(), module.FIRST).settled.any(), cuts
+    forced = torch.full((1, VOCABULARY), -torch.inf)
+    forced[0, 7] = 0.0
+    assert Truncation(*CUTS[1]).kept(forced, module.FIRST).settled, "what is impossible is not missed"
 
 
 @pytest.mark.parametrize("cuts", CUTS)

@@ -10,15 +10,13 @@ from test_conf import composed
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*/run.sh"))
 names = pytest.mark.parametrize("script", RECIPES, ids=lambda path: path.parent.name)
-training = pytest.mark.parametrize(
-    "script",
-    [path for path in RECIPES if "seq2seq train" in path.read_text("utf-8")],
-    ids=lambda path: path.parent.name,
-)
+TRAININGS = [path for path in RECIPES if "seq2seq train" in path.read_text("utf-8")]
 
 
-def commands(script: Path, folder: Path) -> list[list[str]]:
-    """The seq2seq commands that a recipe gives with the override seed=7, run with a seq2seq that only notes them."""
+@pytest.fixture(scope="module", params=TRAININGS, ids=lambda path: path.parent.name)
+def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[str]]]:
+    """A recipe, and the seq2seq commands that it gives with the override seed=7, run with a seq2seq that only notes."""
+    script, folder = request.param, tmp_path_factory.mktemp("recipe")
     programs = folder / "bin"
     programs.mkdir()
     for name, body in {
@@ -33,7 +31,7 @@ def commands(script: Path, folder: Path) -> list[list[str]]:
     work.mkdir()
     environment = {"PATH": f"{programs}:/usr/bin:/bin", "SEQ2SEQ_DATA": "/nowhere"}
     subprocess.run(["bash", str(script), "seed=7"], cwd=work, env=environment, check=True, capture_output=True)
-    return [shlex.split(line) for line in (folder / "noted").read_text("utf-8").splitlines()]
+    return script, [shlex.split(line) for line in (folder / "noted").read_text("utf-8").splitlines()]
 
 
 def test_there_are_recipes() -> None:
@@ -49,9 +47,8 @@ def test_run_sh_is_short_and_safe(script: Path) -> None:
     assert (script.parent / "README.md").is_file()
 
 
-@training
-def test_its_commands_compose_in_order(script: Path, tmp_path: Path) -> None:
-    given = commands(script, tmp_path)
+def test_its_commands_compose_in_order(recipe: tuple[Path, list[list[str]]]) -> None:
+    given = recipe[1]
     names = [command[0] for command in given]
     assert names.count("train") != 1 or names == ["prepare", "train", "translate", "evaluate"]
     assert names[-1] not in ("prepare", "train")
@@ -62,9 +59,9 @@ def test_its_commands_compose_in_order(script: Path, tmp_path: Path) -> None:
             assert "seed=7" not in overrides and composed(command, *overrides)
 
 
-@training
-def test_it_writes_below_runs_and_its_name(script: Path, tmp_path: Path) -> None:
-    trainings = [command for command in commands(script, tmp_path) if command[0].startswith("train")]
+def test_it_writes_below_runs_and_its_name(recipe: tuple[Path, list[list[str]]]) -> None:
+    script, given = recipe
+    trainings = [command for command in given if command[0].startswith("train")]
     assert trainings
     for command, *overrides in trainings:
         configuration = composed(command, *overrides)

@@ -13,7 +13,7 @@ from seq2seq.search.base import Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line, parsed
-from seq2seq.translation.preparing import Preparing, Wishes
+from seq2seq.translation.preparing import Copied, Preparing, Wishes
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 
@@ -143,7 +143,8 @@ def test_a_search_that_cannot_promise_phrases_is_refused() -> None:
 
 def test_a_phrase_inside_a_sentence_has_a_space_only_where_words_are_spaced() -> None:
     def spelt(language: str, phrase: str, first: bool) -> str:
-        preparing = Preparing(toy_tokenizer(), "en", language, Wishes(), "keep", True, lambda: False)
+        kept = Copied("keep", None, False)
+        preparing = Preparing(toy_tokenizer(), "en", language, Wishes(), kept, True, lambda: False)
         preparing.tokenizer = Unspaced()  # type: ignore[assignment]
         return "".join(toy_tokenizer().pieces(preparing.ids(phrase, first)))
 

@@ -65,6 +65,10 @@ def test_nothing_is_lost_and_numbers_are_those_of_the_whole_line(line: str, symb
     if not taken.held:
         assert taken == Taken(line)
         return
+    if taken.whole is not None:
+        assert taken.whole == line and not left
+        assert put_back(Candidate("", 0.0, (), ()), taken, "de").text == line
+        return
     letters = sorted(letter for letter in line if not letter.isspace())
     assert sorted("".join([*left, *(held.text for held in taken.held)])) == letters
     assert not any(

@@ -28,6 +28,7 @@ from seq2seq.translation.language import counted
 from seq2seq.translation.length import usual_length
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.untranslated import translates_letterless
 
 
 def run(
@@ -80,13 +81,14 @@ def _export(
 ) -> Callable[[Path, Mapping[str, Tensor], Mapping[str, float], Mapping[str, float | int]], None]:
     """What writes the model folder, given its place, weights, scores, and what they cost."""
     signatures, usual = validation_signatures(directions), usual_length(prepared.train)
+    letterless = [list(direction) for direction in translates_letterless(prepared.train)]
     languages = counted(prepared.train, prepared.tokenizer)
 
     def export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
     ) -> None:
         network.load_state_dict(weights)
-        told = {**facts, "training": {**spent, "signatures": signatures}}
+        told = {**facts, "letterless": letterless, "training": {**spent, "signatures": signatures}}
         save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, usual)
 
     return export

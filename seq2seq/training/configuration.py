@@ -45,6 +45,7 @@ ADDED: Mapping[str, object] = {
     "translator.repair": None,
     "translator.unknown": "keep",
     "translator.usual_source": None,
+    "translator.untranslated": None,
 }
 
 

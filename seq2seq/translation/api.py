@@ -86,6 +86,9 @@ def assemble(
         "dtype": precision("auto" if number_format == "int8" else number_format, device),
         "device": device,
         "languages": found[0].languages,
+        "letterless": {
+            one for each in found for one in (each.directions if each.letterless is None else each.letterless)
+        },
         "trained_source": min((one.usual_source for one in found if one.usual_source), default=None),
     }
     built: Translator = build(translator, extra, "translator")()

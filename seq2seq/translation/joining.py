@@ -1,7 +1,6 @@
 """The translation of a line from what was found for its parts."""
 
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Collection, Sequence
 
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.search.base import Hypothesis
@@ -10,7 +9,7 @@ from seq2seq.translation.details import Detail
 from seq2seq.translation.searcher import Answer, Order
 from seq2seq.translation.translation import Candidate, Status, Token, Translation
 from seq2seq.translation.verdict import notes
-from seq2seq.translation.words import UNSPACED, words
+from seq2seq.translation.words import UNSPACED, beginnings
 
 
 def joined(
@@ -55,17 +54,20 @@ def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[To
     return tuple(Token(piece, score) for piece, score in zip(pieces, detail.scores, strict=True))
 
 
-def together(parts: Sequence[Candidate], begins: Sequence[int], language: str) -> Candidate:
-    """Translations of neighbouring parts as one."""
-    text = ("" if language in UNSPACED else " ").join(part.text for part in parts)
+def together(
+    parts: Sequence[Candidate], begins: Sequence[int], language: str, seams: Collection[int] = ()
+) -> Candidate:
+    """Translations of neighbouring parts as one; `seams`: the numbers of those behind which nothing parts them."""
+    gap = "" if language in UNSPACED else " "
+    texts = [part.text + ("" if number in seams else gap) for number, part in enumerate(parts[:-1])] + [parts[-1].text]
+    text = "".join(texts)
     tokens = tuple(token for part in parts for token in part.tokens)
     score = sum(part.score for part in parts)
     if parts[0].alignment is None:
         return Candidate(text, score, tokens)
-    counts = accumulate((len(words(part.text, language)) for part in parts[:-1]), initial=0)
     alignment = tuple(
         (source + begin, target + before)
-        for part, begin, before in zip(parts, begins, counts, strict=True)
+        for part, begin, before in zip(parts, begins, beginnings(texts, language), strict=True)
         for source, target in part.alignment or ()
     )
     return Candidate(text, score, tokens, tuple(sorted(alignment)))

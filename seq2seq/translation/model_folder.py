@@ -25,6 +25,7 @@ class ModelFolder(NamedTuple):
     toolkit: str
     languages: Languages | None
     usual_source: int | None
+    letterless: list[tuple[str, str]] | None
 
 
 def save(
@@ -88,7 +89,11 @@ def load(folder: Path) -> ModelFolder:
     usual = opened.content.get("usual_source")  # older folders have none
     if usual is not None and (not isinstance(usual, int) or usual < 1):
         raise ModelError(f"{opened.place / CONFIG}: usual_source: expected a positive int or null, got {usual!r}")
-    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, usual)
+    letterless = opened.content.get("letterless")  # directions that translate lines without letters (untranslated.py)
+    if letterless is not None and not (isinstance(letterless, list) and all(_is_direction(one) for one in letterless)):
+        raise ModelError(f"{opened.place / CONFIG}: letterless: expected directions or null, got {letterless!r}")
+    seen = None if letterless is None else [(source, target) for source, target in letterless]
+    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, usual, seen)
 
 
 def _is_direction(value: object) -> bool:

@@ -11,7 +11,8 @@ from seq2seq.translation.line import Line
 from seq2seq.translation.searcher import Part
 from seq2seq.translation.splitting import Cut
 from seq2seq.translation.translation import Candidate, Status, Translation
-from seq2seq.translation.unknown import Taken, Unknown, put_back, taken_out
+from seq2seq.translation.unknown import Taken, Unknown, as_it_is, put_back, taken_out
+from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.verdict import serious
 from seq2seq.translation.words import SPACE, UNSPACED, source_spans
 
@@ -37,11 +38,19 @@ class Prepared(NamedTuple):
     required: tuple[str, ...]
 
 
+class Copied(NamedTuple):
+    """What of a line is copied: see Translator. `translated`: the model may have learnt what 12:30 becomes."""
+
+    unknown: Unknown
+    untranslated: Untranslated | None
+    translated: bool
+
+
 class Preparing:
     """For one call, from a language to a language.
 
-    unknown: see Translator. constrained: whether the search keeps required phrases. aligning: whether the model can
-    tell where a word goes. Raises ConfigError for wishes that cannot be met.
+    copied: what the model never sees. constrained: whether the search keeps required phrases. aligning: whether the
+    model can tell where a word goes. Raises ConfigError for wishes that cannot be met.
     """
 
     def __init__(
@@ -50,28 +59,25 @@ class Preparing:
         source: str,
         target: str,
         wishes: Wishes,
-        unknown: Unknown,
+        copied: Copied,
         constrained: bool,
         aligning: Callable[[], bool],
     ) -> None:
-        if wishes.dictionary and unknown == "keep":
+        if wishes.dictionary and copied.unknown == "keep":
             raise ConfigError("dictionary: nothing is looked up where translator.unknown=keep; set it to copy")
         if wishes.glossary and not constrained:
             raise ConfigError("glossary: this search cannot promise phrases; set search=constrained")
         self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes
-        self.unknown, self.constrained, self.aligning = unknown, constrained, aligning
+        self.copied, self.constrained, self.aligning = copied, constrained, aligning
         self.dictionary = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
         self.ids = lru_cache(10_000)(self._ids)
         self.is_strange = lru_cache(10_000)(self._is_strange)
 
     def line(self, line: Line) -> Prepared:
-        """A line, in the form that the model sees, without what it cannot read."""
+        """A line, in the form that the model sees, without what it cannot read or nobody translates."""
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
-        taken = Taken(line.text)
-        if self.unknown != "keep" and not self.tokenizer.characters.issuperset(line.text):
-            only = self.unknown == "symbols"
-            taken = taken_out(line.text, self.source, self.is_strange, only, self.dictionary)
+        taken = self._taken(line.text)
         terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
         return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])))
 
@@ -105,6 +111,18 @@ class Preparing:
             said.add(Status.UNMET)
         notes = serious(said)
         return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
+
+    def _taken(self, text: str) -> Taken:
+        unknown, untranslated, translated = self.copied
+        others = untranslated.runs(text, self.source) if untranslated else []
+        reads_all = unknown == "keep" or self.tokenizer.characters.issuperset(text)
+        taken = Taken(text)
+        if others or not reads_all:
+            strange = None if reads_all else self.is_strange
+            taken = taken_out(text, self.source, strange, unknown == "symbols", self.dictionary, others)
+        if untranslated and taken.text and not taken.looked_up and untranslated.copies(taken.text, translated):
+            return as_it_is(text)
+        return taken
 
     def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
         found = put_back(one, prepared.taken, self.target)

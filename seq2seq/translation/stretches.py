@@ -10,6 +10,7 @@ from seq2seq.translation.translation import Status, Translation
 from seq2seq.translation.verdict import serious
 from seq2seq.translation.words import beginnings
 
+SEAM = 32  # characters before and behind a cut that show whether what it goes through was copied
 PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
 
 
@@ -92,8 +93,16 @@ def _whole(line: Line, stretches: Sequence[tuple[str, Translation]], source: str
     if best[0].alignment is not None:
         every = beginnings([text for text, _ in stretches], source)
         begins = [every[number] for number in spoken]
-    found = together(best, begins, target)
+    seams = {place for place in range(len(spoken) - 1) if _copied_across(stretches, *spoken[place : place + 2])}
+    found = together(best, begins, target, seams)
     said |= {Status.SPLIT} | ({Status.EMPTY} if not found.text.strip() else set())
     said |= {Status.UNMET} if not line.met_by(found.text) else set()
     notes, seconds = serious(said), sum(one.seconds for _, one in stretches)
     return Translation(found.text, found.score, notes[0], (found,), notes, seconds)
+
+
+def _copied_across(stretches: Sequence[tuple[str, Translation]], before: int, behind: int) -> bool:
+    """Whether what was copied goes on from one stretch to the next, so that no space belongs between them."""
+    (end, one), (beginning, other) = stretches[before], stretches[behind]
+    copied = Status.UNKNOWN in one.notes and Status.UNKNOWN in other.notes and behind == before + 1
+    return copied and one.text.endswith(end[-SEAM:]) and other.text.startswith(beginning[:SEAM])

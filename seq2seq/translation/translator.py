@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from seq2seq.translation.joining import clean, joined
 from seq2seq.translation.language import Languages
 from seq2seq.translation.line import Line
 from seq2seq.translation.lines import growing
-from seq2seq.translation.preparing import Prepared, Preparing, Wishes
+from seq2seq.translation.preparing import Copied, Prepared, Preparing, Wishes
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
 from seq2seq.translation.searching import AtOnce, Searching, searching, taken
@@ -28,6 +28,7 @@ from seq2seq.translation.splitting import WINDOW, rows
 from seq2seq.translation.stretches import Finished, Portion, gathered, portions
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown
+from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.words import beginnings
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
@@ -46,7 +47,8 @@ class Translator:
     (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
     what is in the wrong one; None cannot tell. unknown: what becomes of what the tokenizer has no pieces for: `keep`
     shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words too.
-    Threads may share a translator.
+    untranslated: what is copied because nobody translates it; None: nothing. letterless: the directions in which the
+    model may have learnt to translate lines without letters. Threads may share a translator.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Translator:
         unknown: Unknown = "keep",
         usual_source: int | None = None,
         trained_source: int | None = None,
+        untranslated: Untranslated | None = None,
+        letterless: Collection[tuple[str, str]] = (),
     ) -> None:
         if longest_source < SHORTEST_LIMIT:
             raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
@@ -77,7 +81,7 @@ class Translator:
         self.usual_source = min(usual_source or trained_source or longest_source, longest_source)
         self.batch_tokens = batch_tokens
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages)
-        self.unknown = unknown
+        self.unknown, self.untranslated, self.letterless = unknown, untranslated, letterless
         self._alone = AtOnce(self.searcher)
         self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
 
@@ -152,7 +156,8 @@ class Translator:
         if wishes.tokens:
             self.searcher.check_tokens()
         constrained = isinstance(self.searcher.search, Constrained)
-        asked = (wishes, self.unknown, constrained, self.searcher.aligns)
+        copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless)
+        asked = (wishes, copied, constrained, self.searcher.aligns)
         preparing = Preparing(self.tokenizer, source, target, *asked)
         order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments)
         how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own

@@ -1,4 +1,4 @@
-"""Words that a model cannot read: taken out of a line before it is translated, and put into the translation.
+"""Words that no model can read or translate: taken out of a line before it is translated, put into the translation.
 
 A character that the tokenizer has no piece for becomes bytes, or the unknown symbol. A model that was not trained on
 them translates them into anything at all, and much of what stands around them too. Luong et al. (2015b) let a model say
@@ -6,6 +6,8 @@ them translates them into anything at all, and much of what stands around them t
 without such words, and each goes behind the word that stands for the one before it:
 
     A dog 🐕 plays.  ->  A dog plays.  ->  Ein Hund spielt.  ->  Ein Hund 🐕 spielt.
+
+So does what nobody translates (untranslated.py), read or not.
 """
 
 import re
@@ -38,21 +40,33 @@ class Held(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A line without its unknown words; `numbers`: of the words left, in the whole line."""
+    """A line without its unknown words; `numbers`: of the words left, in the whole line.
+
+    `whole`: the line, where nothing is left and its translation is the line itself. `looked_up`: something else is
+    put back than was taken out.
+    """
 
     text: str
     held: tuple[Held, ...] = ()
     numbers: tuple[int, ...] = ()
+    whole: str | None = None
+    looked_up: bool = False
 
 
 def taken_out(
-    line: str, language: str, strange: Callable[[str], bool], symbols_only: bool, dictionary: Mapping[str, str]
+    line: str,
+    language: str,
+    strange: Callable[[str], bool] | None,
+    symbols_only: bool,
+    dictionary: Mapping[str, str],
+    others: Sequence[tuple[int, int]] = (),
 ) -> Taken:
-    """The line without what is strange to the tokenizer: words and symbols, or symbols only.
+    """The line without what is strange to the tokenizer (None: nothing is), words or symbols only, and without others.
 
     What is put back for a word is its entry in the dictionary, if it has one.
     """
-    runs = list(_runs(line, language, strange, symbols_only))
+    strangers = _strangers(line, language, strange, symbols_only) if strange else ()
+    runs = list(_joined([*strangers, *others]))
     if not runs:
         return Taken(line)
     kept, ends = _cut(line, runs, language in UNSPACED)
@@ -63,7 +77,13 @@ def taken_out(
         word, number = line[begin:after], bisect_right(all_starts, begin) - 1
         held.append(Held(dictionary.get(word, word), bisect_left(starts, end), number, _closing(line, after)))
     numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in starts)
-    return Taken(left, tuple(held), tuple(numbers))
+    looked_up = any(one.text != line[begin:after] for one, (begin, after) in zip(held, runs, strict=True))
+    return Taken(left, tuple(held), tuple(numbers), looked_up=looked_up) if starts or looked_up else as_it_is(line)
+
+
+def as_it_is(line: str) -> Taken:
+    """A line of which nothing is translated."""
+    return Taken("", (Held(line, 0, 0, ""),), (), line)
 
 
 def _cut(line: str, runs: Sequence[tuple[int, int]], unspaced: bool) -> tuple[list[tuple[str, int]], list[int]]:
@@ -89,6 +109,9 @@ def _cut(line: str, runs: Sequence[tuple[int, int]], unspaced: bool) -> tuple[li
 
 def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
+    if taken.whole is not None:
+        pairs = tuple((word, word) for word in range(len(words(taken.whole, language))))
+        return found._replace(text=taken.whole, alignment=pairs)
     targets: dict[int, list[int]] = {}
     for source, target in found.alignment or ():
         targets.setdefault(source, []).append(target)
@@ -103,8 +126,11 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     for place in range(len(own) + 1):
         if place:
             moved.append(len(said))
+            if inserted.get(place - 1):
+                _part(said, own[place - 1], language)
             said.append(own[place - 1])
         for held in inserted.get(place, []):
+            _part(said, held.text, language)
             tail = held.closing
             if said and tail and said[-1].endswith(tail) and said[-1] != tail and language not in UNSPACED:
                 said[-1] = said[-1].removesuffix(tail)
@@ -115,6 +141,12 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
     text = ("" if language in UNSPACED else " ").join(said)
     return found._replace(text=text, alignment=tuple(sorted(links)))
+
+
+def _part(said: list[str], text: str, language: str) -> None:
+    """Where words are not spaced, those of the Latin alphabet that would grow together get a space between them."""
+    if language in UNSPACED and said and all(one.isascii() and one.isalnum() for one in (said[-1][-1:], text[:1])):
+        said[-1] += " "
 
 
 def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: int) -> int:
@@ -132,17 +164,24 @@ def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: i
     return round(longest * before / max(1, count))
 
 
-def _runs(line: str, language: str, strange: Callable[[str], bool], symbols_only: bool) -> Iterator[tuple[int, int]]:
-    """Where strange words and symbols begin and end; neighbours without a space between them are one."""
-    begin = end = -1
+def _strangers(
+    line: str, language: str, strange: Callable[[str], bool], symbols_only: bool
+) -> Iterator[tuple[int, int]]:
+    """Where strange words and symbols begin and end."""
     for first, last in _units(line, language in UNSPACED):
         unit = line[first:last]
         wanted = not symbols_only or not any(map(str.isalnum, unit))
-        if not wanted or not strange(unit):
-            continue
-        if first != end and begin >= 0:
+        if wanted and strange(unit):
+            yield first, last
+
+
+def _joined(places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The places in order; neighbours without a space between them are one."""
+    begin = end = -1
+    for first, last in sorted(places):
+        if begin >= 0 and first > end:
             yield begin, end
-        begin, end = (first if first != end else begin), last
+        begin, end = (first, last) if begin < 0 or first > end else (begin, max(end, last))
     if begin >= 0:
         yield begin, end
 

@@ -88,8 +88,8 @@ def tune_memory() -> None:
 def tune_search() -> None:
     """The same for search, whose products have other numbers of rows at every step; before the first of them.
 
-    Torch keeps what it has prepared for 64 of them instead of 1,024: each process of a translator that met some thousand
-    lines held 1.1 GB, and holds 0.4 GB so, for the same processor time.
+    Torch keeps what it has prepared for 64 of them instead of 1,024: each process of a translator that met some
+    thousand lines held 1.1 GB, and holds 0.4 GB so, for the same processor time.
     """
     os.environ.setdefault("LRU_CACHE_CAPACITY", "64")  # of ideep, which stands between torch and oneDNN
     tune_memory()

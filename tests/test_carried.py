@@ -23,6 +23,8 @@ from seq2seq.network.state import tensors
 from seq2seq.training.carried import Carried
 from seq2seq.training.loop import Batches
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).parent / "toy_streaming.py"
 
 

@@ -20,6 +20,8 @@ from seq2seq.labelling.model_folder import load, open_labeller, save
 from seq2seq.labelling.reference import Reference
 from seq2seq.network.classifier import Classifier, pooled_over
 
+pytestmark = pytest.mark.slow
+
 FACTS: dict[str, int | str] = {"vocabulary": 13, "labels": 3}
 ROWS = [[4, 6, 7, 8], [4, 9, 10], [5], [12, 5, 6, 7, 9, 9, 4]]
 LINES = ["ka lo", "", "mi nu pesto rafi ka", " \u3000", "rafi", "\u2028\x00 ka\x85", "x" * 3000, "\t", "ka lo"]

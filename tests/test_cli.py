@@ -16,6 +16,8 @@ from hydra._internal.hydra import Hydra
 
 from seq2seq.cli import COMMANDS, main
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "tokenizer.vocabulary=36",
     "tokenizer.byte_fallback=false",

@@ -15,6 +15,8 @@ from seq2seq.data.prepare import prepare
 from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 CONF = Path(__file__).parent.parent / "conf"
 READERS = {"files", "tsv", "jsonl", "parquet", "datasets"}
 NAMED = sorted(path.stem for path in (CONF / "corpus").glob("*.yaml") if path.stem not in READERS)

@@ -12,6 +12,8 @@ from seq2seq.analysis.page import page
 from seq2seq.cli import main
 from seq2seq.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 TRAINING = [
     {"event": "training", "update": 10, "loss": 4.0, "learning_rate": 0.1, "tokens": 1000, "seconds": 36.0, "cuts": 0},
     {"event": "training", "update": 20, "loss": None, "learning_rate": 0.2, "tokens": 3000, "seconds": 72.0, "cuts": 1},

@@ -20,6 +20,8 @@ from seq2seq.network.model import Model
 from seq2seq.search.beam import Beam
 from seq2seq.translation.model_folder import save
 
+pytestmark = pytest.mark.slow
+
 LINES = ["the dog sees the house.", "two big dog", "", "house house"]
 BATCH = toy_batch([[4, 6, 7, 8], [5, 9]], [[4, 8, 7, 6], [5, 11]])
 

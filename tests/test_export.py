@@ -20,6 +20,8 @@ from seq2seq.model_weights import read_weights
 from seq2seq.network.quantisation import quantise
 from seq2seq.translation.model_folder import load, save
 
+pytestmark = pytest.mark.slow
+
 ALLOWED = {"fp32": 0.0, "bf16": 2**-8, "int8": 0.5 / 127}  # of the largest number of a row, what rounding may cost
 
 

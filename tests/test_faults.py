@@ -11,6 +11,8 @@ from equal_runs import assert_equal_runs
 from fault_training import NUMBERS, Case
 from faulty_files import AUDITED
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).parent / "fault_training.py"
 # a disk without locks, a folder that is there already, a name that already stands there
 MAY_FAIL_PREPARING = r"flock .*|mkdir \..*|(read|fsync) \."

@@ -22,6 +22,8 @@ from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
+pytestmark = pytest.mark.slow
+
 TAG, VOCABULARY = 4, 8
 LABEL: dict[str, int | str] = {"condition": "label", "conditions": 3, "vocabulary": VOCABULARY}
 NUMBERS: dict[str, int | str] = {"condition": "numbers", "conditions": 2, "vocabulary": VOCABULARY}

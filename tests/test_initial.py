@@ -28,6 +28,8 @@ from seq2seq.network.model import Model
 from seq2seq.training.initial import TABLES, Initial, filled
 from seq2seq.translation.model_folder import save
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:

@@ -10,6 +10,8 @@ import pytest
 from apart import run
 from equal_runs import assert_equal_runs
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).parent / "kill_command.py"
 
 

@@ -16,6 +16,8 @@ from toy_training import SETTINGS
 
 from seq2seq.cli import main
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["model.width=8", "cell=gru", "trainer.threads=1", "trainer.precision=fp32", "trainer.ema=0.9"]
 STREAM = ["reading.streams=4", "reading.length=10", "trainer.accumulation=2"]
 BUDGET = ["schedule.warmup=5", "optimizer.learning_rate=0.01", "trainer.validate_every=20", "trainer.report_every=10"]

@@ -17,6 +17,8 @@ from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Part, cut, places
 from seq2seq.training.objective.likelihood import Likelihood
 
+pytestmark = pytest.mark.slow
+
 
 class SmallMemory(ToyModel):
     """Runs out of memory in the middle of batches of more than `room` places, after it has used some parameters."""

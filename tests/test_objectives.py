@@ -33,6 +33,8 @@ from seq2seq.training.objective.r_drop import RDrop
 from seq2seq.training.objective.scheduled_sampling import ScheduledSampling
 from seq2seq.training.workers import Workers
 
+pytestmark = pytest.mark.slow
+
 
 def labelled_batch() -> Batch:
     """Rows whose labels have gaps between them, as a tagger's."""

@@ -11,6 +11,8 @@ import yaml
 
 from seq2seq.training.configuration import ADDED
 
+pytestmark = pytest.mark.slow
+
 STORED = Path(__file__).parent / "old_runs"
 
 

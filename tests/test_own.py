@@ -6,6 +6,8 @@ import pytest
 from conftest import Runner
 from test_cli import SMALL, corpus
 
+pytestmark = pytest.mark.slow
+
 CELL = '''
 """A leaky integrator."""
 

@@ -19,6 +19,8 @@ from seq2seq.search.beam import Beam
 from seq2seq.search.beams import LengthPenalty
 from seq2seq.symbols import EOS
 
+pytestmark = pytest.mark.slow
+
 PARTS = ("cell", "sublayer", "attention", "bridge")
 SOURCES = [[4, 6, EOS], [5, EOS]]
 

@@ -17,6 +17,8 @@ from seq2seq.translation.searching import AtOnce, Processes, searching
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
+pytestmark = pytest.mark.slow
+
 LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(150)]
 
 

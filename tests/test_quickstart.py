@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Path(__file__).parent.parent / "recipes" / "quickstart"
 pytest.importorskip("num2words", reason="the extra recipes is not installed")
 pytest.importorskip("babel", reason="the extra recipes is not installed")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_conf import composed
 
+pytestmark = pytest.mark.slow
+
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*/run.sh"))
 names = pytest.mark.parametrize("script", RECIPES, ids=lambda path: path.parent.name)
 TRAININGS = [path for path in RECIPES if "seq2seq train" in path.read_text("utf-8")]

@@ -14,6 +14,8 @@ from toy_training import SETTINGS, toy_trainer
 
 from seq2seq.errors import TrainingError
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).parent / "kill_training.py"
 
 

@@ -15,6 +15,8 @@ from seq2seq.training.selection import Selection
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import State
 
+pytestmark = pytest.mark.slow
+
 LAST = replace(SETTINGS, average_of="last")
 
 

@@ -10,6 +10,8 @@ from test_cli import SMALL, corpus
 from seq2seq.cli import CODES, main
 from seq2seq.command import evaluate
 
+pytestmark = pytest.mark.slow
+
 SIDE_BY_SIDE = (
     "hydra/launcher=joblib",
     "hydra.launcher.n_jobs=2",

@@ -15,6 +15,8 @@ from seq2seq.labelling.labeller import Labeller, Labelling, Status, probabilitie
 from seq2seq.labelling.reference import Reference
 from seq2seq.network.tagger import Tagger
 
+pytestmark = pytest.mark.slow
+
 RAISED = 13
 FACTS: dict[str, int | str] = {"vocabulary": RAISED, "labels": 3}
 ROWS = [[17, 6, 7, 21], [17], [22, 10], [25, 18, 6, 7, 9, 22, 4]]  # ids from RAISED on begin a token

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from team_training import team_trainer
 from test_resume import assert_equal_runs, last, log
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).parent / "team_training.py"
 Codes = dict[str, list[int | None]]
 

@@ -25,6 +25,8 @@ from seq2seq.training.settings import Settings
 from seq2seq.training.update import Updater, gradient_noise
 from seq2seq.training.validation import ValidationLoss
 
+pytestmark = pytest.mark.slow
+
 
 def records(folder: Path, event: str) -> list[dict[str, float]]:
     lines = (folder / "log.jsonl").read_text("utf-8").split("\n")[:-1]

@@ -19,6 +19,8 @@ from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.update import Updater
 from seq2seq.training.workers import Workers, missing_memory, shared_out
 
+pytestmark = pytest.mark.slow
+
 BATCHES = [
     toy_batch([[4, 6, 7, 8], [4, 9, 10]], [[4, 8, 7], [4, 10, 9, 6, 11]]),
     toy_batch([[5, 6]], [[5, 12]]),

@@ -7,13 +7,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_network import member
 from toy_search import beam, greedy
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import Forced
+from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.fusion import Fusion
+from seq2seq.network.language_model import LanguageModel
 from seq2seq.search.base import Search
 from seq2seq.translation.details import Pair, details, links
 from seq2seq.translation.searcher import Network
@@ -37,10 +41,39 @@ def two_models() -> Ensemble:
     return Ensemble([random_model(), other], [2.0, 1.0])
 
 
-@pytest.mark.parametrize("search", [greedy(1.0, 3), beam(4, 3, factor=1.0, offset=5), greedy(0.3, 2)])
-@pytest.mark.parametrize("network", ["model", "ensemble"])
-def test_token_scores_sum_to_the_translations_own(search: Search, network: str) -> None:
-    model = random_model() if network == "model" else two_models()
+def language_model() -> LanguageModel:
+    """One that knows the toy tokenizer's tokens, and has opinions on them."""
+    torch.manual_seed(4)
+    model = LanguageModel(
+        toy_tokenizer().sizes[1], 5, 6, 1, 0, False, 0.0, 0.0, member("cell", "gru"), member("sublayer", "plain")
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    return model.eval()
+
+
+def network(name: str) -> Network:
+    """The random model, by itself or with what else may count."""
+    model = two_models() if name == "ensemble" else random_model()
+    if "coverage" in name:
+        return (
+            Fusion(CoveragePenalty(model, 0.4), language_model(), 0.3)
+            if "fused" in name
+            else CoveragePenalty(model, 0.4)
+        )
+    return Fusion(model, language_model(), 0.3) if "fused" in name else model
+
+
+WIDE = beam(4, 3, factor=1.0, offset=5)
+MET = [(search, name) for search in (greedy(1.0, 3), WIDE, greedy(0.3, 2)) for name in ("model", "ensemble")]
+MET += [(greedy(1.0, 3), "fused"), (WIDE, "coverage"), (WIDE, "fused with coverage")]
+
+
+@pytest.mark.parametrize(("search", "name"), MET)
+def test_token_scores_sum_to_the_translations_own(search: Search, name: str) -> None:
+    """Also where a language model has its say in every token, or where ending has a price, which is no token's."""
+    model = network(name)
     found = list(translator(search, model).translate(LINES, "en", "de", tokens=True))
     plain = list(translator(search, model).translate(LINES, "en", "de"))
     for line, one, other in zip(LINES, found, plain, strict=True):
@@ -88,7 +121,7 @@ def test_words_of_a_split_line_are_numbered_through() -> None:
 def test_a_network_without_a_model_says_what_it_cannot_tell() -> None:
     with pytest.raises(ConfigError, match="tokens, alignments: this network has no model"):
         translator(greedy(1.0, 2), Echo()).translate(LINES, "en", "de", alignments=True)
-    with pytest.raises(ConfigError, match="tokens: what else counts here"):
+    with pytest.raises(ConfigError, match="tokens, alignments: this network has no model"):
         translator(greedy(1.0, 2), Echo()).translate(LINES, "en", "de", tokens=True)
 
 

@@ -10,7 +10,10 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
+from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.fusion import Fusion
+from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.listening import listen, looking, sharing
 from seq2seq.network.model import Model
 
@@ -20,8 +23,8 @@ LOGITS = 2**24  # that stand in memory at once: 64 MB
 class Forced(NamedTuple):
     """Of every predicted position of a batch's target rows (`target[:, 1:]`); what stands on padding means nothing.
 
-    scores: log-probabilities in nats. weights: for each model those of all its attentions, the lowest layer first, each
-    of sum 1 over the source row; none where they were not asked for. shares: how much each model counts.
+    scores: in nats. weights: for each model those of all its attentions, the lowest layer first, each of sum 1 over the
+    source row; none where they were not asked for. shares: how much each model counts.
     """
 
     scores: Float[Tensor, "batch target"]
@@ -36,13 +39,21 @@ class Forced(NamedTuple):
 
 
 class Forcing:
-    """Reads given translations with a network: a model, or the models of an ensemble.
+    """Reads given translations with a network: a model, the models of an ensemble, and what is built around them.
 
-    It reads with a copy of the modules that shares their weights, because what listens to the attentions must not
-    listen to a search in another thread.
+    A token's score is what a search adds for it: with fusion the weighted sum of log-probabilities, while a coverage
+    penalty belongs to no token. It reads with a copy of the modules that shares their weights, because what listens to
+    the attentions must not listen to a search in another thread. Raises ConfigError where there is no model inside.
     """
 
-    def __init__(self, network: Model | Ensemble) -> None:
+    def __init__(self, network: object) -> None:
+        self.beside: list[tuple[LanguageModel, float]] = []
+        while not isinstance(network, Model | Ensemble):
+            if isinstance(network, Fusion):
+                self.beside.append((network.language_model, network.weight))
+            elif not isinstance(network, CoveragePenalty):
+                raise ConfigError("tokens, alignments: this network has no model that could read a translation")
+            network = network.network
         models = network.models if isinstance(network, Ensemble) else [network]
         self.shares = network.shares if isinstance(network, Ensemble) else [1.0]
         self.readers = [_Reader(model) for model in models]
@@ -56,11 +67,13 @@ class Forcing:
             )
 
     def __call__(self, batch: Batch, weights: bool) -> Forced:
-        """Log-probabilities of the batch's targets, and where asked the weights of all attentions."""
+        """Scores of the batch's targets, and where asked the weights of all attentions."""
         read = [reader(batch, weights) for reader in self.readers]
         shares = torch.tensor(self.shares, device=batch.source.device).log()
         scores = torch.stack([scores for scores, _ in read], -1)
         mixed = (scores + shares).logsumexp(-1) if len(read) > 1 else scores.squeeze(-1)
+        for language_model, weight in self.beside:
+            mixed = mixed + weight * _scores(language_model, language_model(batch), batch)
         return Forced(mixed, tuple(tuple(every) for _, every in read), tuple(self.shares))
 
 
@@ -79,21 +92,22 @@ class _Reader:
         self._heard.weights = heard
         features = self.model(batch)
         self._heard.weights = None
-        scores = self._scores(features, batch)
+        scores = _scores(self.model, features, batch)
         return scores, [torch.cat(parts, 1).float() for parts in heard or []]
-
-    def _scores(self, features: Tensor, batch: Batch) -> Tensor:
-        """The log-probabilities of the real tokens, each at its place."""
-        mask = batch.target_mask[:, 1:]
-        gold = batch.target[:, 1:][mask]
-        size = max(1, LOGITS // len(self.model.output_weight))
-        found = []
-        for first in range(0, len(gold), size):
-            likely = self.model.logits(features[first : first + size]).float().log_softmax(-1)
-            found.append(likely.gather(1, gold[first : first + size].unsqueeze(1)).squeeze(1))
-        return torch.zeros(mask.shape, device=mask.device).masked_scatter_(mask, torch.cat(found))
 
     def _hear(self, number: int, weights: Tensor) -> None:
         heard = getattr(self._heard, "weights", None)
         if heard is not None:
             heard[number].append(weights)
+
+
+def _scores(network: Model | LanguageModel, features: Tensor, batch: Batch) -> Tensor:
+    """The log-probabilities of the real tokens, each at its place."""
+    mask = batch.target_mask[:, 1:]
+    gold = batch.target[:, 1:][mask]
+    size = max(1, LOGITS // len(network.output_weight))
+    found = []
+    for first in range(0, len(gold), size):
+        likely = network.logits(features[first : first + size]).float().log_softmax(-1)
+        found.append(likely.gather(1, gold[first : first + size].unsqueeze(1)).squeeze(1))
+    return torch.zeros(mask.shape, device=mask.device).masked_scatter_(mask, torch.cat(found))

@@ -12,8 +12,6 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import Forcing
-from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.model import Model
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
@@ -170,20 +168,12 @@ class Searcher:
 
     @cached_property
     def forcing(self) -> Forcing:
-        """Reads given translations with what is inside the network. Raises ConfigError where no model is."""
-        network: object = self.model
-        while not isinstance(network, Model | Ensemble):
-            if not hasattr(network, "network"):
-                raise ConfigError("tokens, alignments: this network has no model that could read a translation")
-            network = network.network
-        return Forcing(network)
+        """Reads given translations with the network. Raises ConfigError where there is no model inside."""
+        return Forcing(self.model)
 
     def check_tokens(self) -> None:
-        """Raises ConfigError where a search's scores are not those of its model alone."""
-        if not isinstance(self.model, Model | Ensemble):
-            raise ConfigError(
-                "tokens: what else counts here (a language model, coverage) belongs to no token: leave out one of them"
-            )
+        """Raises ConfigError where nobody could tell their scores."""
+        assert self.forcing
 
     def request(self, parts: Parts, order: Order) -> Request:
         """The parts as a padded batch, the target language's tag before each."""

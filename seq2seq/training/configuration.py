@@ -46,6 +46,7 @@ ADDED: Mapping[str, object] = {
     "translator.unknown": "keep",
     "translator.usual_source": None,
     "translator.untranslated": None,
+    "translator.shortlist": True,  # which training has none of
 }
 
 

@@ -86,6 +86,7 @@ def assemble(
         "dtype": precision("auto" if number_format == "int8" else number_format, device),
         "device": device,
         "languages": found[0].languages,
+        "learnt_shortlist": found[0].shortlist,  # an ensemble has no use for it
         "letterless": {
             one for each in found for one in (each.directions if each.letterless is None else each.letterless)
         },

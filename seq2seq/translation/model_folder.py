@@ -10,6 +10,7 @@ from seq2seq.model_config import CONFIG
 from seq2seq.model_folder import assemble, expect, read, write
 from seq2seq.network.model import Model
 from seq2seq.translation.language import Languages
+from seq2seq.translation.shortlist import Shortlist
 
 KIND = "translator"
 
@@ -26,6 +27,7 @@ class ModelFolder(NamedTuple):
     languages: Languages | None
     usual_source: int | None
     letterless: list[tuple[str, str]] | None
+    shortlist: Shortlist | None
 
 
 def save(
@@ -89,11 +91,12 @@ def load(folder: Path) -> ModelFolder:
     usual = opened.content.get("usual_source")  # older folders have none
     if usual is not None and (not isinstance(usual, int) or usual < 1):
         raise ModelError(f"{opened.place / CONFIG}: usual_source: expected a positive int or null, got {usual!r}")
+    shortlist = Shortlist.load(opened.place, tokenizer)
     letterless = opened.content.get("letterless")  # directions that translate lines without letters (untranslated.py)
     if letterless is not None and not (isinstance(letterless, list) and all(_is_direction(one) for one in letterless)):
         raise ModelError(f"{opened.place / CONFIG}: letterless: expected directions or null, got {letterless!r}")
     seen = None if letterless is None else [(source, target) for source, target in letterless]
-    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, usual, seen)
+    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, usual, seen, shortlist)
 
 
 def _is_direction(value: object) -> bool:

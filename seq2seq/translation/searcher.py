@@ -16,6 +16,8 @@ from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, St
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
 from seq2seq.translation.repair import Repair
+from seq2seq.translation.shortlist import Shortlist
+from seq2seq.translation.shortlist_search import shortlist_search
 from seq2seq.translation.translation import Status
 from seq2seq.translation.words import Span
 
@@ -73,6 +75,7 @@ class Searcher:
     """Searches one batch. `dtype`: of the large products.
 
     repair: what is searched again, if anything. languages: tell what is in another language, where they are known.
+    shortlist: of what the translations are made, where the search can do with some pieces (see shortlist_search).
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Searcher:
         device: torch.device,
         repair: Repair | None = None,
         languages: Languages | None = None,
+        shortlist: Shortlist | None = None,
     ) -> None:
         self.model = model
         self.search = search
@@ -93,6 +97,7 @@ class Searcher:
         self.device = device
         self.repair = repair
         self.languages = languages
+        self.among = shortlist_search(shortlist, search, model, dtype, device)
 
     @torch.inference_mode()
     def __call__(self, parts: Parts, order: Order) -> Found:
@@ -112,8 +117,11 @@ class Searcher:
 
     def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
         """Each part's hypotheses, best first."""
+        request = self.request(parts, order)
         with autocast(self.dtype, self.device):
-            found = self.search(self.model.start, self.model.step, self.request(parts, order))
+            if self.among is not None and self.among.knows(order.target):
+                return self.among(request, [part.ids for part in parts], order.target)
+            found = self.search(self.model.start, self.model.step, request)
         if isinstance(self.search, Deciding):
             found = [self._decided(self.search, hypotheses, order.target) for hypotheses in found]
         return found

@@ -24,6 +24,7 @@ from seq2seq.translation.preparing import Copied, Prepared, Preparing, Wishes
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
 from seq2seq.translation.searching import AtOnce, Searching, searching, taken
+from seq2seq.translation.shortlist import Shortlist
 from seq2seq.translation.splitting import WINDOW, rows
 from seq2seq.translation.stretches import Finished, Portion, gathered, portions
 from seq2seq.translation.translation import Translation
@@ -47,6 +48,7 @@ class Translator:
     (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
     what is in the wrong one; None cannot tell. unknown: what becomes of what the tokenizer has no pieces for: `keep`
     shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words too.
+    shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one.
     untranslated: what is copied because nobody translates it; None: nothing. letterless: the directions in which the
     model may have learnt to translate lines without letters. Threads may share a translator.
     """
@@ -68,6 +70,8 @@ class Translator:
         trained_source: int | None = None,
         untranslated: Untranslated | None = None,
         letterless: Collection[tuple[str, str]] = (),
+        shortlist: bool = False,
+        learnt_shortlist: Shortlist | None = None,
     ) -> None:
         if longest_source < SHORTEST_LIMIT:
             raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
@@ -80,7 +84,8 @@ class Translator:
         self.longest_source = longest_source
         self.usual_source = min(usual_source or trained_source or longest_source, longest_source)
         self.batch_tokens = batch_tokens
-        self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages)
+        among = learnt_shortlist if shortlist else None
+        self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
         self.unknown, self.untranslated, self.letterless = unknown, untranslated, letterless
         self._alone = AtOnce(self.searcher)
         self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business

@@ -1,0 +1,115 @@
+"""Which target pieces a translation is likely to need: a list for each sentence, from what its pieces often become."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from seq2seq.data.arrays import Integers, Reals
+from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.errors import ModelError
+
+FILE = "shortlist.safetensors"
+KINDS = {"starts": "i", "pieces": "iu", "likely": "f", "common": "i"}  # of numbers, by their tensors' names
+FEWEST = 64  # candidates of a short sentence
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What source pieces become in a target language.
+
+    `pieces[starts[s] : starts[s + 1]]` are target pieces that the source piece s becomes, `likely` how likely each is;
+    `common` pieces are in every sentence's list, sorted.
+    """
+
+    starts: Integers
+    pieces: Integers
+    likely: Reals
+    common: Integers
+
+
+class Shortlist:
+    """Candidates of each target language; `share`: how many of them a sentence has for each of its source pieces."""
+
+    def __init__(self, languages: dict[str, Candidates], share: float) -> None:
+        self.languages = languages
+        self.share = share
+
+    def lists(self, sources: Sequence[Sequence[int]], language: str, wanted: Sequence[Sequence[int]]) -> list[Integers]:
+        """The sorted pieces that translations of these sources may be made of besides the common ones.
+
+        `wanted` ones are among them, where they are not common.
+        """
+        known = self.languages[language]
+        return [self._list(known, source, more) for source, more in zip(sources, wanted, strict=True)]
+
+    def _list(self, known: Candidates, source: Sequence[int], wanted: Sequence[int]) -> Integers:
+        """Those with the highest sums of p(target | source) over the source; of equal ones, the first."""
+        spans = [slice(known.starts[piece], known.starts[piece + 1]) for piece in source]
+        pieces, places = np.unique(np.concatenate([known.pieces[span] for span in spans]), return_inverse=True)
+        sums = np.bincount(places, np.concatenate([known.likely[span] for span in spans]), len(pieces))
+        sums[np.isin(pieces, known.common, assume_unique=True)] = 0
+        count = max(FEWEST, int(self.share * len(source)))
+        best = np.argsort(-sums, kind="stable")[:count]
+        return np.setdiff1d(np.concatenate([pieces[best], np.asarray(wanted, np.int64)]), known.common)
+
+    def to_bytes(self) -> bytes:
+        """The content of `shortlist.safetensors`, 4 bytes a candidate."""
+        tensors = {}
+        for number, known in enumerate(self.languages.values()):
+            wide = np.uint16 if known.pieces.max(initial=0) < 1 << 16 else np.int32
+            tensors[f"{number}.starts"] = known.starts.astype(np.int32)
+            tensors[f"{number}.pieces"] = known.pieces.astype(wide)
+            tensors[f"{number}.likely"] = known.likely.astype(np.float16)
+            tensors[f"{number}.common"] = known.common.astype(np.int32)
+        return save(tensors, {"languages": json.dumps([*self.languages]), "share": repr(self.share)})
+
+    @classmethod
+    def load(cls, folder: Path, tokenizer: Tokenizer) -> "Shortlist | None":
+        """What lies in a model folder; None where nothing does. ModelError where it is damaged."""
+        path = folder / FILE
+        if not path.exists():
+            return None
+        try:
+            if not path.is_file():
+                raise OSError("it is no file")
+            with safe_open(path, "np") as file:
+                names, share = json.loads(file.metadata()["languages"]), float(file.metadata()["share"])
+                parts = [[file.get_tensor(f"{number}.{part}") for part in KINDS] for number in range(len(names))]
+            languages = {
+                str(name): _checked(Candidates(*part), tokenizer) for name, part in zip(names, parts, strict=True)
+            }
+            if not 0 < share < 1e6:
+                raise ValueError(f"a share of {share}")
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path}: cannot be read: {error}; remove it, or make it again with seq2seq shortlist"
+            ) from error
+        return cls(languages, share)
+
+
+def leading(tokenizer: Tokenizer) -> int:
+    """The number of ids that stand for no text, which are the first ones; every list begins with them."""
+    return len(tokenizer.never_generated) + 1  # and EOS
+
+
+def _checked(found: Candidates, tokenizer: Tokenizer) -> Candidates:
+    """The candidates, where they are some of this tokenizer's. Raises ValueError."""
+    sources, targets = tokenizer.sizes
+    for name, kinds in KINDS.items():
+        array = getattr(found, name)
+        if array.ndim != 1 or array.dtype.kind not in kinds:
+            raise ValueError(f"{name}: holds {array.dtype} in {array.ndim} axes")
+    starts, pieces, likely, common = found.starts, found.pieces, found.likely, found.common
+    if len(starts) != sources + 1 or starts[0] != 0 or starts[-1] != len(pieces) or (np.diff(starts) < 0).any():
+        raise ValueError(f"starts: are no places of {sources} source pieces")
+    if len(likely) != len(pieces) or not np.isfinite(likely).all():
+        raise ValueError("likely: expected a finite number for each piece")
+    if any(ids.min(initial=0) < 0 or ids.max(initial=0) >= targets for ids in (pieces, common)):
+        raise ValueError(f"pieces, common: expected ids below {targets}")
+    always = np.union1d(common, np.arange(leading(tokenizer)))
+    return Candidates(starts.astype(np.int64), pieces.astype(np.int64), likely.astype(np.float64), always)

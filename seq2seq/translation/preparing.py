@@ -8,10 +8,11 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
+from seq2seq.translation.readable import readable_around
 from seq2seq.translation.searcher import Part
 from seq2seq.translation.splitting import Cut
 from seq2seq.translation.translation import Candidate, Status, Translation
-from seq2seq.translation.unknown import Taken, Unknown, as_it_is, put_back, taken_out
+from seq2seq.translation.unknown import Taken, Unknown, as_it_is, merged, put_back, taken_out
 from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.verdict import serious
 from seq2seq.translation.words import SPACE, UNSPACED, source_spans
@@ -113,16 +114,16 @@ class Preparing:
         return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
 
     def _taken(self, text: str) -> Taken:
+        """A line without what is copied; all that is copied of it where nothing else is left."""
         unknown, untranslated, translated = self.copied
-        others = untranslated.runs(text, self.source) if untranslated else []
-        reads_all = unknown == "keep" or self.tokenizer.characters.issuperset(text)
-        taken = Taken(text)
-        if others or not reads_all:
-            strange = None if reads_all else self.is_strange
-            taken = taken_out(text, self.source, strange, unknown == "symbols", self.dictionary, others)
-        if untranslated and taken.text and not taken.looked_up and untranslated.copies(taken.text, translated):
-            return as_it_is(text)
-        return taken
+        copied = list(merged(untranslated.runs(text, self.source))) if untranslated else []
+        line = text
+        if unknown != "keep":
+            line, copied = readable_around(text, copied, self.tokenizer.characters)
+        strange = None if unknown == "keep" or self.tokenizer.characters.issuperset(line) else self.is_strange
+        taken = taken_out(line, self.source, strange, unknown == "symbols", self.dictionary, copied)
+        letterless = untranslated and not taken.looked_up and untranslated.copies(taken.text, translated)
+        return as_it_is(text) if taken.whole is not None or letterless else taken
 
     def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
         found = put_back(one, prepared.taken, self.target)

@@ -13,7 +13,7 @@ So does what nobody translates (untranslated.py), read or not.
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Literal, NamedTuple
 
@@ -66,7 +66,7 @@ def taken_out(
     What is put back for a word is its entry in the dictionary, if it has one.
     """
     strangers = _strangers(line, language, strange, symbols_only) if strange else ()
-    runs = list(_joined([*strangers, *others]))
+    runs = list(merged([*strangers, *others]))
     if not runs:
         return Taken(line)
     kept, ends = _cut(line, runs, language in UNSPACED)
@@ -175,7 +175,7 @@ def _strangers(
             yield first, last
 
 
-def _joined(places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def merged(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The places in order; neighbours without a space between them are one."""
     begin = end = -1
     for first, last in sorted(places):

@@ -72,7 +72,7 @@ class Untranslated:
         """Whether a line is copied as it has no letter; `translated`: the model may have learnt to translate such."""
         if self.letterless == "translate" or (self.letterless == "learnt" and translated):
             return False
-        return not any(map(str.isalpha, line)) and not line.isspace()
+        return bool(line.strip()) and not any(map(str.isalpha, line))
 
     def _matches(self, line: str, language: str) -> Iterator[re.Match[str]]:
         dense = language in UNSPACED

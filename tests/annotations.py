@@ -8,7 +8,7 @@ and only those whose annotations name axes have a scope for them.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, ForwardRef, get_args
 
 import jaxtyping
 
@@ -21,8 +21,8 @@ def jaxtyped(*, typechecker: Checker) -> Callable[[Any], Any]:
     """The decorator that an instrumented module asks for."""
 
     def decorated(function: Any) -> Any:
-        if not inspect.isfunction(function):  # a class, or what another decorator has made
-            return thorough(function, typechecker=typechecker)
+        if not inspect.isfunction(function) or any(map(known_later, function.__annotations__.values())):
+            return thorough(function, typechecker=typechecker)  # also a class, and what another decorator has made
         checked = typechecker(function)
         return scoped(checked) if any(map(names_axes, function.__annotations__.values())) else checked
 
@@ -44,4 +44,9 @@ def names_axes(annotation: Any) -> bool:
     """Somewhere in `annotation`: `Float[Tensor, "batch"]`, `list[Float[Tensor, "batch"]] | None`."""
     if inspect.isclass(annotation) and issubclass(annotation, jaxtyping.AbstractArray):
         return True
-    return isinstance(annotation, str) or any(map(names_axes, get_args(annotation)))
+    return any(map(names_axes, get_args(annotation)))
+
+
+def known_later(annotation: Any) -> bool:
+    """Somewhere in `annotation` is a name in quotes, of which beartype alone makes an error where it cannot find it."""
+    return isinstance(annotation, str | ForwardRef) or any(map(known_later, get_args(annotation)))

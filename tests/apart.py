@@ -67,6 +67,15 @@ def run(
     return Started(program, arguments, folder, text).ended()
 
 
+def fresh(arguments: Sequence[str], folder: Path, text: str | None = None) -> Completed:
+    """What became of `python -m seq2seq ...` as users start it, imports and all."""
+    command = [sys.executable, "-m", "seq2seq", *arguments]
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    return subprocess.run(
+        command, cwd=folder, env=settings, input=text, capture_output=True, encoding="utf-8", timeout=PATIENCE
+    )
+
+
 def _become(
     program: Path | str, arguments: list[str], folder: Path, streams: list[str], settings: dict[str, str]
 ) -> None:

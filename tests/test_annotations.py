@@ -29,12 +29,17 @@ def named(name: str) -> list[str]:
     return [name] if name else name  # type: ignore[return-value]
 
 
+def later(x: "Float[Tensor, 'batch']", given: "Unknown") -> Tensor:  # type: ignore[name-defined]
+    return x
+
+
 @pytest.mark.parametrize("decorator", [jaxtyped, thorough])
 def test_what_jaxtyping_refuses_is_refused(decorator: Decorator) -> None:
-    checked = [decorator(typechecker=beartype)(one) for one in (doubled, joined, named)]
+    checked = [decorator(typechecker=beartype)(one) for one in (doubled, joined, named, later)]
     x = torch.zeros(2, 3)
     assert checked[0](x) is not None and checked[0](torch.zeros(5, 1)) is not None  # axes are a call's own
     assert checked[1]([x[:, :1]], x) is not None and checked[2]("a") == ["a"]
+    assert checked[3](x[0], None) is not None  # of names that exist for mypy alone nothing is known
     for function, given in (
         (checked[0], (x.int(),)),
         (checked[0], (x[0],)),
@@ -43,6 +48,7 @@ def test_what_jaxtyping_refuses_is_refused(decorator: Decorator) -> None:
         (checked[1], ([x[:, :1]], x[:1])),  # another batch
         (checked[1], ([x], None)),
         (checked[2], (1,)),
+        (checked[3], (x, None)),
         (checked[2], ("",)),
     ):
         with pytest.raises(REFUSED):

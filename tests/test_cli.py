@@ -2,15 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
-from apart import ROOT
+from apart import fresh
 from conftest import Runner
 from hydra._internal.hydra import Hydra
 
@@ -79,12 +77,10 @@ def test_the_same_command_says_that_the_run_is_finished(trained: Run, seq2seq: R
 
 def test_translate_pipes_line_by_line(trained: Run) -> None:
     """In a process that is started as users start one; the others are forks of one that has imported everything."""
-    command = [sys.executable, "-m", "seq2seq", "translate", "model=runs/toy", "source=en", "target=de"]
-    settings = {**os.environ, "PYTHONPATH": str(ROOT)}
-    text = "one dog\n\nred\u2028cat\n".encode()
-    done = subprocess.run(command, cwd=trained.folder, env=settings, input=text, capture_output=True, timeout=120)
-    lines = done.stdout.decode().split("\n")
-    assert done.returncode == (3 if b"truncated" in done.stderr else 0), done.stderr
+    command = ["translate", "model=runs/toy", "source=en", "target=de"]
+    done = fresh(command, trained.folder, "one dog\n\nred\u2028cat\n")
+    lines = done.stdout.split("\n")
+    assert done.returncode == (3 if "truncated" in done.stderr else 0), done.stderr
     assert len(lines) == 4 and lines[1] == "" and lines[3] == "" and lines[0]
 
 

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from conftest import Runner
+from apart import fresh
 from test_cli import SMALL, corpus
 
 from seq2seq.cli import CODES, main
@@ -22,9 +22,9 @@ SIDE_BY_SIDE = (
 
 
 @pytest.mark.skipif(importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs [sweeps]")
-def test_jobs_side_by_side_and_a_failure_is_told(toy_text: Path, seq2seq: Runner, tmp_path: Path) -> None:
+def test_jobs_side_by_side_and_a_failure_is_told(toy_text: Path, tmp_path: Path) -> None:
     command = ["train", *corpus(toy_text), *SMALL, *SIDE_BY_SIDE, "run=runs/sweep", "seed=-1,2", "-m"]
-    done = seq2seq(command, tmp_path)
+    done = fresh(command, tmp_path)  # joblib's processes wait for what only a Python that ends by itself does
     assert done.returncode == 1 and done.stderr.count("error: ") == 1, done.stderr
     assert "seed: expected 0 or more, got -1" in done.stderr and "seed=-1: ended with exit code 1\n" in done.stderr
     assert [path.name for path in (tmp_path / "runs/sweep").iterdir()] == ["seed=2"]

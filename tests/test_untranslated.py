@@ -82,6 +82,11 @@ def test_nothing_else_is_taken_for_one(line: str) -> None:
 
 def test_addresses_end_where_a_language_without_spaces_goes_on() -> None:
     assert found("日本はhttps://x.jp/aです。", "ja") == ["https://x.jp/a"]
+    assert found("/寄木造/平安時代/国宝、ann@x.jpとexample.comへ/usr/binは", "ja") == [
+        "ann@x.jp",
+        "example.com",
+        "/usr/bin",
+    ]
     assert found("東" * 200, "ja") == [] and found("東" * 101, "en") == ["東" * 101]
 
 

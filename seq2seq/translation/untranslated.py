@@ -21,28 +21,28 @@ ROWS = 100_000  # of the training text that are looked at, at most
 TOLD = 10  # lines that must differ from their translations: fewer teach no model anything
 
 
-def _address(letter: str) -> re.Pattern[str]:
-    """Addresses made of such letters; they end before the punctuation of the sentence around them.
+def _address(letter: str, word: str) -> re.Pattern[str]:
+    """Addresses made of such letters, and names of such; they end before the punctuation of the sentence around them.
 
     Each pattern begins where none of its letters stands before it: what is long and no address costs no more for that.
     """
     rest = rf"(?:(?![\"<>`]){letter})*(?![\"<>`.,;:!?…)\]}}'”’»*]){letter}"
     return re.compile(
         rf"""
-          (?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{1,15}}://{rest}                # https://example.com/a?b=c
-        | (?<![a-z0-9_.+%-])(?:mailto:)?[a-z0-9_.+%-]+@[\w-]+(?:\.[\w-]+)+  # ann@example.com
+          (?<![a-z0-9+])[a-z][a-z0-9+]{{1,15}}://{rest}                         # https://example.com/a?b=c
+        | (?<![a-z0-9_.+%-])(?:mailto:)?[a-z0-9_.+%-]+@[{word}-]+(?:\.[{word}-]+)+  # ann@example.com
         | (?<![a-z0-9.-])www\.{rest}
-        | (?<![a-z0-9.-])(?:[a-z0-9-]+\.)+[a-z]{{2,}}/{rest}               # example.com/a
-        | (?<![a-z0-9.-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info)\b   # example.com
-        | (?<![\w/.~])(?:~|\.\.?)?(?:/[\w.~+@%-]*[\w~+@%-]){{2,}}/?       # /usr/share/a.txt
-        | (?<![a-z0-9])[a-z]:\\{rest}                                     # C:\a\b.txt
-        | \\\\[\w.-]+\\{rest}                                            # \\server\folder
+        | (?<![a-z0-9.-])(?:[a-z0-9-]+\.)+[a-z]{{2,}}/{rest}                      # example.com/a
+        | (?<![a-z0-9.-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info)(?![{word}])  # example.com
+        | (?<![{word}/.~])(?:~|\.\.?)?(?:/[{word}.~+@%-]*[{word}~+@%-]){{2,}}/?    # /usr/share/a.txt
+        | (?<![a-z0-9])[a-z]:\\{rest}                                            # C:\a\b.txt
+        | \\\\[{word}.-]+\\{rest}                                                # \\server\folder
         """,
         re.VERBOSE | re.IGNORECASE,
     )
 
 
-SPACED, DENSE = _address(r"\S"), _address("[!-~]")
+SPACED, DENSE = _address(r"\S", r"\w"), _address("[!-~]", "a-z0-9_")
 
 
 class Untranslated:

@@ -10,7 +10,7 @@ class Status(StrEnum):
     OK = "ok"
     BLANK = "blank"  # nothing to translate; the model never saw it
     SPLIT = "split"  # longer than the model can take: translated in parts
-    UNKNOWN = "unknown"  # held words or signs that the model cannot read; they were copied, or looked up
+    UNKNOWN = "unknown"  # held what the model cannot read, or nobody translates; it was copied, or looked up
     REPAIRED = "repaired"  # the translation, or a part of it, looped; a second search found one that does not
     COPIED = "copied"  # the translation is the source again
     OFF_TARGET = "off-target"  # the translation, or a part of it, is in another language

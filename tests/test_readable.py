@@ -38,6 +38,11 @@ def test_what_means_the_same_takes_its_place(text: str, read: str) -> None:
     assert readable(text, KNOWN) == read
 
 
+def test_a_model_of_small_letters_reads_capitals() -> None:
+    assert readable("Two DOGS in Österreich", KNOWN - set(string.ascii_uppercase)) == "two dogs in österreich"
+    assert readable("Two Ödogs", KNOWN) == "Two ödogs"
+
+
 @given(TEXT, st.sets(st.sampled_from("’“–…²\u200b\u200d\u202e\ufeff\u0308é")))
 @settings(max_examples=300, deadline=None)
 def test_what_is_known_stays_and_nothing_becomes_unknown(text: str, more: set[str]) -> None:

@@ -20,8 +20,8 @@ PLAIN = str.maketrans(
 def readable(text: str, known: Set[str]) -> str:
     """The text without marks that nobody sees, whose characters take a form that is known, if they have one.
 
-    That is their composed form (NFC), that of quotes and dashes in ASCII, or their compatible one (NFKC): `ﬁne “½”`
-    becomes `fine "½"`. Known characters stay, and so do joiners inside of emoji.
+    That is their composed form (NFC), that of quotes and dashes in ASCII, their compatible one (NFKC), or the small one
+    of a capital: `ﬁne “½”` becomes `fine "½"`. Known characters stay, and so do joiners inside of emoji.
     """
     if known >= set(text):
         return text
@@ -56,4 +56,5 @@ def _other(character: str, known: Set[str]) -> str:
     """What else a character is written as, but for what would then mean something else: x² is not x2."""
     kind = unicodedata.decomposition(character).partition(" ")[0]
     compatible = character if kind in CHANGING else unicodedata.normalize("NFKC", character)
-    return next((other for other in (character.translate(PLAIN), compatible) if known >= set(other)), character)
+    others = character.translate(PLAIN), compatible, character.lower()
+    return next((other for other in others if known >= set(other)), character)

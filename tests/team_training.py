@@ -17,8 +17,7 @@ from itertools import count
 from pathlib import Path
 
 import torch
-import torch.utils.tensorboard  # here once, not in every child
-from kill_training import ended
+from killing import ended
 from toy_training import SETTINGS, ToyBatches, toy_trainer
 
 from seq2seq.data.batch import Batch

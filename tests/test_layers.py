@@ -1,7 +1,8 @@
 """Who may import whom (ARCHITECTURE.md, Layers), read from the source of every module."""
 
 import ast
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,12 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "seq2seq").rglob("*.py"))}
+MODULES = {name_of(path): path for path in sorted((ROOT / "seq2seq").rglob("*.py"))}
+
+
+@functools.cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text("utf-8"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -85,27 +91,35 @@ def test_every_module_has_a_layer() -> None:
     assert {layer_of(module) for module in MODULES} <= set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_arrows_point_to_earlier_wings(module: str) -> None:
+def allowed_in(module: str) -> list[str]:
     layer = layer_of(module)
-    allowed = [*MAY_IMPORT[layer], *GROUND, "seq2seq.__version__", f"seq2seq.{layer}"]
-    if module == "seq2seq.__init__":
-        allowed += ["seq2seq.translation", "seq2seq.search.base"]  # the public API
-    wrong = [name for name in imported(MODULES[module]) if within(name, "seq2seq")]
-    assert [name for name in wrong if not any(within(name, one) for one in allowed)] == []
+    api = ["seq2seq.translation", "seq2seq.search.base"] if module == "seq2seq.__init__" else []  # the public one
+    return [*MAY_IMPORT[layer], *GROUND, "seq2seq.__version__", f"seq2seq.{layer}", *api]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_one_place_knows_each_outer_library(module: str) -> None:
-    for library, places in ONLY_IN.items():
-        if module not in places:
-            assert not any(within(name, library) for name in imported(MODULES[module])), library
+def found(wrong: Callable[[str, str], bool], top: bool = False) -> list[str]:
+    """All that a module imports (at its top) and should not."""
+    pairs = [(module, name) for module in MODULES for name in imported(head(module) if top else tree(module))]
+    return [f"{module} imports {name}" for module, name in pairs if wrong(module, name)]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_extras_are_imported_where_they_are_used(module: str) -> None:
-    top = ast.Module([node for node in MODULES[module].body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    assert not [name for name in imported(top) for extra in EXTRAS if within(name, extra)]
+def head(module: str) -> ast.Module:
+    """What is imported whenever the module is."""
+    return ast.Module([node for node in tree(module).body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+
+
+def test_arrows_point_to_earlier_wings() -> None:
+    ours = functools.partial(within, package="seq2seq")
+    assert found(lambda module, name: ours(name) and not any(within(name, one) for one in allowed_in(module))) == []
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_one_place_knows_each_outer_library(library: str) -> None:
+    assert found(lambda module, name: within(name, library) and module not in ONLY_IN[library]) == []
+
+
+def test_extras_are_imported_where_they_are_used() -> None:
+    assert found(lambda module, name: any(within(name, extra) for extra in EXTRAS), top=True) == []
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -119,11 +133,12 @@ def test_members_of_a_family_do_not_know_each_other(family: str) -> None:
     assert targets, f"no YAML of {family}"
     for member in set(targets):
         others = set(targets) - {member}
-        known = {other for name in imported(MODULES[member]) for other in others if within(name, other)}
+        known = {other for name in imported(tree(member)) for other in others if within(name, other)}
         assert not known, f"{member} imports {known}"
 
 
 def test_the_command_line_starts_without_torch() -> None:
     for module in ("seq2seq.__init__", "seq2seq.__main__", "seq2seq.cli", "seq2seq.config", "seq2seq.checking"):
-        top = ast.Module([node for node in MODULES[module].body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-        assert not [name for name in imported(top) if name.split(".")[0] in ("torch", "hydra", "datasets", "sacrebleu")]
+        assert not [
+            name for name in imported(head(module)) if name.split(".")[0] in ("torch", "hydra", "datasets", "sacrebleu")
+        ]

@@ -318,7 +318,7 @@ def test_the_noise_is_that_of_mean_gradients() -> None:
 
 
 def test_the_noise_is_logged_where_it_is_asked_for_and_changes_nothing(tmp_path: Path) -> None:
-    toy_trainer(tmp_path / "with", replace(SETTINGS, noise=True, threads=2)).train()
+    toy_trainer(tmp_path / "with", replace(SETTINGS, noise=True)).train()
     toy_trainer(tmp_path / "without").train()
     assert all("gradient_noise" in one for one in records(tmp_path / "with", "training"))
     assert not any("gradient_noise" in one for one in records(tmp_path / "without", "training"))

@@ -40,7 +40,7 @@ class Picky(Likelihood):
 
 def part() -> Part:
     torch.manual_seed(3)
-    return Part(toy_model(dropout=0.2), Picky(), Criterion(0.1), torch.float32)
+    return Part(toy_model(dropout=0.2), Picky(), Criterion(0.1), torch.float32, noise=True)
 
 
 def trained(part: Part, gradient: Gradient) -> list[torch.Tensor]:
@@ -49,7 +49,8 @@ def trained(part: Part, gradient: Gradient) -> list[torch.Tensor]:
     optimizer = torch.optim.Adam(parameters.values(), lr=0.01)
     updater = Updater(part.model, optimizer, gradient, None, 1.0, seed=1)
     sums = [updater(batches, number, 0.01) for number, batches in enumerate(UPDATES, 1)]
-    return [torch.tensor([one.plain for one in sums]), *(one.detach().clone() for one in parameters.values())]
+    assert all(one.noise for one in sums[::2])  # of the updates of several batches
+    return [torch.tensor(sums), *(one.detach().clone() for one in parameters.values())]
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from toy_network import part
 
 from seq2seq.config import build, configuration_folder
 from seq2seq.network.cell.base import Cell
@@ -19,8 +19,7 @@ INPUT, HIDDEN = 4, 6
 @functools.cache
 def node(name: str) -> dict[str, Any]:
     """The YAML of a cell."""
-    with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
-        return OmegaConf.to_container(compose(f"cell/{name}").cell, resolve=True)  # type: ignore[return-value]
+    return OmegaConf.to_container(part("cell", name), resolve=True)  # type: ignore[no-any-return]
 
 
 def maker(name: str, **changed: object) -> Callable[[int, int], Cell]:

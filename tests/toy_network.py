@@ -29,12 +29,12 @@ def composed(**chosen: str) -> DictConfig:
     """The configuration of a training, with some members of the families chosen by name."""
     config = deepcopy(_composed())
     for key, name in {"decoder_cell": chosen.get("cell", "lstm"), **chosen}.items():
-        config[key] = deepcopy(_part(key, name))
+        config[key] = deepcopy(part(key, name))
     return config
 
 
 @functools.cache
-def _part(key: str, name: str) -> Any:
+def part(key: str, name: str) -> Any:
     """What a member's file puts at the key."""
     group = GROUPS.get(key, key)
     node = OmegaConf.load(CONF / group.split("@")[0] / f"{name}.yaml")

@@ -99,7 +99,8 @@ class _Cut(NamedTuple):
         """Where each stands: the smallest number comes first."""
         if not self.typical:
             return -likely
-        return (likely + torch.special.entr(likely.exp()).sum(-1, keepdim=True)).abs()
+        mean = (likely.exp() * likely).nansum(-1, keepdim=True)  # 0 * -inf of what is impossible counts nothing
+        return (likely - mean).abs()
 
     def stays(
         self, order: Float64[Tensor, "batch tokens"], likely: Float64[Tensor, "batch tokens"]

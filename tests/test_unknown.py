@@ -99,6 +99,14 @@ def test_where_words_are_not_spaced_characters_are_taken_out() -> None:
     assert put_back(Candidate("日本です", 0.0, (), ((0, 0), (1, 1), (2, 2))), taken, "zh").text == "日本Ωです"
 
 
+def test_latin_words_do_not_grow_together_where_words_are_not_spaced() -> None:
+    taken = taken_out("see a.b c.d 🐕 now", "en", strange, False, {}, [(4, 7), (8, 11)])
+    assert taken.text == "see now" and [held.text for held in taken.held] == ["a.b", "c.d", "🐕"]
+    found = put_back(Candidate("OK看", 0.0, (), ((0, 1), (1, 2))), taken, "ja")
+    assert found.text == "OK a.b c.d🐕看"
+    assert found.alignment == ((0, 1), (1, 2), (1, 3), (1, 4), (2, 5), (2, 6), (2, 7), (3, 8), (4, 9))
+
+
 def test_without_an_alignment_a_word_goes_as_far_along() -> None:
     taken = taken_out("one two 🐕 three four", "en", strange, False, {})
     assert put_back(Candidate("eins zwei drei vier", 0.0), taken, "de").text == "eins zwei 🐕 drei vier"

@@ -13,7 +13,7 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.network.alignment import Forced
 from seq2seq.translation.words import Span, target_spans
 
-ATTENDED = 2**17  # rows times target times source tokens that are read at once; additive attention needs 512 times this
+ATTENDED = 2**15  # rows times target times source tokens that are read at once; additive attention needs 512 times this
 NULL = 0.1  # share of its attention that a word's link needs at least: below, it stands for nothing of the source
 
 

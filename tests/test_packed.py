@@ -11,8 +11,10 @@ from toy_network import members, toy_batch, toy_model
 
 from seq2seq import device
 from seq2seq.errors import ConfigError
+from seq2seq.network import packed
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, Packed, Product, rounded
+from seq2seq.network.packed_lstm import laid_out
 from seq2seq.network.prepared import prepare
 from seq2seq.network.state import tensors
 
@@ -145,3 +147,22 @@ def test_int8_where_bytes_are_not_multiplied(monkeypatch: pytest.MonkeyPatch) ->
         device.products("int4", cpu)
     monkeypatch.setattr(device, "_multiplies_bf16", lambda device: False)
     assert device.products("auto", cpu) == "fp32"
+
+
+@torch.inference_mode()
+def test_matrices_of_an_lstm_are_laid_out_before_the_first_search(
+    plain: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two layers from both ends in one number format: four times, and not again for other batches."""
+    calls: list[torch.dtype] = []
+
+    def counted(weight: Tensor, recurrent: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        calls.append(dtype)
+        return laid_out(weight, recurrent, dtype)
+
+    monkeypatch.setattr(packed, "laid_out", counted)
+    prepare(plain, "fp32")
+    assert calls == [torch.float32] * 4
+    for length in (1, 3):
+        plain.start(BATCH.source[:, :length], BATCH.source_mask[:, :length])
+    assert len(calls) == 4

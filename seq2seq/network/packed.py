@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seq2seq.network.embedding import Embedding
+from seq2seq.network.packed_lstm import laid_out, lstm
 from seq2seq.network.quantisation import LARGEST, quantise
 
 FEW = 64  # rows whose product is cheap, and whose kernels are not
@@ -30,15 +31,19 @@ Made = TypeVar("Made", bound=Product)
 
 
 class Packed(Tensor):
-    """A matrix that is multiplied by its `product` wherever it stands in F.linear, and is itself everywhere else."""
+    """A matrix that is multiplied by its `product` wherever it stands in F.linear, and is itself everywhere else.
+
+    But two in torch.lstm are laid out for its kernel once: `layouts`, of the second one, by number format.
+    """
 
     product: Product
+    layouts: dict[torch.dtype, tuple[Tensor, Tensor]]
 
     @staticmethod
     def of(weight: Float[Tensor, "out in"], product: Product) -> "Packed":
         """The same numbers in the same memory."""
         packed: Packed = Tensor._make_subclass(Packed, weight.detach())
-        packed.product = product
+        packed.product, packed.layouts = product, {}
         return packed
 
     def rows(self, ids: Int[Tensor, " some"]) -> "Packed":
@@ -56,7 +61,22 @@ class Packed(Tensor):
             found = weight.product(_filled(x.reshape(-1, x.shape[-1])), bias)
             return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], found.shape[-1])
         with torch._C.DisableTorchFunctionSubclass():
+            if func is torch.lstm and all(isinstance(one, Packed) for one in args[2][:2]):
+                return _lstm(*args[:3])
             return func(*args, **(kwargs or {}))
+
+
+def _lstm(x: Tensor, initial: Sequence[Tensor], weights: Sequence[Any]) -> tuple[Tensor, Tensor, Tensor]:
+    weight, recurrent, *biases = weights
+    dtype = autocast_dtype()
+    if dtype not in recurrent.layouts:
+        recurrent.layouts[dtype] = laid_out(weight, recurrent, dtype)
+    return lstm(x, initial, recurrent.layouts[dtype], biases, dtype)
+
+
+def autocast_dtype() -> torch.dtype:
+    """What a CPU multiplies in, here and now."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
 
 
 def rounded(rows: int) -> int:
@@ -146,9 +166,9 @@ class Int8:
                 return F.linear(rows, self.weight, bias)
         levels = torch.add(self.middle, rows, alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1)
         whole = levels.to(torch.int16).to(torch.uint8)  # torch takes four times as long for it in one conversion
-        wanted = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+        dtype = autocast_dtype()
         found: Tensor = torch.ops.onednn.qlinear_pointwise(
-            whole, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, wanted, "none", [], ""
+            whole, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, dtype, "none", [], ""
         )
         return found
 

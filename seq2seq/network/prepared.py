@@ -19,18 +19,19 @@ def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
 
     bf16 and int8 suit a search under autocast: between int8 products stands what autocast says.
     """
-    if products == "int8":
-        made = pack(model, Int8)
-        _dream(model)
-        for product in made:
-            product.settle()
-    elif products == "bf16":
-        pack(model, BFloat16)
-    else:
-        pack(model, Float32)
     with autocast(torch.float32 if products == "fp32" else precision("auto")):
-        like = model.words(torch.zeros(1, 1, dtype=torch.long))
-    model.table = table(len(model.target.weight), like)
+        if products == "int8":
+            made = pack(model, Int8)
+            _dream(model)
+            for product in made:
+                product.settle()
+        elif products == "bf16":
+            pack(model, BFloat16)
+        else:
+            pack(model, Float32)
+        word = torch.zeros(1, 1, dtype=torch.long)
+        model.start(word, word == 0)  # processes that are forked later share what this lays out
+        model.table = table(len(model.target.weight), model.words(word))
 
 
 def _dream(model: Model) -> None:

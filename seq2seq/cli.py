@@ -30,6 +30,7 @@ COMMANDS = {
     "train": "train a translator; the same command again resumes",
     "translate": "translate a file or standard input, line by line",
     "export": "write a model once more, smaller: int8 or bf16 weights",
+    "shortlist": "learn which pieces each sentence needs, so that a translator searches faster",
     "evaluate": "score a translator, or files: BLEU, chrF, TER with signatures",
     "train_language_model": "train a language model; the same command again resumes",
     "score": "how probable lines are to a language model, or translations to a translator",

@@ -30,6 +30,7 @@ Model = TypeVar("Model", bound=nn.Module)
 WEIGHTS, CARD = "model.safetensors", "README.md"
 LARGEST = 256 << 20  # bytes of a file that is read into memory
 PARTS = ("seq2seq.network.", "seq2seq.own.")  # of which networks are made, and nothing else happens
+AS_IT_WAS = "the model itself is as it was"
 RUN_MODEL = "model"  # where a run folder keeps its model folder
 USED_BY = {  # the kinds of models, and the command that uses each
     "translator": "translate",
@@ -92,13 +93,34 @@ def amend(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> b
     before = read_config(place)
     edited = (place / CARD).is_file() and (place / CARD).read_bytes() != card(before).encode()
     after = change(before)
-    with storing(place, "the model itself is as it was"):
+    with storing(place, AS_IT_WAS):
         for name, text in (CONFIG, sealed(after, before.get(SUMS, {}))), (CARD, card(after)):
             if name == CONFIG or not edited:
-                temporary = place / f".{name}.writing"
-                temporary.write_text(text, encoding="utf-8")
-                put(temporary, place / name)
+                _put(place / name, text.encode())
     return not edited
+
+
+def add(folder: Path, name: str, content: bytes) -> Path:
+    """Puts a further file into a model folder, or in place of an older one of that name; returns its path.
+
+    Killed at any moment, the folder can be read: it does not promise a checksum while the file is exchanged. Raises
+    ModelError or StorageError.
+    """
+    place = find(folder)
+    config = read_config(place)
+    sums = {other: one for other, one in config.get(SUMS, {}).items() if other != name}
+    with storing(place, AS_IT_WAS):
+        _put(place / CONFIG, sealed(config, sums).encode())
+        _put(place / name, content)
+        _put(place / CONFIG, sealed(config, sums and {**sums, name: _sum(place / name)}).encode())
+    return place / name
+
+
+def _put(path: Path, content: bytes) -> None:
+    """A file of a model folder, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_bytes(content)
+    put(temporary, path)
 
 
 def read(folder: Path, *kinds: str) -> Opened:

@@ -1,0 +1,67 @@
+"""`seq2seq shortlist`: learns which target pieces a sentence may need, which makes a translator's search faster."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from seq2seq.command.prepare import prepared_corpus
+from seq2seq.config import build
+from seq2seq.data.prepare import Prepared
+from seq2seq.errors import ModelError
+from seq2seq.model_folder import add
+from seq2seq.translation.model_folder import load
+from seq2seq.translation.shortlist import FILE, Shortlist
+from seq2seq.translation.shortlist_learning import learn
+
+KEYS = ("corpus", "cleaning", "tokenizer", "prepare")  # of a run's configuration: what makes its text
+
+
+def run(model: str, cache: str, pairs: int, threshold: float, most: int, common: int, share: float) -> int:
+    """Writes `shortlist.safetensors` into the model folder of a run, and says how much of held-out text it covers."""
+    folder = Path(model).expanduser()
+    found = load(folder)
+    prepared = _prepared(folder, cache)
+    if prepared.tokenizer.models != found.tokenizer.models:
+        raise ModelError(
+            f"{folder}: its text now makes another tokenizer than the model has: give back the text that it was "
+            "trained on (corpus of its config.yaml)"
+        )
+    shortlist = learn(prepared.train, prepared.tokenizer, pairs, threshold, most, common, share)
+    path = add(folder, FILE, shortlist.to_bytes())
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    for split in prepared.valid:
+        for language in shortlist.languages:
+            _tell(split, prepared, shortlist, language)
+    return 0
+
+
+def _prepared(folder: Path, cache: str) -> Prepared:
+    """The text that a run was trained on. Raises ModelError where `folder` is no run."""
+    path = folder / "config.yaml"
+    try:
+        configuration = yaml.safe_load(path.read_text("utf-8"))
+        corpus, cleaning, tokenizer, prepare = (configuration[key] for key in KEYS)
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ModelError(
+            f"{folder}: no run with a config.yaml, which names the text to learn from: give the folder of the run; "
+            "models exported from it later keep the shortlist"
+        ) from error
+    return prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
+
+
+def _tell(split: str, prepared: Prepared, shortlist: Shortlist, language: str) -> None:
+    """How many pieces a sentence of held-out text has in its list, and how many of those that it needs."""
+    store = prepared.valid[split]
+    rows = np.flatnonzero(store.language_numbers(np.arange(len(store)))[1] == store.languages.index(language))
+    if len(rows) == 0:
+        return
+    sources, targets = store.ids(rows)
+    common = shortlist.languages[language].common
+    own = shortlist.lists([line.tolist() for line in sources], language, [()] * len(rows))
+    listed = [np.isin(line, np.concatenate([common, some])) for line, some in zip(targets, own, strict=True)]
+    length = len(common) + sum(map(len, own)) / len(rows)
+    print(
+        f"{split}, into {language}: {length:.0f} of {prepared.tokenizer.sizes[1]:,} pieces a sentence, "
+        f"{np.concatenate(listed).mean():.1%} of those in its reference"
+    )

@@ -166,3 +166,19 @@ def test_matrices_of_an_lstm_are_laid_out_before_the_first_search(
     for length in (1, 3):
         plain.start(BATCH.source[:, :length], BATCH.source_mask[:, :length])
     assert len(calls) == 4
+
+
+@pytest.mark.parametrize("precision", FURTHEST)
+@torch.inference_mode()
+def test_a_translation_that_is_read_at_once_is_as_likely(plain: Model, precision: Precision) -> None:
+    """Where a decoder's recurrence runs over all positions, from states of several sentences that lie among others."""
+    with torch.no_grad():
+        for parameter in plain.parameters():
+            parameter.div_(1.5)
+    batch = toy_batch([[4, 6, 7, 8], [4, 9, 10, 5], [5, 6]], [[4, 7, 9, 6], [4, 8], [5, 12, 11, 10, 5]])
+    wanted = plain.logits(plain(batch))
+    model = deepcopy(plain)
+    prepare(model, precision)
+    with device.autocast(torch.float32 if precision == "fp32" else torch.bfloat16, torch.device("cpu")):
+        found = model.logits(model(batch)).float()
+    assert float((found - wanted).std() / wanted.std()) <= FURTHEST[precision]

@@ -26,8 +26,9 @@ def lstm(
     dtype: torch.dtype,
 ) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "1 batch hidden"], Float[Tensor, "1 batch hidden"]]:
     """What torch.lstm makes of one layer, in `dtype`; `matrices` are `laid_out`."""
-    hidden, cell = (one.to(dtype) for one in initial)
-    steps = x.to(dtype).transpose(0, 1).contiguous()  # the kernel reads on as if there were no gaps
+    # without copies the kernel reads on as if there were no gaps
+    hidden, cell = (one.to(dtype).contiguous() for one in initial)
+    steps = x.to(dtype).transpose(0, 1).contiguous()
     outputs, hidden, cell, _ = torch.ops.aten.mkldnn_rnn_layer(
         steps, *matrices, *biases, hidden, cell, False, [], LSTM, hidden.shape[2], 1, True, False, False, False
     )

@@ -22,6 +22,8 @@ from seq2seq.translation.model_folder import save
 from seq2seq.translation.searching import QUIET
 from seq2seq.translation.translator import Translator
 
+pytestmark = pytest.mark.slow
+
 LINES = [" ".join(["the dog", "two", "big house 🐕", "", "x é"][number % 5 : number % 7]) for number in range(20)]
 
 

@@ -12,6 +12,8 @@ from seq2seq.network.prepared import prepare
 from seq2seq.translation import translator
 from seq2seq.translation.translator import SHARES, Translator
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

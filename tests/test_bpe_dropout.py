@@ -166,6 +166,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare(toy_corpus(folder / "text"), {}, vocabulary("bpe"), folder / "cache", 100)
 
 
+@pytest.mark.slow
 def test_the_loaders_draw_depends_on_seed_epoch_pair_and_side_only(prepared: Prepared) -> None:
     """Nor on the process, whose own random numbers sentencepiece would take."""
     rows = np.arange(40)

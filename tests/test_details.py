@@ -24,6 +24,8 @@ from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.words import Span, beginnings, source_spans, spans, target_spans, words
 
+pytestmark = pytest.mark.slow
+
 LINES = ["the dog sees the house.", "two", "", "big house big dog", "three é dogs 🐕 see", "the big dog " * 12]
 CPU = torch.device("cpu")
 

@@ -249,6 +249,7 @@ def translated(
     return [one.text for one in opened(*parts).translate(["the dog sees the house.", "two big dog"], "en", "de")]
 
 
+@pytest.mark.slow
 def test_the_keys_of_the_command_have_their_effect(folders: dict[str, Path]) -> None:
     plain = translated(folders, None, None, 0.0)
     assert translated(folders, "german", 1e-6, 0.0) == plain

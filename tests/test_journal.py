@@ -21,6 +21,8 @@ from seq2seq.translation.journal import Journal
 from seq2seq.translation.lines import LARGEST_CHUNK
 from seq2seq.translation.model_folder import save
 
+pytestmark = pytest.mark.slow
+
 CHUNKS = 4
 LINES = [["the dog", "two", "", "big house"][number % 4] for number in range(CHUNKS * LARGEST_CHUNK - 99)]
 BLANK = sum(not line for line in LINES)

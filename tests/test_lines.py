@@ -141,6 +141,7 @@ def test_an_output_file_is_whole_or_untouched(tmp_path: Path) -> None:
     assert output.read_text() == "new\ner\n"
 
 
+@pytest.mark.slow
 def test_strict_reading_names_file_line_and_byte_and_leaves_no_output(tmp_path: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     source.write_bytes(b"one\n" * 5000 + b"two \xff dogs\n")
@@ -152,6 +153,7 @@ def test_strict_reading_names_file_line_and_byte_and_leaves_no_output(tmp_path: 
     assert target.read_bytes() == b"one\n" * 5000
 
 
+@pytest.mark.slow
 def test_input_and_output_may_be_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(b"one\ntwo\n" * 5000)

@@ -175,6 +175,7 @@ def test_samples_follow_the_probabilities_to_the_power_alpha(prepared: Prepared)
         assert abs(drawn[tuple(ids)] / 3000 - share) < 0.04
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same(prepared: Prepared) -> None:
     program = """
 import sys

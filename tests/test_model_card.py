@@ -150,6 +150,7 @@ def test_what_cannot_be_written_is_told(folder: Path, tmp_path: Path) -> None:
         amend(folder, lambda content: content)
 
 
+@pytest.mark.slow
 def test_every_training_writes_a_card(tmp_path: Path) -> None:
     """Of labelled text here; with names and hashes of the data, but no place on this machine."""
     lines = [f"ka lo {word}" for word in ("mi", "nu", "pesto") * 20]

@@ -90,6 +90,7 @@ def test_what_a_second_search_does_not_mend_stays_as_it_was() -> None:
     assert after._replace(seconds=0) == before._replace(seconds=0) and after.status == Status.TRUNCATED
 
 
+@pytest.mark.slow
 def test_batches_and_processes_mend_alike() -> None:
     search = Beam(2, 1, "gnmt", 1.0, 2.0, 12, 0.0, 0)
     alone = [one._replace(seconds=0) for one in stuck(search, Repair(3, 2), 1).translate(LINES * 9, "en", "de")]

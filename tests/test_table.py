@@ -25,6 +25,8 @@ from seq2seq.network.table import Table
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.translator import Translator
 
+pytestmark = pytest.mark.slow
+
 packed = pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
 CPU = torch.device("cpu")
 FURTHEST = {"fp32": 1e-5, "bf16": 0.02, "int8": 1e-5}

@@ -67,7 +67,7 @@ class Shortlisted:
         sentences = numbers.expand_as(tokens)
         features, state = self.model.features(self.ids[sentences, tokens], state, inner)
         common = F.linear(features, self.layer.weight, self.layer.common_bias.to(features.dtype))
-        own = self._own_logits(features.flatten(0, 1), sentences.flatten()).view(*tokens.shape, -1)
+        own = self._own_logits(features.flatten(0, 1), sentences.flatten()).view(*tokens.shape, self.own.shape[1])
         return torch.cat([common, own], -1).float().log_softmax(-1), state
 
     def _own_logits(
@@ -92,4 +92,4 @@ class Shortlisted:
         self.place = torch.zeros(len(self.own), dtype=torch.long, device=sentences.device)
         self.place[sentences] = torch.arange(len(sentences), device=sentences.device)
         ids = self.own[sentences]
-        self.rows = self.layer.table.index_select(0, ids.flatten()).view(*ids.shape, -1)
+        self.rows = self.layer.table.index_select(0, ids.flatten()).view(*ids.shape, self.layer.table.shape[1])

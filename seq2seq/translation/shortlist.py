@@ -1,9 +1,10 @@
 """Which target pieces a translation is likely to need: a list for each sentence, from what its pieces often become."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -14,6 +15,7 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
 
 FILE = "shortlist.safetensors"
+ABOUT = "shortlist"  # the key of the file's own JSON
 KINDS = {"starts": "i", "pieces": "iu", "likely": "f", "common": "i"}  # of numbers, by their tensors' names
 FEWEST = 64  # candidates of a short sentence
 
@@ -74,7 +76,8 @@ class Shortlist:
             tensors[f"{number}.pieces"] = known.pieces.astype(wide)
             tensors[f"{number}.likely"] = known.likely.astype(np.float16)
             tensors[f"{number}.common"] = known.common.astype(np.int32)
-        return save(tensors, {"languages": json.dumps([*self.languages]), "share": repr(self.share)})
+        about = {"languages": [*self.languages], "share": self.share}  # of several keys safetensors draws the order
+        return save(tensors, {ABOUT: json.dumps(about)})
 
     @classmethod
     def load(cls, folder: Path, tokenizer: Tokenizer) -> "Shortlist | None":
@@ -86,11 +89,10 @@ class Shortlist:
             if not path.is_file():
                 raise OSError("it is no file")
             with safe_open(path, "np") as file:
-                names, share = json.loads(file.metadata()["languages"]), float(file.metadata()["share"])
-                parts = [[file.get_tensor(f"{number}.{part}") for part in KINDS] for number in range(len(names))]
-            languages = {
-                str(name): _checked(Candidates(*part), tokenizer) for name, part in zip(names, parts, strict=True)
-            }
+                about = json.loads(file.metadata()[ABOUT])
+                names, share = about["languages"], float(about["share"])
+                parts = [{part: file.get_tensor(f"{n}.{part}") for part in KINDS} for n in range(len(names))]
+            languages = {str(name): _checked(part, tokenizer) for name, part in zip(names, parts, strict=True)}
             if not 0 < share < 1e6:
                 raise ValueError(f"a share of {share}")
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -105,14 +107,13 @@ def leading(tokenizer: Tokenizer) -> int:
     return len(tokenizer.never_generated) + 1  # and EOS
 
 
-def _checked(found: Candidates, tokenizer: Tokenizer) -> Candidates:
+def _checked(found: Mapping[str, Any], tokenizer: Tokenizer) -> Candidates:
     """The candidates, where they are some of this tokenizer's. Raises ValueError."""
     sources, targets = tokenizer.sizes
-    for name, kinds in KINDS.items():
-        array = getattr(found, name)
-        if array.ndim != 1 or array.dtype.kind not in kinds:
+    for name, array in found.items():
+        if array.ndim != 1 or array.dtype.kind not in KINDS[name]:
             raise ValueError(f"{name}: holds {array.dtype} in {array.ndim} axes")
-    starts, pieces, likely, common = found.starts, found.pieces, found.likely, found.common
+    starts, pieces, likely, common = (found[name] for name in KINDS)
     if len(starts) != sources + 1 or starts[0] != 0 or starts[-1] != len(pieces) or (np.diff(starts) < 0).any():
         raise ValueError(f"starts: are no places of {sources} source pieces")
     if len(likely) != len(pieces) or not np.isfinite(likely).all():

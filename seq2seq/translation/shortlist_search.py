@@ -13,7 +13,6 @@ from seq2seq.search.base import Hypothesis, Request, Search
 from seq2seq.search.beam import Beam
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
-from seq2seq.search.greedy import Greedy
 from seq2seq.translation.shortlist import Shortlist
 
 Phrase = Sequence[int]
@@ -75,11 +74,12 @@ class List:
 def shortlist_search(
     shortlist: Shortlist | None, search: Search, model: object, dtype: torch.dtype, device: torch.device
 ) -> ShortlistSearch | None:
-    """The search among lists, where that is the same search: on a CPU, for one model whose tokens are not drawn.
+    """The search among lists, where that is the same search and faster: beams on a CPU, for one model.
 
-    What is drawn depends on the numbers of pieces; models beside the translator's have a vocabulary of their own.
+    What is drawn depends on the numbers of pieces, and models beside the translator's have a vocabulary of their own.
+    Greedy search, with a hypothesis a sentence, reads the lists' matrices as long as it would multiply.
     """
-    if not isinstance(search, Greedy | Beam | Diverse | Constrained) or not isinstance(model, Model):
+    if not isinstance(search, Beam | Diverse | Constrained) or not isinstance(model, Model):
         return None
     return ShortlistSearch(shortlist, search, model, dtype) if shortlist and device.type == "cpu" else None
 

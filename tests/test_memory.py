@@ -11,7 +11,7 @@ from torch import Tensor
 from toy_training import SETTINGS, ToyBatches, ToyModel, toy_batch, toy_trainer
 
 from seq2seq.data.batch import Batch
-from seq2seq.device import is_out_of_memory, tune_search
+from seq2seq.device import is_out_of_memory, tune_reading, tune_search
 from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import Alone, Part, cut, places
@@ -116,4 +116,10 @@ def test_a_search_keeps_little_of_each_shape_unless_somebody_asked_for_more(monk
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
     tune_search()
     assert os.environ["LRU_CACHE_CAPACITY"] == "64"
+    tune_reading()
+    assert os.environ["LRU_CACHE_CAPACITY"] == "64", "whoever comes first is right"
     assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "512"
+    for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        monkeypatch.delenv(name)
+    tune_reading()
+    assert os.environ["LRU_CACHE_CAPACITY"] == os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "16"

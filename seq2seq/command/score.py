@@ -5,7 +5,7 @@ from typing import Literal
 
 from seq2seq.command.opened import direction, folders, path, use_threads
 from seq2seq.config import call
-from seq2seq.device import tune_search
+from seq2seq.device import tune_reading
 from seq2seq.errors import ConfigError
 from seq2seq.model_config import read_config
 from seq2seq.model_folder import find
@@ -38,11 +38,11 @@ def run(
 ) -> int:
     """Writes the score of each line; sums over all go to standard error."""
     use_threads(threads)
-    tune_search()
     places = folders(model)
     files = path(input), path(output)
     if len(places) > 1 or read_config(find(places[0]))["kind"] == "translator":
         _refuse({"language": language, "likeliest": likeliest or None}, places[0], "a translator")
+        tune_reading()
         translator = load(places, number_format=precision, weights=weights)
         asked = direction(source, target, translator.directions)
         scorer = PairScorer(translator, longest)

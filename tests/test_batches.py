@@ -8,7 +8,10 @@ from toy_search import beam
 from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_model, toy_tokenizer
 
 from seq2seq import device
+from seq2seq.evaluation.sentence import ChrF
 from seq2seq.network.prepared import prepare
+from seq2seq.search.base import Search
+from seq2seq.search.mbr import MBR
 from seq2seq.translation import translator
 from seq2seq.translation.translator import SHARES, Translator
 
@@ -24,24 +27,31 @@ def lines(count: int) -> list[str]:
     return [" ".join(line[: 2 + number % 8]) for number, line in enumerate(words)]
 
 
-@pytest.mark.parametrize(("count", "fewest", "most"), [(20, 1, 2), (600, 6, SHARES + 8), (1500, SHARES, SHARES + 8)])
-def test_a_file_has_batches_for_several_processes(
-    count: int, fewest: int, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Unless they would be smaller than pays."""
-    monkeypatch.setattr(translator, "SMALLEST_BATCH", 500)
+@pytest.mark.parametrize(("count", "fewest"), [(20, 1), (600, SHARES), (1500, 2 * SHARES)])
+def test_a_file_has_batches_for_several_processes(count: int, fewest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless they would be smaller than pays: none takes more than its share of what is left, and none takes less."""
+    smallest = 500
+    monkeypatch.setattr(translator, "SMALLEST_BATCH", smallest)
     model = Echo()
     list(echo_translator(model, batch=10**6).translate_chunks([lines(count)], "en", "de"))
-    assert fewest <= len(model.batches) <= most
+    assert fewest <= len(model.batches)
     assert sum(rows for rows, _ in model.batches) == count
-    largest = max(rows * width for rows, width in model.batches)
-    assert largest >= 0.8 * 500 or len(model.batches) == 1
+    sizes = [rows * width for rows, width in model.batches]
+    assert all(size <= max(smallest, sum(sizes[at:]) // SHARES) for at, size in enumerate(sizes))
+    assert all(size >= 0.8 * smallest for size in sizes[:-1])
 
 
 def test_a_batch_is_never_larger_than_asked_for() -> None:
     model = Echo()
     list(echo_translator(model, batch=100).translate_chunks([lines(600)], "en", "de"))
-    assert max(rows * width for rows, width in model.batches) <= 100
+    assert 80 <= max(rows * width for rows, width in model.batches) <= 100
+
+
+@pytest.mark.parametrize("search", [beam(4), MBR(beam(4), ChrF(), 1)])
+def test_hypotheses_side_by_side_count(search: Search) -> None:
+    model = Echo()
+    list(echo_translator(model, search, batch=400).translate_chunks([lines(600)], "en", "de"))
+    assert 80 <= max(rows * width for rows, width in model.batches) <= 100
 
 
 @pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")

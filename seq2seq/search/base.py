@@ -94,6 +94,16 @@ class Search(Protocol):
 
 
 @runtime_checkable
+class Wide(Protocol):
+    """A search with several hypotheses of a sentence side by side in every step."""
+
+    @property
+    def width(self) -> int:
+        """How many at most."""
+        ...
+
+
+@runtime_checkable
 class Deciding(Protocol):
     """A search whose choice among its hypotheses needs their text."""
 

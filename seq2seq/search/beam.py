@@ -30,6 +30,7 @@ class Beam:
         margin: float | None = None,
         lookahead: int | None = None,
     ) -> None:
+        self.width = width
         self.contest = Contest(width, best, length_penalty, alpha, margin, lookahead)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 

@@ -43,6 +43,7 @@ class Constrained:
         shortest_factor: float,
         no_repeat: int,
     ) -> None:
+        self.width = width
         self.contest = Contest(width, best, length_penalty, alpha)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 

@@ -46,6 +46,7 @@ class Diverse:
         if diversity < 0:
             raise ConfigError(f"search.diversity: expected a number of at least 0, got {diversity}")
         Contest(width, best, length_penalty, alpha)
+        self.width = width
         self.best, self.groups, self.diversity = best, groups, diversity
         self.contest = Contest(width // groups, min(best, width // groups), length_penalty, alpha)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Hypothesis, Request, Search, Start, Step
+from seq2seq.search.base import Hypothesis, Request, Search, Start, Step, Wide
 
 
 @runtime_checkable
@@ -36,6 +36,7 @@ class MBR:
         self.candidates = candidates
         self.utility = utility
         self.best = best
+        self.width = candidates.width if isinstance(candidates, Wide) else 1
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """All candidates; `decide` chooses among them."""

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from seq2seq.translation.forms import Extras, Form, pharaoh, read, told, written
 from seq2seq.translation.journal import Done, Journal, under_way
 from seq2seq.translation.line import Line
-from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, PACKED, Errors, reading, writing
+from seq2seq.translation.lines import FIRST_CHUNK, FIRST_OF_FILE, LARGEST_CHUNK, PACKED, Errors, reading, writing
 from seq2seq.translation.tally import Tally
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
@@ -42,7 +42,7 @@ def translate_file(
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     translator.check(source, target)
-    first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
+    first = FIRST_CHUNK if output is None else FIRST_OF_FILE
     others = [path for path in (status, extras.alignments) if path is not None]
     wishes = extras.all_wishes
     began = time.monotonic()

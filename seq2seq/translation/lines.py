@@ -17,7 +17,9 @@ from typing import Any, Literal, TypeVar, cast
 from seq2seq.data.lines import BYTE_ORDER_MARK, damage, decode, open_bytes
 from seq2seq.errors import DataError
 
-FIRST_CHUNK, LARGEST_CHUNK = 16, 2048  # lines: the first come out early, later chunks are worth sorting by length
+FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
+FIRST_OF_FILE = 1024  # lines: nobody reads a file before it is complete, but the processes wait for its first chunk
+GROWTH = 4  # times larger than the chunk before
 LARGEST_TEXT = 1 << 20  # characters of a chunk, where it has more than one line: memory does not grow with long lines
 PACKED = (".gz", ".xz", ".zst")  # endings of compressed files
 BLOCK = 1 << 20  # bytes asked for at once
@@ -27,7 +29,7 @@ Item = TypeVar("Item")
 
 
 def growing(lines: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Chunks of lines, each twice as large as the one before, up to the largest; `length` is a line's in characters."""
+    """Chunks of lines, each GROWTH times the one before, up to the largest; `length` is a line's in characters."""
     chunk: list[Item] = []
     size, held = FIRST_CHUNK, 0
     for line in lines:
@@ -38,7 +40,7 @@ def growing(lines: Iterable[Item], length: Callable[[Item], int]) -> Iterator[li
         held += length(line)
         if len(chunk) == size:
             yield chunk
-            chunk, held, size = [], 0, min(2 * size, LARGEST_CHUNK)
+            chunk, held, size = [], 0, min(GROWTH * size, LARGEST_CHUNK)
     if chunk:
         yield chunk
 
@@ -67,7 +69,7 @@ class InputLines:
             while pending:
                 yield [self._text(raw) for raw in pending[:size]]
                 del pending[:size]
-                size = min(2 * size, LARGEST_CHUNK)
+                size = min(GROWTH * size, LARGEST_CHUNK)
 
     def _blocks(self) -> Iterator[list[bytes]]:
         """The whole lines of each block of bytes, without their ends; a last line needs no end."""

@@ -12,7 +12,7 @@ import torch
 from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Search
+from seq2seq.search.base import Search, Wide
 from seq2seq.search.constrained import Constrained
 from seq2seq.translation.arriving import arriving
 from seq2seq.translation.glossary import Glossary
@@ -35,7 +35,7 @@ from seq2seq.translation.words import beginnings
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
 NOTHING = Wishes()
 SMALLEST_BATCH = 1500  # tokens; with 500 the same search takes a quarter longer
-SHARES = 16  # batches of a file that has too few for several processes
+SHARES = 6  # a batch is at most such a share of what is left of a chunk: with the last ones processes end together
 SHORTEST_LIMIT = 16  # tokens; any one character has fewer
 
 
@@ -44,7 +44,8 @@ class Translator:
 
     model: in evaluation mode, on `device`. longest_source: tokens of a sentence; longer ones are split. usual_source:
     of a line whose sentences are translated together, those of longer lines are not; None takes `trained_source`, what
-    was usual in training. batch_tokens: source tokens of a batch, padding included. dtype: of the large products
+    was usual in training. batch_tokens: source tokens of a batch, padding included,
+    times the hypotheses that a search has side by side. dtype: of the large products
     (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
     what is in the wrong one; None cannot tell. unknown: what becomes of what the tokenizer has no pieces for: `keep`
     shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words too.
@@ -208,22 +209,20 @@ class Translator:
         return Finished(promises.portion, [prepared.given.text for prepared in promises.lines], translations)
 
     def _batches(self, order: list[int], parts: list[Part]) -> Iterator[list[int]]:
-        """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together.
+        """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together, times their hypotheses.
 
-        On a CPU so few that there are `SHARES` batches even of a small file, but not below a size that costs time:
-        several processes then end at about the same time. How many there are changes no batch.
+        On a CPU at most a share of what is left, but not below a size that costs time: large batches are fastest, and
+        with small ones at the end several processes end at about the same time. How many there are changes no batch.
         """
-        limit = self.batch_tokens
-        if self.searcher.device.type == "cpu":
-            limit = min(limit, max(SMALLEST_BATCH, sum(len(part.ids) for part in parts) // SHARES))
-        batch: list[int] = []
-        for part in order:
-            if batch and (len(parts[batch[0]].ids) + 2) * (len(batch) + 1) > limit:
-                yield batch
-                batch = []
-            batch.append(part)
-        if batch:
+        search = self.searcher.search
+        most = self.batch_tokens // (search.width if isinstance(search, Wide) else 1)
+        left, shared = sum(len(parts[part].ids) for part in order), self.searcher.device.type == "cpu"
+        while order:
+            limit = min(most, max(SMALLEST_BATCH, left // SHARES)) if shared else most
+            batch = order[: max(1, limit // (len(parts[order[0]].ids) + 2))]
             yield batch
+            order = order[len(batch) :]
+            left -= sum(len(parts[part].ids) for part in batch)
 
 
 class Promises(NamedTuple):

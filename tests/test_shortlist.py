@@ -31,6 +31,19 @@ SEARCHES: dict[str, Search] = {
 }
 
 
+def biased_model() -> Model:
+    """The random model, some of whose pieces are likelier than others whatever comes before."""
+    size = toy_tokenizer().sizes[0]
+    model: Model = build(random_node(), {"source_vocabulary": size, "target_vocabulary": size})
+    model.load_state_dict(random_model().state_dict())
+    with torch.no_grad():
+        model.output_bias.normal_(generator=torch.Generator().manual_seed(6))
+    return model.eval()
+
+
+MODEL = biased_model()
+
+
 def made(common: list[int], each: int, share: float = 6.0) -> Shortlist:
     """A shortlist into de: common pieces, and `each` drawn ones for every source piece."""
     draw = np.random.default_rng(5)
@@ -52,7 +65,7 @@ def parts() -> list[Part]:
 
 
 def searcher(search: Search, shortlist: Shortlist | None, model: Network | None = None) -> Searcher:
-    return Searcher(model or random_model(), search, toy_tokenizer(), torch.float32, CPU, shortlist=shortlist)
+    return Searcher(model or MODEL, search, toy_tokenizer(), torch.float32, CPU, shortlist=shortlist)
 
 
 def found(by: Searcher, given: list[Part], target: str = "de") -> list[list[Hypothesis]]:
@@ -126,7 +139,7 @@ def test_the_same_wishes_give_the_same_with_all_pieces() -> None:
 
 
 def test_other_searches_languages_and_networks_know_the_whole_vocabulary() -> None:
-    model = random_model()
+    model = MODEL
     assert searcher(SEARCHES["beam"], SOME).among is not None
     for by in (
         searcher(sampling(), SOME),
@@ -140,7 +153,7 @@ def test_other_searches_languages_and_networks_know_the_whole_vocabulary() -> No
 
 
 def test_it_can_be_turned_off() -> None:
-    parts_of = (random_model(), toy_tokenizer(), SEARCHES["beam"], DIRECTIONS, 250, 500, torch.float32, CPU)
+    parts_of = (MODEL, toy_tokenizer(), SEARCHES["beam"], DIRECTIONS, 250, 500, torch.float32, CPU)
     assert Translator(*parts_of, shortlist=True, learnt_shortlist=SOME).searcher.among is not None
     assert Translator(*parts_of, shortlist=False, learnt_shortlist=SOME).searcher.among is None
     assert Translator(*parts_of, shortlist=True).searcher.among is None
@@ -149,11 +162,7 @@ def test_it_can_be_turned_off() -> None:
 @pytest.mark.parametrize("packed", ["fp32", "bf16", "int8"])
 def test_scores_are_those_of_the_model_among_the_list(packed: str) -> None:
     """Also where sentences leave, come several times, or all but one are gone."""
-    size = toy_tokenizer().sizes[0]
-    model: Model = build(random_node(), {"source_vocabulary": size, "target_vocabulary": size})
-    model.load_state_dict(random_model().state_dict())
-    model.eval()
-    dtype = torch.float32 if packed == "fp32" else torch.bfloat16
+    model, dtype = biased_model(), torch.float32 if packed == "fp32" else torch.bfloat16
     with torch.inference_mode(), torch.autocast("cpu", dtype=dtype, enabled=packed != "fp32"):
         prepare(model, packed)  # type: ignore[arg-type]
         own = torch.tensor([[20, 30, 40, 50], [21, 31, 0, 0], [60, 70, 80, 0]])

@@ -10,7 +10,7 @@ from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
 from seq2seq import symbols
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.tokenizer import FEW, Tokenizer
 from seq2seq.data.vocabulary import LONGEST_LINE, Sample, Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 
@@ -44,7 +44,9 @@ def test_any_line_comes_back(tokenizer: Tokenizer, line: str) -> None:
 @settings(max_examples=50, deadline=None)
 @given(lines=st.lists(LINE, max_size=20))
 def test_lines_are_tokenised_independently(tokenizer: Tokenizer, lines: list[str]) -> None:
-    assert tokenizer.encode(lines, "en", "source") == [tokenizer.encode([line], "en", "source")[0] for line in lines]
+    alone = [tokenizer.encode([line], "en", "source")[0] for line in lines]
+    many = tokenizer.encode([*lines, *["x"] * FEW], "en", "source")[: len(lines)]
+    assert alone == many == tokenizer.encode(lines, "en", "source")
 
 
 @settings(max_examples=100, deadline=None)

@@ -38,6 +38,10 @@ def test_what_means_the_same_takes_its_place(text: str, read: str) -> None:
     assert readable(text, KNOWN) == read
 
 
+def test_marks_that_are_known_stay() -> None:
+    assert readable("a\u200db\u200e \u200bΩ", KNOWN | {"\u200d", "\u200e", "\u200b"}) == "a\u200db\u200e \u200bΩ"
+
+
 def test_a_model_of_small_letters_reads_capitals() -> None:
     assert readable("Two DOGS in Österreich", KNOWN - set(string.ascii_uppercase)) == "two dogs in österreich"
     assert readable("Two Ödogs", KNOWN) == "Two ödogs"
@@ -82,11 +86,12 @@ def test_the_model_sees_them_and_what_is_copied_stays_as_it_is() -> None:
         "https://a.b/–’ “",
         "große",
         "gro\u00dfe hau\u00adse’",
+        "1\u200b2",
     ]
     found = list(reading.translate(lines, "en", "de"))
     assert [one.text for one in found[:3]] == ["the dog sees the house.", "", "https://a.b/–’ “"]
     assert [Status.UNKNOWN in one.notes for one in found[:3]] == [False, False, True]
     assert found[1].status is Status.BLANK and not found[1].best
-    assert found[4].text == "große hause ’"
+    assert found[4].text == "große hause ’" and found[5].text == lines[5]
     kept = list(Translator(*parts, unknown="keep").translate(lines, "en", "de"))
     assert kept[0].text != found[0].text

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, echo_translator, echoed, random_model, toy_tokenizer
 
+from seq2seq.search.constrained import Constrained
 from seq2seq.translation import stretches
 from seq2seq.translation import translator as translating
 from seq2seq.translation.line import Line
@@ -103,6 +104,11 @@ def test_wishes_for_a_giant_line_are_met_or_reported(monkeypatch: pytest.MonkeyP
     assert begun.text.startswith("Hund") and begun.text.count("Hund") == 1 and Status.UNMET not in begun.notes
     assert "dog" not in without.text.split() and Status.UNMET not in without.notes
     assert neither.status is Status.UNMET
+    promising = echo_translator(search=Constrained(2, 1, "gnmt", 1.0, 1.0, 2, 0.0, 0), longest=LONGEST)
+    [there, missing] = promising.translate(
+        [Line(text[:1200], required=("dog",)), Line(text[:1200], required=("Hund",))], "en", "de"
+    )
+    assert Status.UNMET not in there.notes and missing.status is Status.UNMET
 
 
 def test_a_giant_line_is_not_held_back_by_those_behind_it() -> None:

@@ -12,7 +12,7 @@ from apart import Completed, run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors, and another test process beside this one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the others, as in a command
-jaxtyping.jaxtyped = annotations.jaxtyped
+jaxtyping.jaxtyped = annotations.jaxtyped  # what instrumented modules ask for when they are imported
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "red": "rot", "green": "grün", "dog": "Hund", "cat": "Katze"}
 Runner = Callable[..., Completed]
 

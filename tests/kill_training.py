@@ -1,7 +1,7 @@
 """Trains the toy model in child processes that are stopped by signals, then prints their exit codes.
 
-`python kill_training.py FOLDER`: every line of SCENARIOS in a folder of its own. A program of its own (see apart.py), so
-that children are forked before torch has any threads, and need not import it again.
+`python kill_training.py FOLDER`: every line of SCENARIOS in a folder of its own. A program of its own (see apart.py),
+so that children are forked before torch has any threads, and need not import it again.
 """
 
 import json

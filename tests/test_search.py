@@ -1,5 +1,6 @@
 """Laws of every search, over conf/search/*.yaml and over toy models whose state decides what comes next."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,24 @@ def test_ending_early_does_not_lose_the_winner(seed: int) -> None:
     source, mask, first = batch_of(3)
     [[found]] = search_all(beam(2000, 1, "power", 1.0, 1.0), toy, source, mask, first)
     assert_same([found], exhaustive(toy, source, first[0], 5, LengthPenalty("power", 1.0))[:1])
+
+
+def test_looking_ahead_ends_searches_earlier_and_far_enough_loses_nothing() -> None:
+    """Of mean log-probabilities, which a long and nearly certain rest raises."""
+    batch = batch_of(4, 9, 1, 6, 2)
+    steps: dict[int | None, int] = {None: 0, 1000: 0, 2: 0, 1: 0}
+    found: dict[int | None, list[list[int]]] = {lookahead: [] for lookahead in steps}
+    for seed, lookahead in itertools.product(range(20), steps):
+        toy = Toy(seed, sharpness=4.0)
+        rows = search_all(Beam(4, 1, "power", 1.0, 2.0, 2, 0.0, 0, lookahead), toy, *batch)
+        found[lookahead] += [one.tokens for [one] in rows]
+        steps[lookahead] += len(toy.longest_batch)
+    assert found[1000] == found[None] and steps[1000] == steps[None]
+    assert steps[1] < steps[2] < steps[None]
+    kept = [one == other for one, other in zip(found[1], found[None], strict=True)]
+    assert sum(kept) > 0.5 * len(kept)
+    with pytest.raises(ConfigError, match=r"search\.lookahead"):
+        Beam(4, 1, "power", 1.0, 2.0, 2, 0.0, 0, 0)
 
 
 def test_a_search_ends_when_no_open_hypothesis_can_win() -> None:

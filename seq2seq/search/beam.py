@@ -14,7 +14,7 @@ class Beam:
     At every step the continuations of all open hypotheses compete. Those among the `width` best that end are finished;
     the `width` best of the others go on. A sentence is done when it has `width` finished hypotheses, when no open one
     can win any more (scores only fall, so `score / penalty(longest length)` bounds it), or at the longest length.
-    Where fewer than `best` have finished, open ones follow them. `margin`, `lookahead`: see Contest.
+    Where fewer than `best` have finished, open ones follow them. `lookahead`: see Contest.
     """
 
     def __init__(
@@ -27,11 +27,10 @@ class Beam:
         length_offset: int,
         shortest_factor: float,
         no_repeat: int,
-        margin: float | None = None,
         lookahead: int | None = None,
     ) -> None:
         self.width = width
-        self.contest = Contest(width, best, length_penalty, alpha, margin, lookahead)
+        self.contest = Contest(width, best, length_penalty, alpha, lookahead)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:

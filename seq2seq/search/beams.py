@@ -12,7 +12,6 @@ from torch.nn.functional import pad
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state, select
 from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, hypotheses, kept_rows, likeliest_sums
-from seq2seq.search.layout import Layout
 from seq2seq.search.rules import Limits
 from seq2seq.symbols import EOS
 
@@ -41,18 +40,11 @@ class LengthPenalty:
 class Contest:
     """How hypotheses are compared: `width` open ones a sentence, of which the `best` best are returned.
 
-    Hopeless ones are given up, where `margin` and `lookahead` are numbers: see `hopeful`.
+    `lookahead`: how many tokens more, at no cost, an open one may need to win; None: any number up to the longest
+    length, so that nothing is lost.
     """
 
-    def __init__(
-        self,
-        width: int,
-        best: int,
-        length_penalty: str,
-        alpha: float,
-        margin: float | None = None,
-        lookahead: int | None = None,
-    ) -> None:
+    def __init__(self, width: int, best: int, length_penalty: str, alpha: float, lookahead: int | None = None) -> None:
         if width < 1:
             raise ConfigError(f"search.width: expected a positive int, got {width}")
         if not 1 <= best <= width:
@@ -60,36 +52,20 @@ class Contest:
         self.width = width
         self.best = best
         self.penalty = LengthPenalty(length_penalty, alpha)
-        if margin is not None and not margin > 0:
-            raise ConfigError(f"search.margin: expected a positive number of nats, or null for none, got {margin}")
         if lookahead is not None and lookahead < 1:
             raise ConfigError(f"search.lookahead: expected a positive int, or null for none, got {lookahead}")
-        self.margin, self.lookahead = margin, lookahead
-
-    def hopeful(self, finished: "Beams", going: "Beams", limit: Int[Tensor, " batch"], length: int) -> "Beams":
-        """The open hypotheses without those that will hardly be among the `best` (Freitag & Al-Onaizan 2017).
-
-        Given up is what scores `margin` less than the `best` best open one (their absolute threshold), and what would
-        not beat the finished ones if it ended after `lookahead` tokens more that cost nothing.
-        """
-        scores = going.scores
-        if self.margin is not None and scores.shape[1] >= self.best:
-            weakest = scores[:, self.best - 1 : self.best] - self.margin
-            scores = scores.masked_fill(scores < weakest, IMPOSSIBLE)
-        if self.lookahead is not None and finished.scores.shape[1] >= self.best:
-            promised = scores / self.penalty(limit.clamp(max=length + self.lookahead)).unsqueeze(1)
-            beaten = promised <= finished.normalised[:, self.best - 1].unsqueeze(1)
-            scores = scores.masked_fill(beaten, IMPOSSIBLE)
-        return going if scores is going.scores else going._replace(scores=scores, normalised=scores)
+        self.lookahead = lookahead
 
     def done(
         self, finished: "Beams", going: "Beams", limit: Int[Tensor, " batch"], length: int
     ) -> Bool[Tensor, " batch"]:
         """The sentences whose best hypotheses are known, or which may not grow.
 
-        Scores only fall, so `score / penalty(longest length)` is more than an open hypothesis can reach.
+        Scores only fall, so `score / penalty(longest length)` is more than an open hypothesis can reach; within
+        `lookahead` tokens it can reach less.
         """
-        bound = going.scores.amax(1) / self.penalty(limit)
+        reach = limit if self.lookahead is None else limit.clamp(max=length + self.lookahead)
+        bound = going.scores.amax(1) / self.penalty(reach)
         done = (limit <= length) | (bound == IMPOSSIBLE)
         if finished.scores.shape[1] >= self.best:
             done |= finished.normalised[:, self.best - 1] >= bound
@@ -135,17 +111,15 @@ def search(
     """At most `contest.best` hypotheses a sentence, best first; sentences that are done leave the batch."""
     memory, state = start(request.source, request.mask)
     rows = torch.arange(len(request.first), device=request.first.device)
-    layout = Layout(len(rows), 1)
     going, finished = beginning(request.first)
     found: dict[int, list[Hypothesis]] = {}
     for length in count(1):
-        likely, state = step(layout.gather(going.tokens[..., -1]), state, layout.memory(memory))
-        ending, longer, parents = grow(going, layout.spread(likely, IMPOSSIBLE), limits, rows)
+        likely, state = step(going.tokens[..., -1], state, memory)
+        ending, longer, parents = grow(going, likely, limits, rows)
         normalised = ending / contest.penalty(rows.new_tensor([length]))
         if request.ending is not None:
-            normalised = normalised + layout.spread(request.ending(state), 0.0)
+            normalised = normalised + request.ending(state)
         finished = finish(finished, going, ending, normalised, contest.width)
-        longer = contest.hopeful(finished, longer, limits.longest, length)
         done = contest.done(finished, longer, limits.longest, length)
         keep = kept_rows(~done)
         if len(keep) < len(rows):
@@ -155,8 +129,7 @@ def search(
                 break
             rows, limits, parents, longer = rows[keep], limits.pick(keep), parents[keep], pick(longer, keep)
             finished, memory = pick(finished, keep), select(memory, keep)
-        layout, state = layout.follow(state, keep, parents, longer.scores > IMPOSSIBLE)
-        going = longer
+        state, going = reorder(state, keep, parents), longer
     return [found[row] for row in range(len(request.first))]
 
 

@@ -118,6 +118,8 @@ def test_what_is_wished_is_met_whatever_the_list() -> None:
     common = SOME.languages["de"].common
     missing = [[piece for piece in range(FIRST, SIZE) if piece not in some and piece not in common] for some in own]
     plain = found(searcher(SEARCHES["constrained"], SOME), given)
+    banned = [part._replace(banned=[[piece] for piece in others]) for part, others in zip(given, missing, strict=True)]
+    assert found(searcher(SEARCHES["constrained"], SOME), banned) == plain  # they could not have come anyway
     wished = [
         Part(part.ids, prefix=others[:2], required=[others[5:7]], banned=[before[0].tokens[:1], others[8:10]])
         for part, others, before in zip(given, missing, plain, strict=True)

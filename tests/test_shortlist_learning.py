@@ -198,7 +198,7 @@ def test_a_folder_is_whole_at_every_moment(run: Path, text: Path, monkeypatch: p
         else:
             add(run, FILE, new)
         found = load(run).shortlist
-        assert found is not None and found.share == (9.0 if calls >= 2 else 6.0)
+        assert found is not None and found.share == (9.0 if calls >= 2 else 5.0)
         assert (run / "model" / FILE).read_bytes() == (new if calls >= 2 else old)
 
 

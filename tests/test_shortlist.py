@@ -19,6 +19,7 @@ from seq2seq.search.diverse import Diverse
 from seq2seq.symbols import EOS
 from seq2seq.translation.searcher import Network, Order, Part, Searcher
 from seq2seq.translation.shortlist import Candidates, Shortlist, leading
+from seq2seq.translation.shortlist_search import shortlist_search
 from seq2seq.translation.translator import Translator
 
 CPU = torch.device("cpu")
@@ -150,6 +151,9 @@ def test_other_searches_languages_and_networks_know_the_whole_vocabulary() -> No
         searcher(SEARCHES["beam"], SOME, CoveragePenalty(model, 0.2)),
     ):
         assert by.among is None
+    on_a_gpu = torch.device("cuda")
+    assert shortlist_search(SOME, SEARCHES["beam"], model, torch.float32, CPU) is not None
+    assert shortlist_search(SOME, SEARCHES["beam"], model, torch.float32, on_a_gpu) is None
     into_en = found(searcher(SEARCHES["beam"], SOME), parts(), "en")
     assert_same(into_en, found(searcher(SEARCHES["beam"], None), parts(), "en"))
 

@@ -8,9 +8,11 @@ import yaml
 from seq2seq.command.prepare import prepared_corpus
 from seq2seq.config import build
 from seq2seq.data.prepare import Prepared
+from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
-from seq2seq.model_folder import add
-from seq2seq.translation.model_folder import load
+from seq2seq.model_config import read_config
+from seq2seq.model_folder import add, find
+from seq2seq.translation.model_folder import KIND
 from seq2seq.translation.shortlist import FILE, Shortlist
 from seq2seq.translation.shortlist_learning import learn
 
@@ -20,9 +22,11 @@ KEYS = ("corpus", "cleaning", "tokenizer", "prepare")  # of a run's configuratio
 def run(model: str, cache: str, pairs: int, threshold: float, most: int, common: int, share: float) -> int:
     """Writes `shortlist.safetensors` into the model folder of a run, and says how much of held-out text it covers."""
     folder = Path(model).expanduser()
-    found = load(folder)
+    place = find(folder)  # what else is in it, perhaps a damaged shortlist, is not read
+    if (kind := read_config(place)["kind"]) != KIND:
+        raise ModelError(f"{place}: expected a {KIND}, found a {kind}, which has no use for a shortlist")
     prepared = _prepared(folder, cache)
-    if prepared.tokenizer.models != found.tokenizer.models:
+    if prepared.tokenizer.models != Tokenizer.load(place).models:
         raise ModelError(
             f"{folder}: its text now makes another tokenizer than the model has: give back the text that it was "
             "trained on (corpus of its config.yaml)"

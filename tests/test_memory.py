@@ -115,9 +115,9 @@ def test_a_search_keeps_little_of_each_shape_unless_somebody_asked_for_more(monk
     monkeypatch.delenv("LRU_CACHE_CAPACITY", raising=False)
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
     tune_search()
-    assert os.environ["LRU_CACHE_CAPACITY"] == "64"
+    assert os.environ["LRU_CACHE_CAPACITY"] == "32"
     tune_reading()
-    assert os.environ["LRU_CACHE_CAPACITY"] == "64", "whoever comes first is right"
+    assert os.environ["LRU_CACHE_CAPACITY"] == "32", "whoever comes first is right"
     assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "512"
     for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         monkeypatch.delenv(name)

@@ -12,6 +12,7 @@ from toy_translator import DIRECTIONS, Echo, echo_translator, echoed, random_mod
 from seq2seq.errors import ConfigError
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
+from seq2seq.translation import searcher
 from seq2seq.translation.splitting import WINDOW, rows, split
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator, seen
@@ -239,3 +240,15 @@ def test_giant_lines_are_cut_without_being_encoded_as_a_whole() -> None:
         len(part.ids) <= 20 for row in found for part in row
     )
     assert sum(ids.count(ord("d")) for ids in (list(part.ids) for part in found[4])) == 9000
+
+
+def test_memory_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice for what is searched in batches of half as much, and not for what is little."""
+    times: list[None] = []
+    monkeypatch.setattr(searcher, "release_memory", lambda: times.append(None))
+    translator = echo_translator(search=Greedy(1.0, 3, 0.0, 0))
+    for expected in (0, 1, 1, 2):
+        translator.searcher._tidied(searcher.TIDY // 2 + 1)
+        assert len(times) == expected
+    list(translator.translate(["the dog"], "en", "de"))
+    assert len(times) == 2 and 0 < translator.searcher.searched < 20

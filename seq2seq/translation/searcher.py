@@ -9,7 +9,7 @@ import torch
 
 from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.device import autocast
+from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import Forcing
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
@@ -58,6 +58,7 @@ class Answer(NamedTuple):
 
 Parts = Sequence[Part]
 Found = list[Answer]
+TIDY = 8_000  # source tokens: some batches, each of which takes a hundred times as long as giving memory back
 
 
 @runtime_checkable
@@ -98,6 +99,7 @@ class Searcher:
         self.repair = repair
         self.languages = languages
         self.among = shortlist_search(shortlist, search, model, dtype, device)
+        self.searched = 0  # tokens since memory was given back
 
     @torch.inference_mode()
     def __call__(self, parts: Parts, order: Order) -> Found:
@@ -109,11 +111,19 @@ class Searcher:
         answers = [Answer(hypotheses) for hypotheses in found]
         if order.tokens or any(part.spans for part in parts):
             answers = self._detailed(parts, found, order)
+        self._tidied(sum(len(part.ids) for part in parts))
         seconds = (time.perf_counter() - began) / len(parts)
         return [
             answer._replace(notes=self._notes(answer, number in repaired, order), seconds=seconds)
             for number, answer in enumerate(answers)
         ]
+
+    def _tidied(self, tokens: int) -> None:
+        """Gives memory back now and then: a process that goes on for long would hold more and more, in pieces."""
+        self.searched += tokens
+        if self.searched > TIDY and self.device.type == "cpu":
+            self.searched = 0
+            release_memory()
 
     def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
         """Each part's hypotheses, best first."""

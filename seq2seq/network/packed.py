@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,10 +21,6 @@ class Product(Protocol):
     """x W^T + b for a whole number of rows that does not change at every call, see `rounded`."""
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]: ...
-
-    def of(self, weight: Float[Tensor, "out in"]) -> "Product":
-        """The same for another matrix, such as some rows of this one."""
-        ...
 
 
 Made = TypeVar("Made", bound=Product)
@@ -45,12 +41,6 @@ class Packed(Tensor):
         packed: Packed = Tensor._make_subclass(Packed, weight.detach())
         packed.product, packed.layouts = product, {}
         return packed
-
-    def rows(self, ids: Int[Tensor, " some"]) -> "Packed":
-        """Some of its rows, packed alike: products with them are what they are among all rows."""
-        with torch._C.DisableTorchFunctionSubclass():
-            some = self.index_select(0, ids)
-        return Packed.of(some, self.product.of(some))
 
     @classmethod
     def __torch_function__(
@@ -101,10 +91,6 @@ class Float32:
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
 
-    def of(self, weight: Float[Tensor, "out in"]) -> "Float32":
-        """See Product."""
-        return Float32(weight)
-
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
         found: Tensor = torch.ops.mkldnn._linear_pointwise(rows.float(), self.packed, bias, "none", [], "")
         return found
@@ -116,10 +102,6 @@ class BFloat16:
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().bfloat16(), None)
         self.biases: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def of(self, weight: Float[Tensor, "out in"]) -> "BFloat16":
-        """See Product."""
-        return BFloat16(weight)
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
         found: Tensor = torch.ops.mkldnn._linear_pointwise(
@@ -148,12 +130,6 @@ class Int8:
         self.middle = torch.tensor([MIDDLE + 0.5])  # conversion to a byte cuts: a half makes it round
         self.seen = 0.0
         self.step = 0.0
-
-    def of(self, weight: Float[Tensor, "out in"]) -> "Int8":
-        """See Product: x keeps its scale."""
-        found = Int8(weight)
-        found.step = self.step
-        return found
 
     def settle(self) -> None:
         """From now on in whole numbers."""

@@ -3,10 +3,14 @@
 import itertools
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from apart import ROOT
 from torch import Tensor
 from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, toy_tokenizer
 
@@ -19,6 +23,33 @@ from seq2seq.translation.translator import Translator
 
 pytestmark = pytest.mark.slow
 
+FORKS = 6
+PROGRAM = """
+import threading
+import torch
+from seq2seq.translation import searching
+
+searching.PATIENCE = (0.5,) * 12
+numbers = torch.randn(600, 600)
+
+def multiply(*given):
+    return float(sum((numbers @ numbers).sum() for _ in range(5)))
+
+def several():
+    torch.set_num_threads(4)
+    multiply()
+
+multiply.device = torch.device("cpu")
+expected = multiply()
+for _ in range(%d):
+    several()
+    thread = threading.Thread(target=several)
+    thread.start()
+    thread.join()
+    inside = searching.searching(multiply, 2)
+    print(abs(searching.taken(inside.submit([], None)) - expected) < 1, flush=True)
+    inside.close()
+"""
 LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(150)]
 
 
@@ -40,6 +71,14 @@ def untimed(translations: Iterable[Translation]) -> list[Translation]:
     found = list(translations)
     assert all((one.seconds > 0) == bool(one.best) for one in found)
     return [one._replace(seconds=0.0) for one in found]
+
+
+def test_processes_are_forked_beside_threads_that_multiply(tmp_path: Path) -> None:
+    """A program that hung more often than not: a thread asks for more threads, multiplies and ends before the fork."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", PROGRAM % FORKS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True\n" * FORKS), done.stderr
 
 
 def test_three_processes_translate_as_one_does() -> None:

@@ -4,8 +4,9 @@ import multiprocessing
 import signal
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Protocol, runtime_checkable
@@ -36,6 +37,8 @@ class Searching(Protocol):
 
 
 QUIET = Quiet()
+LARGE = 256  # rows of a product that MKL takes memory for
+PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
 OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
 
 
@@ -68,19 +71,15 @@ class Processes:
     ahead = 2
 
     def __init__(self, searcher: Searcher, count: int) -> None:
-        context = multiprocessing.get_context("fork")
         self._closed = False
         self._idle: SimpleQueue[tuple[Connection, Any]] = SimpleQueue()
         self._members: list[tuple[Connection, Any]] = []
         for _ in range(count):
-            ours, theirs = context.Pipe()
-            others = [pipe for pipe, _ in self._members]
-            process = context.Process(target=_serve, args=(searcher, theirs, [ours, *others]), daemon=True)
-            with QUIET.alone():
-                process.start()
-            theirs.close()
-            self._members.append((ours, process))
-            self._idle.put((ours, process))
+            self._members.append(_forked(searcher, [pipe for pipe, _ in self._members]))
+        for number, member in enumerate(self._members):
+            again = partial(_forked, searcher, [pipe for pipe, _ in self._members])
+            self._members[number] = _able(member, again)
+            self._idle.put(self._members[number])
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
     def submit(self, parts: Parts, order: Order) -> "Future[Found]":
@@ -116,6 +115,34 @@ class Processes:
         return found
 
 
+def _forked(searcher: Searcher, others: Sequence[Connection]) -> tuple[Connection, Any]:
+    """A process that serves, and this end of the pipe to it."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(searcher, theirs, [ours, *others]), daemon=True)
+    with QUIET.alone():
+        process.start()
+    theirs.close()
+    return ours, process
+
+
+def _able(member: tuple[Connection, Any], again: Callable[[], tuple[Connection, Any]]) -> tuple[Connection, Any]:
+    """The process once it has said that it can multiply, or another one.
+
+    Where a thread that multiplied ended just before the fork, a lock of MKL's may stay closed in the process for ever.
+    """
+    for patience in PATIENCE:
+        pipe, process = member
+        if pipe.poll(patience):
+            pipe.recv()
+            return member
+        process.kill()
+        process.join()
+        pipe.close()
+        member = again()
+    raise ModelError(f"processes that translate hung {len(PATIENCE)} times where they multiply first: use threads=1")
+
+
 def taken(promise: "Future[Found]") -> Found:
     """What was promised. Raises ModelError where the processes have been ended meanwhile."""
     try:
@@ -139,10 +166,13 @@ def searching(searcher: Searcher, count: int) -> Searching:
 
 def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -> None:
     """The life of a process: a batch in, its hypotheses out, until the other end closes."""
+    torch.set_num_threads(1)  # another thread may have asked for more since this one did, and none of them was forked
     for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends this one
         signal.signal(number, signal.SIG_IGN)
     for other in others:  # ends that were inherited: while anybody holds one, no process sees that it is closed
         other.close()
+    numbers = torch.ones(LARGE, LARGE)
+    pipe.send(bool((numbers @ numbers)[0, 0] == LARGE))
     while True:
         try:
             parts, order = pipe.recv()

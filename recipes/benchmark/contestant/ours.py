@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from contestant.base import UPDATE, Command, Contestant, UnavailableError, spend
-from models import MODELS, TEXT
+from models import CACHE, MODELS, TEXT
 
 SEARCH = {1: ["search=greedy"], 5: ["search=beam", "search.width=5"]}
 TUNED = ["optimizer.learning_rate=0.001", "schedule.warmup=400", "trainer.ema=0.998", "trainer.validate_every=1000"]
@@ -33,6 +33,8 @@ class Ours(Contestant):
             settings = [*TEXT, *MODELS["12M"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
             self.run.mkdir(parents=True, exist_ok=True)
             spend(2 * minutes + 5, threads, [*PROGRAM, "train", *settings], self.run / "train.txt")
+            listing = [*PROGRAM, "shortlist", f"model={self.run}", f"cache={CACHE}"]
+            spend(5, threads, listing, self.run / "shortlist.txt")
         places = [f"model={self.run}", f"output={self.model}", f"precision={self.number_format}"]
         done = subprocess.run([*PROGRAM, "export", *places], capture_output=True, text=True)
         if done.returncode:

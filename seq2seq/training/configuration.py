@@ -19,6 +19,7 @@ FREE = (
     "trainer.checkpoint_minutes",
     "trainer.timeout",
     "trainer.allow",
+    "translator.batch_tokens",  # batches change no translation
 )
 # keys that older versions did not have, and the value that does what those did
 ADDED: Mapping[str, object] = {

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from seq2seq.data.arrays import Pieces, Reals
@@ -13,6 +12,7 @@ from seq2seq.data.order import permuted
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
+from seq2seq.translation.beside import reading
 
 FILE = "languages.safetensors"
 LINES = 10_000  # of a language that are counted at most
@@ -51,14 +51,9 @@ class Languages:
         path = folder / FILE
         if not path.exists():
             return None
-        try:
-            if not path.is_file():
-                raise OSError("it is no file")
-            with safe_open(path, "np") as file:
-                names = json.loads(file.metadata()["languages"])
-                scores = file.get_tensor("scores").astype(np.float64)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{path}: cannot be read: {error}; copy the folder again") from error
+        with reading(path, "copy the folder again") as file:
+            names = json.loads(file.metadata()["languages"])
+            scores = file.get_tensor("scores").astype(np.float64)
         if not isinstance(names, list) or scores.shape != (len(names), vocabulary) or not np.isfinite(scores).all():
             raise ModelError(f"{path}: expected {vocabulary} finite numbers a language, found {scores.shape}")
         return cls(names, scores)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from seq2seq.data.arrays import Integers, Reals
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.errors import ModelError
+from seq2seq.translation.beside import reading
 
 FILE = "shortlist.safetensors"
 ABOUT = "shortlist"  # the key of the file's own JSON
@@ -85,20 +84,13 @@ class Shortlist:
         path = folder / FILE
         if not path.exists():
             return None
-        try:
-            if not path.is_file():
-                raise OSError("it is no file")
-            with safe_open(path, "np") as file:
-                about = json.loads(file.metadata()[ABOUT])
-                names, share = about["languages"], float(about["share"])
-                parts = [{part: file.get_tensor(f"{n}.{part}") for part in KINDS} for n in range(len(names))]
+        with reading(path, "remove it, or make it again with seq2seq shortlist") as file:
+            about = json.loads(file.metadata()[ABOUT])
+            names, share = about["languages"], float(about["share"])
+            parts = [{part: file.get_tensor(f"{n}.{part}") for part in KINDS} for n in range(len(names))]
             languages = {str(name): _checked(part, tokenizer) for name, part in zip(names, parts, strict=True)}
             if not 0 < share < 1e6:
                 raise ValueError(f"a share of {share}")
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"{path}: cannot be read: {error}; remove it, or make it again with seq2seq shortlist"
-            ) from error
         return cls(languages, share)
 
 

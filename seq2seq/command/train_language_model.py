@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.store import Store
 from seq2seq.data.stream import Stream
+from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import precision, tune_memory
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.measure import bits_per_character, characters, perplexity
@@ -71,17 +72,24 @@ def run(
     parts = {"parts": settings.accumulation} if running else {}
     facts = about(corpus, text, prepared, prepared.tokenizer, license)
     validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
+    export = _export(network, model, prepared.tokenizer, text.languages, facts)
+    trained: Network = Carried(network, settings.accumulation) if running else network
+    aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
+    return train(run, settings, trained, aim, batches, optimizing, schedule, validate, export, configuration)
+
+
+def _export(
+    network: LanguageModel, node: Node, tokenizer: Tokenizer, languages: list[str], facts: Mapping[str, Any]
+) -> Callable[[Path, Mapping[str, Tensor], Mapping[str, float], Mapping[str, float | int]], None]:
+    """What writes the model folder, given its place, weights, scores, and what they cost."""
 
     def export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
     ) -> None:
         network.load_state_dict(weights)
-        told = {"valid": dict(scores)}, {**facts, "training": dict(spent)}
-        save(folder, network, model, prepared.tokenizer, text.languages, *told)
+        save(folder, network, node, tokenizer, languages, {"valid": dict(scores)}, {**facts, "training": dict(spent)})
 
-    trained: Network = Carried(network, settings.accumulation) if running else network
-    aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
-    return train(run, settings, trained, aim, batches, optimizing, schedule, validate, export, configuration)
+    return export
 
 
 def _check(text: Corpus) -> None:

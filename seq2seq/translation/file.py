@@ -44,7 +44,6 @@ def translate_file(
     translator.check(source, target)
     first = FIRST_CHUNK if output is None else FIRST_OF_FILE
     others = [path for path in (status, extras.alignments) if path is not None]
-    wishes = extras.all_wishes
     began = time.monotonic()
     with reading(input, errors) as lines, _sink([output, *others], key) as sink, _progress(input) as advance:
         done = sink.done
@@ -55,14 +54,12 @@ def translate_file(
         given: deque[Sequence[str | Line]] = deque()
         rest = _rest(lines.chunks(first), done.lines)
         chunks = _noted(read(rest, extras.reading, str(input or "standard input"), done.lines), given)
-        for translations in translator.translate_chunks(chunks, source, target, wishes):
-            texts = [_translated(translations, form, done.lines)]
-            lines_given = given.popleft()
-            if status is not None:
-                texts.append(told(done.lines, lines_given, translations))
-            if extras.alignments is not None:
-                texts.append(_aligned(translations))
+        for translations in translator.translate_chunks(chunks, source, target, extras.all_wishes):
+            translated = _translated(translations, form, done.lines)
+            reported = told(done.lines, given.popleft(), translations)  # made as it is read
+            asked = [(status, reported), (extras.alignments, _aligned(translations))]
             tally.add(translations)
+            texts = [translated, *(text for path, text in asked if path is not None)]
             done = sink.write(texts, Done(tally.lines, [], *tally.names()))
             advance(len(translations))
     seconds = time.monotonic() - began

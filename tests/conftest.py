@@ -2,12 +2,13 @@
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import annotations
 import jaxtyping
 import pytest
+import torch
 from apart import Completed, run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors, and another test process beside this one
@@ -49,3 +50,12 @@ def toy_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def seq2seq() -> Runner:
     """Runs `seq2seq ...` in a folder, in a process of its own, with standard input if given."""
     return lambda arguments, folder, text=None: run("seq2seq", arguments, folder, text)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For tests that fork."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

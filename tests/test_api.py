@@ -22,17 +22,9 @@ from seq2seq.translation.model_folder import save
 from seq2seq.translation.searching import QUIET
 from seq2seq.translation.translator import Translator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 LINES = [" ".join(["the dog", "two", "big house 🐕", "", "x é"][number % 5 : number % 7]) for number in range(20)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from seq2seq.translation.searching import AtOnce, Processes, searching
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 FORKS = 6
 PROGRAM = """
@@ -56,14 +56,6 @@ LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : numbe
 def translator(count: int = 60) -> Translator:
     parts = (random_model(), toy_tokenizer(), Beam(3, 1, "gnmt", 1.0, 1.0, 3, 0.0, 0), DIRECTIONS)
     return Translator(*parts, 100, count, torch.float32, torch.device("cpu"))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def untimed(translations: Iterable[Translation]) -> list[Translation]:

@@ -3,7 +3,7 @@
 import copy
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -25,7 +25,7 @@ from seq2seq.network.table import Table
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.translator import Translator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 packed = pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
 CPU = torch.device("cpu")
@@ -33,15 +33,6 @@ FURTHEST = {"fp32": 1e-5, "bf16": 0.02, "int8": 1e-5}
 MET = [*((name, "fp32") for name in members("decoder")), ("parallel", "bf16"), ("parallel", "int8")]
 BATCH = toy_batch([[4, 6, 7, 8, 9], [4, 9, 10]], [[4], [4]])
 ASKED = [torch.tensor(rows) for rows in ([[7], [8]], [[9, 7, 5], [9, 8, 9]], [[12, 0, 5], [5, 5, 5]], [[7], [5]])]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Before somebody forks."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def both(tokens: Tensor) -> State:

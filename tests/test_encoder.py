@@ -6,10 +6,12 @@ from omegaconf import OmegaConf
 from toy_network import composed, members
 
 from seq2seq.config import build
+from seq2seq.network.cell import scanned
 from seq2seq.network.encoder import Encoder, Memory
 from seq2seq.network.state import State, map_state, tensors
 
 WIDTH, SOURCE = 8, 5
+SCANNED = {"min_gru", "min_lstm", "rg_lru", "sru", "ssru"}
 MASK = torch.arange(SOURCE) < torch.tensor([[5], [2], [1]])
 
 
@@ -105,6 +107,28 @@ def test_the_last_state_of_a_bidirectional_layer_stands_at_both_ends() -> None:
     for row, length in enumerate(MASK.sum(1).tolist()):
         torch.testing.assert_close(state[row, :half], memory.values[row, length - 1, :half])
         torch.testing.assert_close(state[row, half:], memory.values[row, 0, half:])
+
+
+@pytest.mark.parametrize("reversed", [False, True])
+@pytest.mark.parametrize("near", [1, scanned.NEAR])
+@pytest.mark.parametrize("cell", members("cell"))
+@torch.inference_mode()
+def test_joined_cells_say_what_two_do(cell: str, near: int, reversed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of rows of one length, of each row alone, and where the lowest layer is told what each token is to it."""
+    monkeypatch.setattr(scanned, "NEAR", near)
+    encoder = toy_encoder(layers=2, cell=cell, sublayer="pre_norm", reversed=reversed)
+    full = torch.ones_like(MASK)
+    wanted = [encoder(inputs(), mask, last=True) for mask in (MASK, full)]
+    for layer in encoder.recurrent:
+        layer.join()
+        joins = isinstance(layer.joined, scanned.Scanned)
+        assert joins == (not hasattr(layer, "rightward")) == (cell in SCANNED)
+    projected = encoder.project(inputs())
+    assert isinstance(projected, tuple) == (cell in SCANNED)
+    for mask, memory in zip((MASK, full), wanted, strict=True):
+        found = encoder.read(projected, mask, last=True)
+        torch.testing.assert_close(_real(found), _real(memory))
+        torch.testing.assert_close(tensors(found.last), tensors(memory.last))
 
 
 def test_plain_residual_sums_begin_at_the_layer_that_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Laws of the table of words: it says what the decoder would, computes each word once, and there is one for all."""
+"""Laws of the tables of words: they say what a network would and compute each word once; all share them."""
 
 import copy
 import multiprocessing
@@ -77,6 +77,24 @@ def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Li
     assert model.table.known.nonzero().flatten().tolist() == [0, 5, 7, 8, 9, 12]
 
 
+@packed
+@pytest.mark.parametrize("products", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("cell", ["lstm", "sru"])
+@torch.inference_mode()
+def test_a_table_says_what_the_encoder_makes_of_words(cell: str, products: Literal["fp32", "bf16", "int8"]) -> None:
+    """A layer that looks back makes nothing of a word alone but its embedding; any other begins with more than that."""
+    torch.manual_seed(3)
+    model = toy_model(16, cell=cell)
+    prepare(model, products)
+    assert model.source_table and len(tensors(model.source_table.rows)) == (1 if cell == "lstm" else 2)
+    for asked in ASKED:
+        with autocast(torch.float32 if products == "fp32" else precision("auto")):
+            found, wanted = tensors(model.source_words(asked)), tensors(model.encoder.project(model.source(asked)))
+        for one, other in zip(found, wanted, strict=True):
+            assert one.dtype == other.dtype and one.shape == other.shape
+            torch.testing.assert_close(one, other, rtol=FURTHEST[products], atol=FURTHEST[products])
+
+
 def test_no_word_is_computed_that_is_known() -> None:
     table, words = empty(), Counting()
     for asked in ASKED:
@@ -144,7 +162,7 @@ def test_a_table_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     model = toy_model(16)
     wanted = tensors(model.words(ASKED[1]))
     prepare(model, "fp32")
-    assert model.table is None
+    assert model.table is model.source_table is None
     torch.testing.assert_close(tensors(model.words(ASKED[1])), wanted)
 
 
@@ -167,7 +185,8 @@ def test_a_translation_does_not_tell_who_filled_the_table() -> None:
     def translator(tabled: bool) -> Translator:
         model = copy.deepcopy(random_model())
         prepare(model, "fp32")
-        model.table = model.table if tabled else None
+        if not tabled:
+            model.table = model.source_table = None
         return Translator(model, toy_tokenizer(), Greedy(1.0, 3, 0.0, 0), DIRECTIONS, 100, 60, torch.float32, CPU)
 
     def texts(of: Translator) -> list[str]:

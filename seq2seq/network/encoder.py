@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.feed_forward import FeedForward
-from seq2seq.network.recurrent import Bidirectional, Unidirectional
+from seq2seq.network.recurrent import Bidirectional, Unidirectional, Way
 from seq2seq.network.reversal import reverse, reversed_order
-from seq2seq.network.state import State
+from seq2seq.network.state import State, map_state
 from seq2seq.network.sublayer import Sublayer
 
 Shape = Literal["unidirectional", "bidirectional", "alternating", "gnmt"]
@@ -63,21 +63,35 @@ class Encoder(nn.Module):
 
     def initial_states(self, batch: int) -> tuple[State, ...]:
         """What `Memory.last` looks like, before any token: one state a layer."""
-        return tuple(cast(Bidirectional | Unidirectional, layer).initial_state(batch) for layer in self.recurrent)
+        return tuple(layer.initial_state(batch) for layer in self._layers)
+
+    def project(self, x: Float[Tensor, "batch source width"]) -> State:
+        """What the lowest layer makes of every token alone, whatever stands beside it."""
+        return self._layers[0].project(x)
 
     def forward(
         self, x: Float[Tensor, "batch source width"], mask: Bool[Tensor, "batch source"], last: bool = False
     ) -> Memory:
         """The memory; with its `last` states only where asked, because standing still on padding costs time."""
-        order = reversed_order(mask)
+        return self.read(self.project(x), mask, last)
+
+    def read(self, projected: State, mask: Bool[Tensor, "batch source"], last: bool = False) -> Memory:
+        """`forward` from what `project` made of the tokens."""
+        way = Way(mask, reversed_order(mask), last)
         if self.reversed:
-            x = reverse(x, order)
-        states = []
-        for recurrent, feed_forward in zip(self.recurrent, self.feed_forward, strict=True):
-            x, state = recurrent(x, order, mask if last else None)
+            projected = map_state(lambda part: reverse(part, way.order), projected)
+        lowest, *others = zip(self._layers, self.feed_forward, strict=True)
+        x, state = lowest[0](projected, way)
+        x, states = lowest[1](x), [state]
+        for recurrent, feed_forward in others:
+            x, state = recurrent(recurrent.project(x), way)
             x = feed_forward(x)
             states.append(state)
         return Memory(self.closing(x), mask, tuple(states) if last else ())
+
+    @property
+    def _layers(self) -> list[Bidirectional | Unidirectional]:
+        return cast("list[Bidirectional | Unidirectional]", list(self.recurrent))
 
 
 def _layer(

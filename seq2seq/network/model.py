@@ -57,7 +57,8 @@ class Model(nn.Module):
             else nn.Parameter(torch.randn(target_vocabulary, embedding) * embedding**-0.5)
         )
         self.output_bias = nn.Parameter(torch.zeros(target_vocabulary))
-        self.table: Table | None = None  # of words, once the weights are final
+        self.source_table: Table | None = None  # of words, once the weights are final,
+        self.table: Table | None = None  # and of those in translations
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens embedding"]:
         """Features of real target tokens only: row i predicts `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""
@@ -73,9 +74,10 @@ class Model(nn.Module):
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
         """`(memory, state)` of search: memory tensors are `[batch, ...]`, state tensors `[batch, 1, ...]`."""
-        memory, state = self.decoder.start(self.encoder(self.source(source), mask, self.decoder.reads_last))
-        # parts of a split tensor have gaps, for which a product would copy its matrix once a sentence
-        return memory, map_state(Tensor.contiguous, state)
+        read = self.encoder.read(self.source_words(source), mask, self.decoder.reads_last)
+        # parts of a split tensor have gaps, for which a product would copy its matrix once a sentence, or at every step
+        memory, state = (map_state(Tensor.contiguous, part) for part in self.decoder.start(read))
+        return memory, state
 
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
@@ -92,9 +94,16 @@ class Model(nn.Module):
         narrowed: Tensor = self.projection(features)
         return narrowed, state
 
+    def source_words(self, source: Int[Tensor, "batch source"]) -> State:
+        """What the encoder makes of the tokens alone, whatever stands beside them."""
+        return self.source_table(source, self._source_words) if self.source_table else self._source_words(source)
+
     def words(self, tokens: Int[Tensor, "batch beam"]) -> State:
         """What the decoder makes of the tokens alone, whatever came before."""
         return self.table(tokens, self._words) if self.table else self._words(tokens)
+
+    def _source_words(self, source: Tensor) -> State:
+        return self.encoder.project(self.source(source))
 
     def _words(self, tokens: Tensor) -> State:
         return self.decoder.project(self.target(tokens))

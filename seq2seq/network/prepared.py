@@ -7,6 +7,7 @@ import torch
 from seq2seq.device import autocast, precision
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, pack
+from seq2seq.network.recurrent import Bidirectional
 from seq2seq.network.table import table
 
 SENTENCES, TOKENS, STEPS = 8, 12, 8  # of noise that shows how large the numbers inside a model get
@@ -19,6 +20,9 @@ def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
 
     bf16 and int8 suit a search under autocast: between int8 products stands what autocast says.
     """
+    for module in model.modules():
+        if isinstance(module, Bidirectional):
+            module.join()
     with autocast(torch.float32 if products == "fp32" else precision("auto")):
         if products == "int8":
             made = pack(model, Int8)
@@ -31,6 +35,7 @@ def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
             pack(model, Float32)
         word = torch.zeros(1, 1, dtype=torch.long)
         model.start(word, word == 0)  # processes that are forked later share what this lays out
+        model.source_table = table(len(model.source.weight), model.source_words(word))
         model.table = table(len(model.target.weight), model.words(word))
 
 

@@ -1,6 +1,7 @@
 """Recurrent layers: one cell from either end, or two cells from both ends, inside a sublayer."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -8,9 +9,23 @@ from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
+from seq2seq.network.cell.scanned import Scanned
 from seq2seq.network.reversal import reverse
 from seq2seq.network.state import State
 from seq2seq.network.sublayer import Sublayer
+
+
+class Way(NamedTuple):
+    """Through a padded batch of sources. `order`: its `reversed_order`; `last`: whether states after the end matter."""
+
+    mask: Bool[Tensor, "batch time"]
+    order: Int[Tensor, "batch time"]
+    last: bool
+
+    @property
+    def still(self) -> Bool[Tensor, "batch time"] | None:
+        """Where states stand still, which costs time."""
+        return self.mask if self.last else None
 
 
 class Recurrent(nn.Module):
@@ -94,15 +109,16 @@ class Unidirectional(nn.Module):
         """Before the first token, `[batch, size]`."""
         return self.layer.cell.initial_state((batch,))
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch time size"],
-        order: Int[Tensor, "batch time"],
-        mask: Bool[Tensor, "batch time"] | None,
-    ) -> tuple[Float[Tensor, "batch time size"], State]:
-        """All positions and the state after the last one read; `order` is `reversed_order` of the batch's mask."""
-        x, state = self.layer(reverse(x, order) if self.leftward else x, self.initial_state(len(x)), mask)
-        return (reverse(x, order) if self.leftward else x), state
+    def project(self, x: Float[Tensor, "batch time size"]) -> State:
+        """What `forward` wants to know of every position alone."""
+        return x
+
+    def forward(self, projected: State, way: Way) -> tuple[Float[Tensor, "batch time size"], State]:
+        """All positions and the state after the last one read."""
+        assert isinstance(projected, Tensor)
+        x = reverse(projected, way.order) if self.leftward else projected
+        x, state = self.layer(x, self.initial_state(len(x)), way.still)
+        return (reverse(x, way.order) if self.leftward else x), state
 
 
 class Bidirectional(nn.Module):
@@ -117,24 +133,40 @@ class Bidirectional(nn.Module):
         self.sublayer = sublayer(size).at(number)
         self.rightward = cell(size, size // 2)
         self.leftward = cell(size, size // 2)
+        self.joined: Scanned | None = None
+
+    def join(self) -> None:
+        """One cell for both ends, where nothing but a sum goes from step to step; for good, as it is only for search.
+
+        One product instead of two, and no sequence is turned round.
+        """
+        if isinstance(self.rightward, Scanned) and isinstance(self.leftward, Scanned):
+            self.joined = self.rightward.beside(self.leftward)
+            del self.rightward, self.leftward
 
     def initial_state(self, batch: int) -> State:
         """Before the first token, `[batch, size]`: the rightward half, then the leftward one."""
+        if self.joined:
+            return self.joined.initial_state((batch,))
         return _beside(self.rightward.initial_state((batch,)), self.leftward.initial_state((batch,)))
 
-    def forward(
-        self,
-        x: Float[Tensor, "batch time size"],
-        order: Int[Tensor, "batch time"],
-        mask: Bool[Tensor, "batch time"] | None,
-    ) -> tuple[Float[Tensor, "batch time size"], State]:
-        """All positions and the states after the last ones read; `order` is `reversed_order` of the batch's mask."""
-        entered = self.sublayer.enter(x)
-        start = self.rightward.initial_state((len(x),)), self.leftward.initial_state((len(x),))
-        rightward, right_end = self.rightward(entered, mask, start[0])
-        leftward, left_end = self.leftward(reverse(entered, order), mask, start[1])
-        outputs = torch.cat([rightward, reverse(leftward, order)], dim=-1)
-        return self.sublayer.leave(x, outputs), _beside(right_end, left_end)
+    def project(self, x: Float[Tensor, "batch time size"]) -> State:
+        """What `forward` wants to know of every position alone."""
+        return (x, self.joined.project(self.sublayer.enter(x))) if self.joined else x
+
+    def forward(self, projected: State, way: Way) -> tuple[Float[Tensor, "batch time size"], State]:
+        """All positions and the states after the last ones read."""
+        if self.joined:
+            x, sums = projected
+            outputs, end = self.joined.both_ways(sums, way.mask, self.initial_state(len(x)))
+            return self.sublayer.leave(x, outputs), end
+        assert isinstance(projected, Tensor)
+        entered = self.sublayer.enter(projected)
+        start = self.rightward.initial_state((len(entered),)), self.leftward.initial_state((len(entered),))
+        rightward, right_end = self.rightward(entered, way.still, start[0])
+        leftward, left_end = self.leftward(reverse(entered, way.order), way.still, start[1])
+        outputs = torch.cat([rightward, reverse(leftward, way.order)], dim=-1)
+        return self.sublayer.leave(projected, outputs), _beside(right_end, left_end)
 
 
 def _beside(left: State, right: State) -> State:

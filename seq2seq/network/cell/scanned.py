@@ -1,14 +1,17 @@
 """What cells share whose gates see the input only: the state is a linear recurrence, computed in parallel over time."""
 
+import copy
 from abc import abstractmethod
 
+import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq.network.cell.base import Cell, widened
-from seq2seq.network.scan import scan
+from seq2seq.network.scan import scan, solve
 from seq2seq.network.state import State
 
+NEAR = 2**20  # numbers that a processor works on fastest, one operation after the other: they stay close to it
 Sums = tuple[Tensor, ...]  # W x + b of each gate, `[*shape, hidden]`, in fp32
 
 
@@ -55,6 +58,42 @@ class Scanned(Cell):
         if mask is not None:
             outputs = outputs.masked_fill(padding, 0)
         return outputs, hidden[:, -1]
+
+    def beside(self, other: "Scanned") -> "Scanned":
+        """One cell with the features of both, its own first, for both read the same input."""
+        joined = copy.deepcopy(self)
+        joined.hidden_size = self.hidden_size + other.hidden_size
+        for (name, mine), its in zip(self.named_parameters(), other.parameters(), strict=True):
+            gates = [one.detach().view(-1, self.hidden_size, *one.shape[1:]) for one in (mine, its)]
+            setattr(joined, name, nn.Parameter(torch.cat(gates, dim=1).flatten(0, 1)))
+        return joined
+
+    def both_ways(
+        self,
+        projected: Float[Tensor, "batch time gates"],
+        mask: Bool[Tensor, "batch time"],
+        state: State,
+    ) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "batch hidden"]]:
+        """All steps, of half of the features (see `beside`) from the first position, of the others from the last."""
+        assert isinstance(state, Tensor)
+        rows = max(1, NEAR // projected[0].numel())
+        parts = zip(*(whole.split(rows) for whole in (projected, mask, state)), strict=True)
+        outputs, ends = zip(*(self._both_ways(*part) for part in parts), strict=True)
+        return torch.cat(outputs), torch.cat(ends)
+
+    def _both_ways(self, projected: Tensor, mask: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        sums = self._cut(projected)
+        keep, write = self.coefficients(sums)
+        padding = (~mask).flatten().nonzero().squeeze(1)
+        if len(padding):
+            keep.flatten(0, 1).index_fill_(0, padding, 1)
+            write.flatten(0, 1).index_fill_(0, padding, 0)
+        (keep, keep_left), (write, write_left), (start, start_left) = (
+            part.chunk(2, dim=-1) for part in (keep, write, state)
+        )
+        rightward, leftward = solve(keep, write, start), solve(keep_left, write_left, start_left, backwards=True)
+        outputs = self.read(torch.cat([rightward, leftward], dim=-1), sums).to(projected.dtype)
+        return outputs, torch.cat([rightward[:, -1], leftward[:, 0]], dim=-1)
 
     def _cut(self, projected: Tensor) -> Sums:
         # once: the gradient of every cut is as large as the whole

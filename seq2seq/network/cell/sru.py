@@ -30,7 +30,8 @@ class SRU(Scanned):
 
     def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
         forget, _, value, _ = sums
-        return torch.sigmoid(forget), torch.sigmoid(-forget) * value
+        keep = torch.sigmoid(forget)
+        return keep, torch.addcmul(value, keep, value, value=-1)
 
     def read(self, hidden: Float[Tensor, "*shape hidden"], sums: Sums) -> Float[Tensor, "*shape hidden"]:
         _, reset, _, highway = sums

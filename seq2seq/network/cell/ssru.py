@@ -25,7 +25,8 @@ class SSRU(Scanned):
 
     def coefficients(self, sums: Sums) -> tuple[Float[Tensor, "*shape hidden"], Float[Tensor, "*shape hidden"]]:
         forget, value = sums
-        return torch.sigmoid(forget), torch.sigmoid(-forget) * value
+        keep = torch.sigmoid(forget)
+        return keep, torch.addcmul(value, keep, value, value=-1)
 
     def read(self, hidden: Float[Tensor, "*shape hidden"], sums: Sums) -> Float[Tensor, "*shape hidden"]:
         return torch.relu(hidden)

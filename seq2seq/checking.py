@@ -56,7 +56,7 @@ def describe(annotation: object) -> str:
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin is Callable or annotation is Callable:
-        return "a node with _partial_: true"
+        return "a node with _partial_: true (chosen as GROUP=NAME or GROUP@PLACE=NAME, like cell@decoder_cell=gru)"
     kind = origin or annotation
     if kind in (*LISTS, tuple, set, frozenset):
         inner = [part for part in arguments if part is not ...]

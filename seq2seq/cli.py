@@ -7,6 +7,7 @@ override is wrong; 3 `translate` wrote every line, but some translation is trunc
 interrupted. Tracebacks are shown where the environment variable SEQ2SEQ_TRACEBACK is 1.
 """
 
+import gc
 import importlib
 import inspect
 import json
@@ -218,10 +219,22 @@ def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
     settings = HydraConfig.get()
     if settings.mode == RunMode.MULTIRUN and isinstance(node.get("run"), str):  # two jobs must not share a run folder
         node["run"] = str(Path(str(node["run"])) / _folder_name(settings.overrides.task, _swept(arguments)))
-    function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{_file(command)}").run
+    function = _function(command)
     given = {str(key): value for key, value in node.items()} | {"configuration": node}
     wanted = inspect.signature(function).parameters  # the other keys are parts that these refer to
     return call(function, {key: value for key, value in given.items() if key in wanted}) or 0
+
+
+def _function(command: str) -> Callable[..., int | None]:
+    """What does the command. Nothing that its import makes is garbage, and looking for some takes a sixth of it."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        function: Callable[..., int | None] = importlib.import_module(f"seq2seq.command.{_file(command)}").run
+        return function
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _file(command: str) -> str:

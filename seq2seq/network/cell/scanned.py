@@ -77,7 +77,7 @@ class Scanned(Cell):
         """All steps, of half of the features (see `beside`) from the first position, of the others from the last."""
         assert isinstance(state, Tensor)
         rows = max(1, NEAR // projected[0].numel())
-        parts = zip(*(whole.split(rows) for whole in (projected, mask, state)), strict=True)
+        parts = zip(*(torch.split(whole, rows) for whole in (projected, mask, state)), strict=True)
         outputs, ends = zip(*(self._both_ways(*part) for part in parts), strict=True)
         return torch.cat(outputs), torch.cat(ends)
 

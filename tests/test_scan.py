@@ -47,6 +47,9 @@ def test_backwards_is_the_turned_sequence(time: int) -> None:
     expected = sequential(keep.flip(1), write.flip(1), start).flip(1)
     for form in (walk, double):
         torch.testing.assert_close(form(keep, write, start, backwards=True), expected)
+        written = write.clone()
+        assert form(keep, written, start, backwards=True, states=written) is written
+        torch.testing.assert_close(written, expected)
 
 
 @forms

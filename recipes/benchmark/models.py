@@ -14,12 +14,13 @@ from seq2seq.network.model import Model
 WIDE = ["tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"]
 WIDE += ["encoder.feed_forward=0"]
 ATTENTIVE = ["attention=multihead", "decoder.feed_forward=0", "decoder.attend=all"]
+UNEVEN = ["encoder.layers=4", "decoder.layers=1"]  # where they are read once: a decoder is read for every hypothesis
 MODELS = {
     "11M": [*WIDE, "attention=general", "decoder.feed_forward=0", "decoder.attend=first"],
     "11M, input feeding": [*WIDE, "attention=general", "decoder=input_feeding"],
-    "13M": [*WIDE, *ATTENTIVE],
-    # layers where they are read once: a decoder is read for every hypothesis. Translating is compared with it (README)
-    "12M": [*WIDE, *ATTENTIVE, "encoder.layers=4", "decoder.layers=1"],
+    "12M": [*WIDE, *ATTENTIVE, *UNEVEN],
+    # what reads the source has no recurrent product. Translating is compared with it (README)
+    "10M": [*WIDE, *ATTENTIVE, *UNEVEN, "cell=sru", "cell@decoder_cell=lstm"],
     "default": [],
 }
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -39,15 +39,15 @@ class _Scan(torch.autograd.Function):
         return written * before, written, written[:, 0] * keep[:, 0]
 
 
-def solve(keep: Tensor, write: Tensor, start: Tensor, backwards: bool = False) -> Tensor:
-    """The form for the device; `backwards` begins at the last position."""
+def solve(keep: Tensor, write: Tensor, start: Tensor, backwards: bool = False, states: Tensor | None = None) -> Tensor:
+    """The form for the device; `backwards` begins at the last position. `states`: to be filled; may be `write`."""
     form = walk if keep.device.type == "cpu" else double
-    return form(keep, write, start, backwards)
+    return form(keep, write, start, backwards, states)
 
 
-def walk(keep: Tensor, write: Tensor, start: Tensor, backwards: bool) -> Tensor:
+def walk(keep: Tensor, write: Tensor, start: Tensor, backwards: bool, states: Tensor | None = None) -> Tensor:
     """Step by step: as little arithmetic as there is."""
-    states = torch.empty_like(write)
+    states = torch.empty_like(write) if states is None else states
     steps = list(zip(keep.unbind(1), write.unbind(1), states.unbind(1), strict=True))
     past = start
     for factor, term, state in reversed(steps) if backwards else steps:
@@ -55,18 +55,19 @@ def walk(keep: Tensor, write: Tensor, start: Tensor, backwards: bool) -> Tensor:
     return states
 
 
-def double(keep: Tensor, write: Tensor, start: Tensor, backwards: bool) -> Tensor:
+def double(keep: Tensor, write: Tensor, start: Tensor, backwards: bool, states: Tensor | None = None) -> Tensor:
     """In log2(time) rounds: after round r a position holds the share of the 2^r positions up to itself."""
     if backwards:
-        return double(keep.flip(1), write.flip(1), start, backwards=False).flip(1)
-    states = torch.cat([torch.addcmul(write[:, :1], keep[:, :1], start.unsqueeze(1)), write[:, 1:]], dim=1)
+        keep, write = keep.flip(1), write.flip(1)
+    found = torch.cat([torch.addcmul(write[:, :1], keep[:, :1], start.unsqueeze(1)), write[:, 1:]], dim=1)
     reach = 1
     while reach < keep.shape[1]:
-        reached = torch.addcmul(states[:, reach:], keep[:, reach:], states[:, :-reach])
-        states = torch.cat([states[:, :reach], reached], dim=1)
+        reached = torch.addcmul(found[:, reach:], keep[:, reach:], found[:, :-reach])
+        found = torch.cat([found[:, :reach], reached], dim=1)
         keep = torch.cat([keep[:, :reach], keep[:, reach:] * keep[:, :-reach]], dim=1)
         reach *= 2
-    return states
+    found = found.flip(1) if backwards else found
+    return found if states is None else states.copy_(found)
 
 
 def _accumulator(*tensors: Tensor) -> torch.dtype:

@@ -76,24 +76,25 @@ class Scanned(Cell):
     ) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "batch hidden"]]:
         """All steps, of half of the features (see `beside`) from the first position, of the others from the last."""
         assert isinstance(state, Tensor)
+        outputs, end = projected.new_empty(*projected.shape[:2], self.hidden_size), torch.empty_like(state)
         rows = max(1, NEAR // projected[0].numel())
-        parts = zip(*(torch.split(whole, rows) for whole in (projected, mask, state)), strict=True)
-        outputs, ends = zip(*(self._both_ways(*part) for part in parts), strict=True)
-        return torch.cat(outputs), torch.cat(ends)
+        for part in zip(*(torch.split(whole, rows) for whole in (projected, mask, state, outputs, end)), strict=True):
+            self._both_ways(*part)
+        return outputs, end
 
-    def _both_ways(self, projected: Tensor, mask: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def _both_ways(self, projected: Tensor, mask: Tensor, state: Tensor, outputs: Tensor, end: Tensor) -> None:
+        """Fills `outputs` and `end`."""
         sums = self._cut(projected)
-        keep, write = self.coefficients(sums)
+        keep, states = self.coefficients(sums)
         padding = (~mask).flatten().nonzero().squeeze(1)
         if len(padding):
             keep.flatten(0, 1).index_fill_(0, padding, 1)
-            write.flatten(0, 1).index_fill_(0, padding, 0)
-        (keep, keep_left), (write, write_left), (start, start_left) = (
-            part.chunk(2, dim=-1) for part in (keep, write, state)
-        )
-        rightward, leftward = solve(keep, write, start), solve(keep_left, write_left, start_left, backwards=True)
-        outputs = self.read(torch.cat([rightward, leftward], dim=-1), sums).to(projected.dtype)
-        return outputs, torch.cat([rightward[:, -1], leftward[:, 0]], dim=-1)
+            states.flatten(0, 1).index_fill_(0, padding, 0)
+        halves = zip(*(whole.chunk(2, dim=-1) for whole in (keep, states, state, end)), strict=True)
+        for (kept, written, start, ending), leftward in zip(halves, (False, True), strict=True):
+            solve(kept, written, start, leftward, states=written)
+            ending.copy_(written[:, 0 if leftward else -1])
+        outputs.copy_(self.read(states, sums))
 
     def _cut(self, projected: Tensor) -> Sums:
         # once: the gradient of every cut is as large as the whole

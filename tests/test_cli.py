@@ -1,9 +1,12 @@
 """Every command as users run it: exit codes, messages, and what is written where."""
 
+import gc
+import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -13,6 +16,7 @@ from conftest import Runner
 from hydra._internal.hydra import Hydra
 
 from seq2seq.cli import COMMANDS, main
+from seq2seq.errors import Seq2SeqError
 
 pytestmark = pytest.mark.slow
 
@@ -212,6 +216,23 @@ def test_a_missing_environment_variable_is_named(
     monkeypatch.delenv("SEQ2SEQ_DATA", raising=False)
     assert main(["prepare", "corpus=eutrans"]) == 1
     assert "SEQ2SEQ_DATA" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_garbage_is_collected_but_while_a_command_is_imported(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, real = [], importlib.import_module
+
+    def found(name: str) -> ModuleType | SimpleNamespace:
+        if name != "seq2seq.command.evaluate":
+            return real(name)
+        seen.append(gc.isenabled())
+        if fails:
+            raise Seq2SeqError("is not there")
+        return SimpleNamespace(run=lambda: seen.append(gc.isenabled()))
+
+    monkeypatch.setattr("seq2seq.cli.importlib.import_module", found)
+    assert main(["evaluate"]) == (1 if fails else 0)
+    assert seen == ([False] if fails else [False, True]) and gc.isenabled()
 
 
 def test_tracebacks_only_when_asked(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

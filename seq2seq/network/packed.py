@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,9 +18,9 @@ MIDDLE = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsign
 
 @runtime_checkable
 class Product(Protocol):
-    """x W^T + b for a whole number of rows that does not change at every call, see `rounded`."""
+    """x W^T + b, with some rows more behind them, see `rounded`."""
 
-    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]: ...
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]: ...
 
 
 Made = TypeVar("Made", bound=Product)
@@ -48,7 +48,7 @@ class Packed(Tensor):
     ) -> Any:
         if func is F.linear and isinstance(args[1], Packed):
             x, weight, bias = (*args, None)[:3]
-            found = weight.product(_filled(x.reshape(-1, x.shape[-1])), bias)
+            found = weight.product(x.reshape(-1, x.shape[-1]), bias)
             return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], found.shape[-1])
         with torch._C.DisableTorchFunctionSubclass():
             if func is torch.lstm and all(isinstance(one, Packed) for one in args[2][:2]):
@@ -79,10 +79,15 @@ def rounded(rows: int) -> int:
     return -(-rows // unit) * unit
 
 
-def _filled(rows: Float[Tensor, "rows in"]) -> Float[Tensor, "rounded in"]:
-    """With rows of zeros behind them."""
-    missing = rounded(len(rows)) - len(rows)
-    return F.pad(rows, (0, 0, 0, missing)) if missing else rows
+def _filled(rows: Shaped[Tensor, "rows in"], dtype: torch.dtype) -> Shaped[Tensor, "rounded in"]:
+    """In this number format, with rows of zeros behind them."""
+    count = rounded(len(rows))
+    if count == len(rows):
+        return rows.to(dtype)
+    filled = rows.new_empty(count, rows.shape[1], dtype=dtype)
+    filled[: len(rows)].copy_(rows)
+    filled[len(rows) :].zero_()
+    return filled
 
 
 class Float32:
@@ -91,8 +96,10 @@ class Float32:
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
 
-    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
-        found: Tensor = torch.ops.mkldnn._linear_pointwise(rows.float(), self.packed, bias, "none", [], "")
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]:
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(
+            _filled(rows, torch.float32), self.packed, bias, "none", [], ""
+        )
         return found
 
 
@@ -103,9 +110,9 @@ class BFloat16:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().bfloat16(), None)
         self.biases: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]:
         found: Tensor = torch.ops.mkldnn._linear_pointwise(
-            rows.bfloat16(), self.packed, None if bias is None else self._cast(bias), "none", [], ""
+            _filled(rows, torch.bfloat16), self.packed, None if bias is None else self._cast(bias), "none", [], ""
         )
         return found
 
@@ -135,13 +142,13 @@ class Int8:
         """From now on in whole numbers."""
         self.step = (self.seen or 1.0) / LARGEST
 
-    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rows out"]:
+    def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]:
         if not self.step:
             self.seen = max(self.seen, float(rows.abs().max()))
             with torch._C.DisableTorchFunctionSubclass():
                 return F.linear(rows, self.weight, bias)
-        levels = torch.add(self.middle, rows, alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1)
-        whole = levels.to(torch.int16).to(torch.uint8)  # torch takes four times as long for it in one conversion
+        levels = torch.add(self.middle, rows.float(), alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1)
+        whole = _filled(levels.to(torch.int16), torch.uint8)  # torch takes four times as long for it in one conversion
         dtype = autocast_dtype()
         found: Tensor = torch.ops.onednn.qlinear_pointwise(
             whole, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, dtype, "none", [], ""

@@ -63,8 +63,9 @@ class Shortlist:
         count = max(FEWEST, int(self.share * len(source)))
         if len(found) > count:
             found = found[np.argpartition(-sums[found], count)[:count]]
-        more = np.setdiff1d(np.asarray(wanted, np.int64), known.common) if len(wanted) else found[:0]
-        return np.union1d(found, more)
+        if not len(wanted):
+            return np.sort(found)
+        return np.union1d(found, np.setdiff1d(np.asarray(wanted, np.int64), known.common))
 
     def to_bytes(self) -> bytes:
         """The content of `shortlist.safetensors`, 4 bytes a candidate."""

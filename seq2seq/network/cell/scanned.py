@@ -39,7 +39,7 @@ class Scanned(Cell):
         assert isinstance(state, Tensor)
         sums = self._cut(projected)
         keep, write = self.coefficients(sums)
-        hidden = keep * state + write
+        hidden = torch.addcmul(write, keep, state)
         return self.read(hidden, sums).to(projected.dtype), hidden
 
     def forward(

@@ -12,7 +12,7 @@ from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
 from seq2seq.network.prepared import prepare
 from seq2seq.network.shortlist import Shortlisted, columns
-from seq2seq.network.state import select
+from seq2seq.network.state import map_state, select
 from seq2seq.search.base import Hypothesis, Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
@@ -167,7 +167,7 @@ def test_it_can_be_turned_off() -> None:
 
 @pytest.mark.parametrize("packed", ["fp32", "bf16", "int8"])
 def test_scores_are_those_of_the_model_among_the_list(packed: str) -> None:
-    """Also where sentences leave, come several times, or all but one are gone."""
+    """Also where sentences leave, change places, or all but one are gone."""
     model, dtype = biased_model(), torch.float32 if packed == "fp32" else torch.bfloat16
     with torch.inference_mode(), torch.autocast("cpu", dtype=dtype, enabled=packed != "fp32"):
         prepare(model, packed)  # type: ignore[arg-type]
@@ -177,14 +177,15 @@ def test_scores_are_those_of_the_model_among_the_list(packed: str) -> None:
         source = torch.randint(FIRST, SIZE, (3, 6), generator=torch.Generator().manual_seed(2))
         memory, state = short.start(source, torch.ones_like(source, dtype=torch.bool))
         whole, _ = model.start(source, torch.ones_like(source, dtype=torch.bool))
-        for rows in ([0, 1, 2], [0, 0, 2], [1], [1, 1, 1]):
+        for rows in ([0, 1, 2], [2, 0, 1], [2, 0], [0, 2], [2], [2]):
             picked = torch.tensor(rows)
-            places = torch.tensor([[4], [FIRST], [FIRST + 2]])[: len(rows)]
-            likely, _ = short.step(places, select(state, picked), select(memory, picked))
-            every, _ = model.step(short.ids[picked].gather(1, places), select(state, picked), select(whole, picked))
-            for row, found_, full in zip(rows, likely.squeeze(1), every.squeeze(1), strict=True):
+            places = torch.tensor([[4, 5], [FIRST, 4], [FIRST + 1, FIRST]])[: len(rows)]
+            beams = map_state(lambda part: part.expand(-1, 2, *part.shape[2:]), select(state, picked))
+            likely, _ = short.step(places, beams, select(memory, picked))
+            every, _ = model.step(short.ids[picked].gather(1, places), beams, select(whole, picked))
+            for row, found_, full in zip(rows, likely, every, strict=True):
                 known = 2 + FIRST + int([4, 2, 3][row])
-                wanted = full[short.ids[row, :known]].log_softmax(-1)
-                assert torch.allclose(found_[:known], wanted, atol=1e-5 if packed == "fp32" else 0.15)
-                assert (found_[known:] == float("-inf")).all() and found_.dtype == torch.float32
+                wanted = full[:, short.ids[row, :known]].log_softmax(-1)
+                assert torch.allclose(found_[:, :known], wanted, atol=1e-5 if packed == "fp32" else 0.15)
+                assert (found_[:, known:] == float("-inf")).all() and found_.dtype == torch.float32
     assert EOS < FIRST

@@ -64,32 +64,29 @@ class Shortlisted:
     ) -> tuple[Float[Tensor, "batch beam places"], State]:
         """Log-probabilities of every place; `tokens` are places too."""
         inner, numbers = memory
-        sentences = numbers.expand_as(tokens)
-        features, state = self.model.features(self.ids[sentences, tokens], state, inner)
+        features, state = self.model.features(self.ids[numbers.expand_as(tokens), tokens], state, inner)
         common = F.linear(features, self.layer.weight, self.layer.common_bias.to(features.dtype))
-        own = self._own_logits(features.flatten(0, 1), sentences.flatten()).view(*tokens.shape, self.own.shape[1])
+        own = self._own_logits(features.to(self.rows.dtype), numbers.squeeze(1))
         return torch.cat([common, own], -1).float().log_softmax(-1), state
 
     def _own_logits(
-        self, features: Float[Tensor, "rows embedding"], sentences: Int[Tensor, " rows"]
-    ) -> Float[Tensor, "rows places"]:
-        """Of each row with its sentence's matrix; rows of a sentence are neighbours."""
-        counts = torch.bincount(sentences, minlength=len(self.own))
-        searched = counts > 0
-        if int(searched.sum()) < HELD * len(self.held):
-            self._hold(searched.nonzero().squeeze(1))
-        most = int(counts.max())
-        first = counts.cumsum(0) - counts
-        places = self.place[sentences] * most + torch.arange(len(sentences), device=first.device) - first[sentences]
-        spread = features.new_zeros(len(self.held) * most, features.shape[1], dtype=self.rows.dtype)
-        spread.index_copy_(0, places, features.to(spread.dtype))
-        logits = torch.bmm(spread.view(len(self.held), most, -1), self.rows.transpose(1, 2)) + self.bias[self.held]
-        return logits.flatten(0, 1).index_select(0, places)
+        self, features: Float[Tensor, "batch beam embedding"], sentences: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch beam places"]:
+        """Of each sentence's hypotheses with its own matrix; no sentence stands there twice."""
+        if len(sentences) < HELD * len(self.held):
+            self._hold(sentences)
+        if torch.equal(sentences, self.held):
+            return torch.bmm(features, self.rows) + self.held_bias
+        places = self.place[sentences]
+        spread = features.new_zeros(len(self.held), *features.shape[1:]).index_copy_(0, places, features)
+        return (torch.bmm(spread, self.rows) + self.held_bias).index_select(0, places)
 
     def _hold(self, sentences: Int[Tensor, " held"]) -> None:
         """Has the matrices of these sentences at hand from now on; sentences never come back to a search."""
         self.held = sentences
         self.place = torch.zeros(len(self.own), dtype=torch.long, device=sentences.device)
         self.place[sentences] = torch.arange(len(sentences), device=sentences.device)
+        self.held_bias = self.bias[sentences]
         ids = self.own[sentences]
-        self.rows = self.layer.table.index_select(0, ids.flatten()).view(*ids.shape, self.layer.table.shape[1])
+        rows = self.layer.table.index_select(0, ids.flatten()).view(*ids.shape, self.layer.table.shape[1])
+        self.rows = rows.transpose(1, 2)

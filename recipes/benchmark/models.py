@@ -19,8 +19,8 @@ MODELS = {
     "11M": [*WIDE, "attention=general", "decoder.feed_forward=0", "decoder.attend=first"],
     "11M, input feeding": [*WIDE, "attention=general", "decoder=input_feeding"],
     "12M": [*WIDE, *ATTENTIVE, *UNEVEN],
-    # what reads the source has no recurrent product. Translating is compared with it (README)
-    "10M": [*WIDE, *ATTENTIVE, *UNEVEN, "cell=sru", "cell@decoder_cell=lstm"],
+    # no recurrent product at all. Translating is compared with it (README)
+    "11M, SRU": [*WIDE, *ATTENTIVE, *UNEVEN, "cell=sru", "model.tying=target"],
     "default": [],
 }
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -77,9 +77,9 @@ class Contest:
         """Each sentence's `best` best hypotheses: the finished ones, then the open ones."""
         penalty = self.penalty(torch.tensor([length], device=going.scores.device))
         both = merge(finished, going._replace(normalised=going.scores / penalty))
-        ended = torch.arange(both.scores.shape[1], device=both.scores.device) < finished.scores.shape[1]
-        lists = hypotheses(both.tokens[..., 1:], both.scores, both.normalised, ended.expand_as(both.scores))
-        return [found[: self.best] for found in lists]
+        chosen = (both.scores == IMPOSSIBLE).byte().argsort(dim=1, stable=True)[:, : self.best]
+        scores, normalised = both.scores.gather(1, chosen), both.normalised.gather(1, chosen)
+        return hypotheses(choose(both.tokens, chosen)[..., 1:], scores, normalised, chosen < finished.scores.shape[1])
 
 
 class Beams(NamedTuple):

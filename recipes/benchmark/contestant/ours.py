@@ -30,7 +30,7 @@ class Ours(Contestant):
     def train(self, minutes: float, threads: int) -> None:
         if not (self.run / "model").is_dir():
             updates = [f"loader.tokens={UPDATE // 4}", "trainer.accumulation=4", f"trainer.threads={threads}"]
-            settings = [*TEXT, *MODELS["10M"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
+            settings = [*TEXT, *MODELS["11M, SRU"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
             self.run.mkdir(parents=True, exist_ok=True)
             spend(2 * minutes + 5, threads, [*PROGRAM, "train", *settings], self.run / "train.txt")
             listing = [*PROGRAM, "shortlist", f"model={self.run}", f"cache={CACHE}"]

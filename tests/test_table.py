@@ -51,6 +51,12 @@ class Counting:
         return both(tokens)
 
 
+def assert_told(found: list[Tensor], wanted: list[Tensor], furthest: float) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == other.dtype and one.shape == other.shape
+        torch.testing.assert_close(one, other, rtol=furthest, atol=furthest)
+
+
 def empty() -> Table:
     return Table(VOCABULARY, both(torch.zeros(1, 1)))
 
@@ -71,9 +77,7 @@ def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Li
     for asked in ASKED:
         with autocast(torch.float32 if products == "fp32" else precision("auto")):
             found, wanted = tensors(model.words(asked)), tensors(model.decoder.project(model.target(asked)))
-        for one, other in zip(found, wanted, strict=True):
-            assert one.dtype == other.dtype and one.shape == other.shape
-            torch.testing.assert_close(one, other, rtol=FURTHEST[products], atol=FURTHEST[products])
+        assert_told(found, wanted, FURTHEST[products])
     assert model.table.known.nonzero().flatten().tolist() == [0, 5, 7, 8, 9, 12]
 
 
@@ -90,9 +94,7 @@ def test_a_table_says_what_the_encoder_makes_of_words(cell: str, products: Liter
     for asked in ASKED:
         with autocast(torch.float32 if products == "fp32" else precision("auto")):
             found, wanted = tensors(model.source_words(asked)), tensors(model.encoder.project(model.source(asked)))
-        for one, other in zip(found, wanted, strict=True):
-            assert one.dtype == other.dtype and one.shape == other.shape
-            torch.testing.assert_close(one, other, rtol=FURTHEST[products], atol=FURTHEST[products])
+        assert_told(found, wanted, FURTHEST[products])
 
 
 def test_no_word_is_computed_that_is_known() -> None:

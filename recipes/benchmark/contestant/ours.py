@@ -8,6 +8,7 @@ from contestant.base import UPDATE, Command, Contestant, UnavailableError, spend
 from models import CACHE, MODELS, TEXT
 
 SEARCH = {1: ["search=greedy"], 5: ["search=beam", "search.width=5"]}
+NETWORK = MODELS["11M, SRU"]
 TUNED = ["optimizer.learning_rate=0.001", "schedule.warmup=400", "trainer.ema=0.998", "trainer.validate_every=1000"]
 PROGRAM = [sys.executable, "-m", "seq2seq"]
 FLAWED = 3  # its exit code where all lines came out, but some were truncated or repeat themselves
@@ -30,7 +31,7 @@ class Ours(Contestant):
     def train(self, minutes: float, threads: int) -> None:
         if not (self.run / "model").is_dir():
             updates = [f"loader.tokens={UPDATE // 4}", "trainer.accumulation=4", f"trainer.threads={threads}"]
-            settings = [*TEXT, *MODELS["11M, SRU"], *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
+            settings = [*TEXT, *NETWORK, *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
             self.run.mkdir(parents=True, exist_ok=True)
             spend(2 * minutes + 5, threads, [*PROGRAM, "train", *settings], self.run / "train.txt")
             listing = [*PROGRAM, "shortlist", f"model={self.run}", f"cache={CACHE}"]

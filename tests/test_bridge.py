@@ -3,10 +3,12 @@
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch import Tensor
 from toy_network import VOCABULARY, composed, member, members, toy_batch, toy_model
 
 from seq2seq.config import build
 from seq2seq.errors import ConfigError
+from seq2seq.network.encoder import Memory
 from seq2seq.network.model import Model
 from seq2seq.network.state import State, map_state, tensors
 
@@ -32,10 +34,18 @@ def test_last_copies_layer_by_layer() -> None:
 
 
 @pytest.mark.parametrize("bridge", members("bridge"))
-def test_the_model_asks_the_encoder_for_what_its_bridge_reads_and_no_more(bridge: str) -> None:
+def test_the_model_asks_the_encoder_for_what_its_bridge_reads_and_no_more(
+    bridge: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = toy_model(bridge=bridge)
-    asked = []
-    model.encoder.register_forward_hook(lambda module, arguments, memory: asked.append(memory.last != ()))
+    asked, read = [], model.encoder.read
+
+    def reading(projected: State, mask: Tensor, last: bool = False) -> Memory:
+        memory = read(projected, mask, last)
+        asked.append(memory.last != ())
+        return memory
+
+    monkeypatch.setattr(model.encoder, "read", reading)
     model(BATCH)
     model.start(BATCH.source, BATCH.source_mask)
     assert asked == [bridge in ("last", "projected")] * 2

@@ -158,6 +158,16 @@ def test_other_searches_languages_and_networks_know_the_whole_vocabulary() -> No
     assert_same(into_en, found(searcher(SEARCHES["beam"], None), parts(), "en"))
 
 
+def test_a_list_is_sorted_however_likely_its_pieces_are() -> None:
+    likely = np.random.default_rng(1).permutation(SIZE - FIRST) + 1.0
+    starts = np.minimum(np.arange(SIZE + 1), 1) * len(likely)  # only the first source piece becomes anything
+    known = Candidates(starts, np.arange(FIRST, SIZE), likely, np.arange(FIRST))
+    best = np.sort(np.argsort(-likely)[:64] + FIRST)
+    for wanted in ((), (int(best[5]),)):
+        [own] = Shortlist({"de": known}, 1.0).lists([[0]], "de", [wanted])
+        assert own.tolist() == best.tolist()
+
+
 def test_it_can_be_turned_off() -> None:
     parts_of = (MODEL, toy_tokenizer(), SEARCHES["beam"], DIRECTIONS, 250, 500, torch.float32, CPU)
     assert Translator(*parts_of, shortlist=True, learnt_shortlist=SOME).searcher.among is not None

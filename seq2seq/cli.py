@@ -10,7 +10,6 @@ interrupted. Tracebacks are shown where the environment variable SEQ2SEQ_TRACEBA
 import gc
 import importlib
 import inspect
-import json
 import multiprocessing
 import os
 import shutil
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq import __version__, own
+from seq2seq.arguments import arranged, own_folder, quoted, sweep_folder
 from seq2seq.config import call, configuration_folder, suggestion
 from seq2seq.errors import Seq2SeqError
 
@@ -56,17 +56,6 @@ example: seq2seq train corpus=files corpus.path=my_text corpus.directions=[en-de
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 SIGNALLED = 128  # exit codes above it are signals
 CODES = ".exit_codes"  # of the jobs of a sweep that other processes do
-VALUED = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
-OWN = ("--config-dir", "-cd")
-NEEDS_CORPUS = (  # their defaults lists hold `corpus: ???`
-    "doctor",
-    "prepare",
-    "train",
-    "train_language_model",
-    "train_classifier",
-    "train_tagger",
-    "train_generator",
-)
 
 
 def entry() -> None:
@@ -115,7 +104,7 @@ def _application(command: str, overrides: list[str]) -> int:
     import hydra
 
     codes, process = [], os.getpid()
-    if (folder := _own_folder(overrides)) is not None:
+    if (folder := own_folder(overrides)) is not None:
         own.use(folder)
 
     def task(config: Any) -> None:
@@ -128,10 +117,10 @@ def _application(command: str, overrides: list[str]) -> int:
             sys.exit(code)
 
     with tempfile.TemporaryDirectory() as temporary:  # Hydra notes a sweep in a file, which nobody asked for
-        place = _sweep_folder(overrides) or temporary
+        place = sweep_folder(overrides) or temporary
         shutil.rmtree(Path(place, CODES), ignore_errors=True)  # of an earlier sweep
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
-        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={place}", *_arranged(command, overrides)]
+        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={place}", *arranged(command, overrides)]
         try:
             application = hydra.main(
                 version_base="1.3", config_path=str(configuration_folder()), config_name=_file(command)
@@ -142,12 +131,6 @@ def _application(command: str, overrides: list[str]) -> int:
         finally:
             sys.argv = saved
         return max(*codes, *_left(Path(place, CODES)))
-
-
-def _sweep_folder(arguments: Sequence[str]) -> str | None:
-    """Where the user wants a sweep's notes: launchers of other machines need a folder that all of them see."""
-    given = [one.partition("=")[2] for one in arguments if one.startswith("hydra.sweep.dir=")]
-    return given[-1] if given else None
 
 
 def _leave(code: int, arguments: Sequence[str]) -> None:
@@ -171,41 +154,6 @@ def _left(folder: Path) -> list[int]:
         if codes[-1] and name:
             _say(f"{name}: ended with exit code {code}")
     return codes
-
-
-def _arranged(command: str, arguments: list[str]) -> list[str]:
-    """Overrides before options, as argparse wants them. `--help` needs no corpus, but the defaults list does."""
-    overrides: list[str] = []
-    options: list[str] = []
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        (options if argument.startswith("-") or before in VALUED else overrides).append(_quoted(argument))
-    named = any(override.startswith("corpus=") for override in overrides)
-    if command in NEEDS_CORPUS and not named and {"--help", "-h"} & set(options):
-        overrides.append("corpus=files")
-    return overrides + options
-
-
-def _quoted(argument: str) -> str:
-    """With quotes where Hydra wants them: `trainer.updates=+5000`, whose sign would be nothing, and values, or lists',
-    that hold `=` as the folders of a sweep do."""
-    key, _, value = argument.partition("=")
-    if value.startswith("+") and value[1:].isdigit():
-        return f"{key}='{value}'"
-    if key.startswith("-") or "=" not in value or set(value) & set("'\"(){}"):
-        return argument
-    if value.startswith("[") and value.endswith("]"):
-        return f"{key}=[{','.join(json.dumps(one.strip(), ensure_ascii=False) for one in value[1:-1].split(','))}]"
-    return f"{key}={json.dumps(value, ensure_ascii=False)}"
-
-
-def _own_folder(arguments: Sequence[str]) -> str | None:
-    """The folder of the user's own YAML files and modules, where one is named."""
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        if before in OWN:
-            return argument
-        if argument.startswith("--config-dir="):
-            return argument.partition("=")[2]
-    return None
 
 
 def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
@@ -246,7 +194,7 @@ def _swept(arguments: Sequence[str]) -> set[str]:
     """The keys that a command line gives several values: `cell` of `-m cell=lstm,gru seed=1`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    overrides = [_quoted(one) for one in arguments if "=" in one and not one.startswith("-")]
+    overrides = [quoted(one) for one in arguments if "=" in one and not one.startswith("-")]
     parsed = OverridesParser.create().parse_overrides(overrides)
     return {one.get_key_element().lstrip("+") for one in parsed if one.is_sweep_override()}
 

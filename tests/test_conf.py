@@ -12,7 +12,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seq2seq.cli import COMMANDS, NEEDS_CORPUS
+from seq2seq.arguments import NEEDS_CORPUS
+from seq2seq.cli import COMMANDS
 from seq2seq.config import build, configuration_folder
 
 CONF = configuration_folder()

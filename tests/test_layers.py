@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 GROUND = (
+    "seq2seq.arguments",
     "seq2seq.symbols",
     "seq2seq.errors",
     "seq2seq.config",
@@ -138,7 +139,9 @@ def test_members_of_a_family_do_not_know_each_other(family: str) -> None:
 
 
 def test_the_command_line_starts_without_torch() -> None:
-    for module in ("seq2seq.__init__", "seq2seq.__main__", "seq2seq.cli", "seq2seq.config", "seq2seq.checking"):
+    for module in ("__init__", "__main__", "cli", "arguments", "config", "checking"):
         assert not [
-            name for name in imported(head(module)) if name.split(".")[0] in ("torch", "hydra", "datasets", "sacrebleu")
+            name
+            for name in imported(head(f"seq2seq.{module}"))
+            if name.split(".")[0] in ("torch", "hydra", "datasets", "sacrebleu")
         ]

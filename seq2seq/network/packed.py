@@ -46,14 +46,34 @@ class Packed(Tensor):
     def __torch_function__(
         cls, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        if func is F.linear and isinstance(args[1], Packed):
-            x, weight, bias = (*args, None)[:3]
-            found = weight.product(x.reshape(-1, x.shape[-1]), bias)
-            return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], found.shape[-1])
+        given = kwargs or {}
+        if func is F.linear:
+            x, weight, bias = _linear_arguments(*args, **given)
+            if isinstance(weight, Packed):
+                found = weight.product(x.reshape(-1, x.shape[-1]), bias)
+                return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], found.shape[-1])
         with torch._C.DisableTorchFunctionSubclass():
-            if func is torch.lstm and all(isinstance(one, Packed) for one in args[2][:2]):
+            if func is torch.lstm and _suits_kernel(*args, **given):
                 return _lstm(*args[:3])
-            return func(*args, **(kwargs or {}))
+            return func(*args, **given)
+
+
+def _linear_arguments(input: Tensor, weight: Any, bias: Tensor | None = None) -> tuple[Tensor, Any, Tensor | None]:
+    """What F.linear was called with, by position or by name."""
+    return input, weight, bias
+
+
+def _suits_kernel(*args: Any, **given: Any) -> bool:
+    """Whether a call of torch.lstm is one layer in one direction, batch first, with packed matrices and both biases.
+
+    Everything else that torch.lstm can do, and calls by name, are left to torch.
+    """
+    if given or len(args) != 9 or isinstance(args[1], Tensor):  # a Tensor: the sizes of a packed sequence
+        return False
+    x, _, weights, has_biases, layers, _, _, bidirectional, batch_first = args
+    alone = layers == 1 and not bidirectional
+    matrices = len(weights) == 4 and all(isinstance(one, Packed) for one in weights[:2])
+    return alone and matrices and bool(has_biases and batch_first) and x.ndim == 3
 
 
 def _lstm(x: Tensor, initial: Sequence[Tensor], weights: Sequence[Any]) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,6 +137,8 @@ class BFloat16:
         return found
 
     def _cast(self, bias: Tensor) -> Tensor:
+        if not isinstance(bias, nn.Parameter):  # made for this product alone: to keep it would fill the memory
+            return bias.bfloat16()
         if id(bias) not in self.biases:
             self.biases[id(bias)] = bias, bias.detach().bfloat16()  # kept, so that nothing else gets its id
         return self.biases[id(bias)][1]

@@ -82,7 +82,7 @@ def _usage(config: Mapping[str, Any]) -> Iterator[str]:
     kind = str(config.get("kind"))
     if kind not in TASKS:
         return
-    source, _, target = (_directions(config) or ["SOURCE-TARGET"])[0].partition("-")
+    source, target = (_pairs(config) or [("SOURCE", "TARGET")])[0]
     yield from ("## Use", "", "`FOLDER` is the folder that this file lies in.", "")
     yield from ("```sh", f"seq2seq {TASKS[kind][2].format(source, target)}", "```", "")
     if kind == "translator":
@@ -187,8 +187,13 @@ def _measured(config: Mapping[str, Any]) -> set[str]:
 
 
 def _directions(config: Mapping[str, Any]) -> list[str]:
+    return [f"{source}-{target}" for source, target in _pairs(config)]
+
+
+def _pairs(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = config.get("directions")
-    return ["-".join(map(str, one)) for one in found if isinstance(one, list)] if isinstance(found, list) else []
+    rows = [one for one in found if isinstance(one, list) and len(one) == 2] if isinstance(found, list) else []
+    return [(str(source), str(target)) for source, target in rows]
 
 
 def _texts(config: Mapping[str, Any], key: str) -> list[str]:

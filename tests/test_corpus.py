@@ -132,6 +132,10 @@ def test_empty_files_missing_files_and_twins_are_named(tmp_path: Path) -> None:
         (["en-en"], [], "two different languages"),
         (["en-xx"], ["en", "de"], "unknown language 'xx'.*has en, de"),
         (["en-de", "en-de"], [], "twice"),
+        (["pt_BR-pt-br"], [], "two different languages"),
+        (["en-fr-ca"], [], "may be en to fr-ca or en-fr to ca; name the codes in corpus.languages"),
+        (["aq1-bq1-cq1"], [], "may be no pair of languages"),
+        (["pt-BR-fr"], ["pt-BR", "en"], "may be no pair"),
         ("all", ["en"], "at least two"),
         ("en-de", [], "expected .* or all"),
         ([], [], "expected"),
@@ -140,6 +144,36 @@ def test_empty_files_missing_files_and_twins_are_named(tmp_path: Path) -> None:
 def test_impossible_directions_are_refused(directions: list[str] | str, languages: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_directions(directions, languages)
+
+
+@pytest.mark.parametrize(
+    ("direction", "languages", "parsed"),
+    [
+        ("pt-BR-en", [], ("pt-BR", "en")),
+        ("en-pt-BR", [], ("en", "pt-BR")),
+        ("zh_CN-en", [], ("zh_CN", "en")),
+        ("en-zh-Hant-TW", [], ("en", "zh-Hant-TW")),
+        ("zh-Hans-zh-Hant", [], ("zh-Hans", "zh-Hant")),
+        ("pt-BR-pt-PT", [], ("pt-BR", "pt-PT")),
+        ("es-419-en-US", [], ("es-419", "en-US")),
+        ("en-fr-CA", [], ("en", "fr-CA")),
+        ("pt-br-en", [], ("pt-br", "en")),
+        ("xx-pt-BR", [], ("xx", "pt-BR")),
+        ("en-fr-ca", ["en-fr", "ca"], ("en-fr", "ca")),
+        ("en-ZH", [], ("en", "ZH")),
+        ("EN-DE", [], ("EN", "DE")),
+        ("zho-zh", [], ("zho", "zh")),
+        ("text-label", [], ("text", "label")),
+        ("src-tgt", [], ("src", "tgt")),
+        ("pt-BR", [], ("pt-BR", "pt-BR")),
+        ("zh-Hans", [], ("zh-Hans", "zh-Hans")),
+        ("pt-br", ["pt-br"], ("pt-br", "pt-br")),
+        ("en-DE", ["en", "DE"], ("en", "DE")),
+        ("pt-br", [], ("pt", "br")),
+    ],
+)
+def test_codes_may_have_hyphens(direction: str, languages: list[str], parsed: tuple[str, str]) -> None:
+    assert parse_directions([direction], languages) == [parsed]
 
 
 def test_all_means_every_ordered_pair() -> None:

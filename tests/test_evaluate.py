@@ -40,7 +40,7 @@ def test_every_test_set_and_direction_is_scored_and_written(tmp_path: Path) -> N
     assert len(said) == 4
     kept = tmp_path / "run" / "hypotheses" / "one.en-de.de"
     assert kept.read_text().splitlines() == SENTENCES[0]
-    assert evaluate_files(kept, tmp_path / "one.de", "de") == results["one"]["en-de"]
+    assert evaluate_files(kept, tmp_path / "one.de", "de", said.append) == results["one"]["en-de"]
 
 
 def test_directions_the_model_lacks_are_named_and_left_out(tmp_path: Path) -> None:
@@ -55,6 +55,20 @@ def test_directions_the_model_lacks_are_named_and_left_out(tmp_path: Path) -> No
         evaluate(translator, corpus(tmp_path), tmp_path, said.append)
 
 
+def test_another_code_of_the_same_language_is_the_models(tmp_path: Path) -> None:
+    translator = echo_translator()
+    results = evaluate(translator, corpus(tmp_path), tmp_path / "run", print)
+    for ours, theirs in (("en", "en_US"), ("de", "deu")):
+        for split in ("one", "two"):
+            (tmp_path / f"{split}.{theirs}").write_bytes((tmp_path / f"{split}.{ours}").read_bytes())
+    other = Files(str(tmp_path), ["en_US-deu", "deu-en_US"], [], [], [], ["one", "two"])
+    again = evaluate(translator, other, tmp_path / "run", print)
+    assert again == {
+        split: {"en_US-deu": found["en-de"], "deu-en_US": found["de-en"]} for split, found in results.items()
+    }
+    assert (tmp_path / "run" / "hypotheses" / "one.en_US-deu.deu").is_file()
+
+
 def test_a_corpus_without_test_sets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"corpus\.test"):
         evaluate(echo_translator(), corpus(tmp_path, test=[]), tmp_path, print)
@@ -64,7 +78,7 @@ def test_files_of_unequal_length_are_named(tmp_path: Path) -> None:
     (tmp_path / "short").write_text("one\n")
     (tmp_path / "long").write_text("one\ntwo\n")
     with pytest.raises(DataError, match=r"short and .*long: found 1 hypotheses and 2 references"):
-        evaluate_files(tmp_path / "short", tmp_path / "long", "de")
+        evaluate_files(tmp_path / "short", tmp_path / "long", "de", print)
 
 
 def test_validation_averages_over_directions() -> None:

@@ -119,18 +119,26 @@ def test_the_phrases_of_a_long_line_may_be_unmet_but_never_in_silence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "translation", "met"),
+    ("line", "language", "translation", "met"),
     [
-        (Line(""), "anything", True),
-        (Line("", prefix="Ein  Hund"), "Ein Hund bellt", True),
-        (Line("", prefix="Hund"), "Ein Hund", False),
-        (Line("", required=("Hund", "Katze")), "Hund", False),
-        (Line("", banned=("Hund",)), "Ein Hund.", False),
-        (Line("", banned=("Hund",)), "Zwei Hunde.", True),
+        (Line(""), "de", "anything", True),
+        (Line("", prefix="Ein  Hund"), "de", "Ein Hund bellt", True),
+        (Line("", prefix="Hund"), "de", "Ein Hund", False),
+        (Line("", required=("Hund", "Katze")), "de", "Hund", False),
+        (Line("", banned=("Hund",)), "de", "Ein Hund.", False),
+        (Line("", banned=("Hund",)), "de", "Zwei Hunde.", True),
+        (Line("", banned=("猫",)), "ja", "その猫は大きい。", False),
+        (Line("", banned=("猫",)), "jpn_Jpan", "その猫は大きい。", False),
+        (Line("", banned=("犬",)), "ja", "その猫は大きい。", True),
+        (Line("", banned=("แมว",)), "th", "ฉันเห็นแมวสามตัว", False),
+        (Line("", banned=("新",)), "zh_CN", "这是A新B的", False),
+        (Line("", banned=("cat",)), "ja", "catalogを見る", True),
+        (Line("", banned=("cat",)), "ja", "そのcatは", False),
+        (Line("", banned=("neko",)), "ja-Latn", "nekoneko", True),
     ],
 )
-def test_whether_wishes_are_met(line: Line, translation: str, met: bool) -> None:
-    assert line.met_by(translation) == met
+def test_whether_wishes_are_met(line: Line, language: str, translation: str, met: bool) -> None:
+    assert line.met_by(translation, language) == met
 
 
 def test_a_search_that_cannot_promise_phrases_is_refused() -> None:

@@ -16,6 +16,7 @@ GROUND = (
     "seq2seq.checking",
     "seq2seq.device",
     "seq2seq.durable",
+    "seq2seq.languages",
     "seq2seq.model_card",
     "seq2seq.model_config",
     "seq2seq.model_folder",
@@ -40,6 +41,7 @@ MAY_IMPORT = {  # layer: what it may import of seq2seq besides itself and the gr
     "cli": ("seq2seq.command",),
 }
 ONLY_IN = {  # a package that one place alone may know
+    "langcodes": ("seq2seq.languages",),
     "hydra": ("seq2seq.cli",),
     "omegaconf": ("seq2seq.cli",),
     "sacrebleu": ("seq2seq.evaluation.metric",),

@@ -6,7 +6,7 @@ import pytest
 
 from seq2seq.errors import DataError
 from seq2seq.evaluation import metric
-from seq2seq.evaluation.metric import bleu_and_chrf, bleu_tokenizer, score
+from seq2seq.evaluation.metric import bleu_and_chrf, bleu_tokenizer, missing_tokenizers, score
 
 LINES = [
     f"The {animal} number {number} sees the big house, and sleeps."
@@ -72,6 +72,37 @@ def test_characters_are_counted_where_mecab_is_missing(monkeypatch: pytest.Monke
     monkeypatch.setattr(metric, "BLEU", without_extras)
     assert bleu_tokenizer("ja") == bleu_tokenizer("ko") == "char"
     assert "tok:char" in score(["猫は家を見る。"], ["犬は家を見る。"], "ja").signature["bleu"]
+    messages = missing_tokenizers(["ja_JP", "de", "kor", "ja_JP", "th"])
+    assert [message.split(":")[0] for message in messages] == ["BLEU of ja_JP", "BLEU of kor"]
+    assert all("MeCab is not installed" in message and "tok:char" in message for message in messages)
+
+
+HALF_RIGHT = {  # a reference and a translation of it whose second half is another one
+    "th km lo my bo th_TH tha_Thai khm lao mya_Mymr": ("กขคงจฉชซ", "กขคงฎฏฐฑ"),
+    "ja jpn ja_JP ja_XX": ("ねこがねています", "ねこがはしります"),
+    "zh ZH zh_CN zh-CN zho cmn zh_Hans zh_Hant yue wuu": ("我看见一只大猫", "我看见一条小狗"),
+}
+
+
+@pytest.mark.parametrize("codes", HALF_RIGHT)
+def test_half_right_lines_are_half_right_however_the_code_is_spelt(codes: str) -> None:
+    reference, hypothesis = HALF_RIGHT[codes]
+    found = {code: score([hypothesis] * 3, [reference] * 3, code) for code in codes.split()}
+    assert len({(one.bleu, one.ter, *one.signature.values()) for one in found.values()}) == 1
+    one = next(iter(found.values()))
+    assert 10 < one.bleu < 90 and 10 < one.ter < 70
+    assert score([hypothesis], [reference], "de").bleu == 0 and score([hypothesis], [reference], "de").ter == 100
+
+
+def test_signatures_tell_what_ter_compares() -> None:
+    lines = ["กขคง จฉ"]
+    assert "tok:char" in score(lines, lines, "th").signature["ter"]
+    assert (
+        "tok:tercom" in score(lines, lines, "zh").signature["ter"]
+        and "asian:yes" in score(lines, lines, "zh").signature["ter"]
+    )
+    assert "asian:no" in score(lines, lines, "pt-BR").signature["ter"]
+    assert score(["กขคงจฉ"], lines, "th").ter == 0  # where spaces part phrases is no edit of a word
 
 
 def test_the_quick_scores_are_the_same_scores() -> None:

@@ -148,6 +148,17 @@ def test_a_direction_the_model_lacks_is_refused_at_once(direction: tuple[str, st
         echo_translator().translate(["one"], *direction)
 
 
+def test_the_same_language_under_another_code_is_understood_where_only_one_is_meant() -> None:
+    translator = echo_translator()
+    for found in (translator.translate(["one"], "eng_Latn", "deu"), translator.stream(["one"], "EN", "de_DE")):
+        assert [one.text for one in found] == ["one"]
+    translator.directions = [("en-GB", "de"), ("en-US", "de")]
+    with pytest.raises(
+        ConfigError, match=r"source=en target=de: may be several of the model's directions en-GB-de, en-US"
+    ):
+        translator.translate(["one"], "en", "de")
+
+
 @pytest.mark.parametrize(("longest", "batch"), [(15, 10), (16, 0)])
 def test_illegal_limits_are_refused(longest: int, batch: int) -> None:
     with pytest.raises(ConfigError, match=r"longest_source|batch_tokens"):

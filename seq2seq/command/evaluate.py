@@ -35,7 +35,8 @@ def run(
     if hypotheses or references:
         if model or not (hypotheses and references and target):
             raise ConfigError("hypotheses, references and target belong together, without model: give all three")
-        results: Results = {Path(references).name: {target: evaluate_files(Path(hypotheses), Path(references), target)}}
+        scores = evaluate_files(Path(hypotheses), Path(references), target, _say)
+        results: Results = {Path(references).name: {target: scores}}
         if output:
             save(results, Path(output) / "evaluation.json")
     elif model:

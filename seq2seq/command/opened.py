@@ -1,5 +1,6 @@
 """A trained model ready to translate: what the commands that use one share."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from seq2seq.config import build, call
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import tune_search
 from seq2seq.errors import ConfigError
+from seq2seq.languages import matching_directions
 from seq2seq.modelling.fused import fused
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
@@ -69,8 +71,11 @@ def path(name: str | None) -> Path | None:
 
 def direction(source: str | None, target: str | None, known: list[tuple[str, str]]) -> tuple[str, str]:
     """The direction asked for; what is not given must follow from what the model can do."""
-    fitting = [one for one in known if source in (None, one[0]) and target in (None, one[1])]
+    fitting = matching_directions(source, target, known)
     if len(fitting) == 1:
+        for key, asked, name in (("source", source, fitting[0][0]), ("target", target, fitting[0][1])):
+            if asked not in (None, name):
+                print(f"{key}={asked}: the model's language {name}", file=sys.stderr)
         return fitting[0]
     listed = ", ".join(f"{one}-{other}" for one, other in known)
     given = f"source={source or 'null'} target={target or 'null'}"

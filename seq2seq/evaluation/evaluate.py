@@ -7,7 +7,8 @@ from pathlib import Path
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.lines import Lines
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.evaluation.metric import Scores, bleu_and_chrf, score
+from seq2seq.evaluation.metric import Scores, bleu_and_chrf, missing_tokenizers, score
+from seq2seq.languages import matching_directions
 from seq2seq.translation.lines import writing
 from seq2seq.translation.translator import Translator
 
@@ -24,7 +25,8 @@ def evaluate(translator: Translator, corpus: Corpus, folder: Path, report: Calla
     """
     if not corpus.test:
         raise ConfigError("corpus.test: names no split; set corpus.test=[NAME] to say what to evaluate on")
-    directions = [direction for direction in corpus.directions if direction in translator.directions]
+    known = translator.directions
+    directions = [direction for direction in corpus.directions if len(matching_directions(*direction, known)) == 1]
     if not directions:
         raise ConfigError(
             f"corpus.directions: the corpus has {_listed(corpus.directions)}, the model translates "
@@ -32,6 +34,8 @@ def evaluate(translator: Translator, corpus: Corpus, folder: Path, report: Calla
         )
     if missing := [direction for direction in corpus.directions if direction not in directions]:
         report(f"not evaluated, because the model does not translate them: {_listed(missing)}")
+    for message in missing_tokenizers([target for _, target in directions]):
+        report(message)
     results: Results = {}
     for split in corpus.test:
         results[split] = {}
@@ -48,11 +52,13 @@ def evaluate(translator: Translator, corpus: Corpus, folder: Path, report: Calla
     return results
 
 
-def evaluate_files(hypotheses: Path, references: Path, target: str) -> Scores:
+def evaluate_files(hypotheses: Path, references: Path, target: str, report: Callable[[str], None]) -> Scores:
     """Scores a file of translations against a file of references in the language `target`; both may be compressed.
 
     Raises DataError where a file cannot be read or their numbers of lines differ.
     """
+    for message in missing_tokenizers([target]):
+        report(message)
     try:
         return score(list(Lines(hypotheses)), list(Lines(references)), target)
     except DataError as error:

@@ -8,9 +8,10 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from seq2seq.errors import DataError
+from seq2seq.languages import writing
 
-UNSPACED = {"ja": "ja-mecab", "ko": "ko-mecab", "zh": "zh"}  # targets whose words 13a cannot find, and what can
 FALLBACK = "char"  # where MeCab is not installed
+EXTRAS = {"ja-mecab": "ja", "ko-mecab": "ko"}  # of sacreBLEU, which install it
 
 
 class Scores(NamedTuple):
@@ -29,16 +30,12 @@ class Scores(NamedTuple):
 def score(hypotheses: Sequence[str], references: Sequence[str], target: str) -> Scores:
     """The scores of raw lines in the language `target` against one reference a line.
 
-    Settings are sacreBLEU's own, but for the words of ja, ko (MeCab, `pip install sacrebleu[ja]` or `[ko]`, otherwise
-    characters) and zh. Raises DataError unless there are as many references as hypotheses, and at least one.
+    Settings are sacreBLEU's own, but for what the language counts as words (languages.py); Japanese and Korean need
+    MeCab (`pip install sacrebleu[ja]` or `[ko]`). Raises DataError unless there are as many references as hypotheses,
+    and at least one.
     """
     _check(hypotheses, references)
-    unspaced = target in UNSPACED
-    metrics = {
-        "bleu": BLEU(tokenize=bleu_tokenizer(target)),
-        "chrf": CHRF(),
-        "ter": TER(normalized=unspaced, asian_support=unspaced),
-    }
+    metrics = {"bleu": BLEU(tokenize=bleu_tokenizer(target)), "chrf": CHRF(), "ter": _ter(target)}
     # sacreBLEU wants a list of reference files: handing it a list of lines would be silently wrong.
     values = {name: metric.corpus_score(hypotheses, [references]).score for name, metric in metrics.items()}
     signature = {name: str(metric.get_signature()) for name, metric in metrics.items()}
@@ -66,13 +63,39 @@ def bleu_words(lines: Sequence[str], target: str) -> list[list[str]]:
 
 
 def bleu_tokenizer(target: str) -> str:
-    """sacreBLEU's tokenizer for a target language: 13a where words are written apart."""
-    wanted = UNSPACED.get(target, "13a")
+    """sacreBLEU's tokenizer for a target language; characters where the one it needs is not installed."""
+    wanted = writing(target).bleu
     try:
         BLEU(tokenize=wanted)
     except RuntimeError:  # the extra that holds MeCab is missing
         return FALLBACK
     return wanted
+
+
+def missing_tokenizers(targets: Sequence[str]) -> list[str]:
+    """A message for each target language whose words BLEU cannot find here, so that it compares characters."""
+    return [
+        f"BLEU of {target}: MeCab is not installed, so it compares characters, not words (tok:{FALLBACK} in the "
+        f"signature): pip install 'sacrebleu[{EXTRAS[wanted]}]'"
+        for target in dict.fromkeys(targets)
+        if (wanted := writing(target).bleu) != bleu_tokenizer(target)
+    ]
+
+
+class CharacterTER(TER):
+    """TER of characters, for languages that put no spaces between words; `tok:char` in its signature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokenizer_signature = "char"
+
+    def _preprocess_segment(self, sent: str) -> str:
+        return " ".join(super()._preprocess_segment(sent).replace(" ", ""))
+
+
+def _ter(target: str) -> TER:
+    words = writing(target).ter
+    return CharacterTER() if words == "characters" else TER(normalized=words == "asian", asian_support=words == "asian")
 
 
 def _check(hypotheses: Sequence[object], references: Sequence[object]) -> None:

@@ -9,7 +9,7 @@ import torch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
-from seq2seq.modelling.scorer import check
+from seq2seq.modelling.scorer import known_language
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search
 
@@ -53,7 +53,7 @@ class Sampler:
 
     def sample(self, beginnings: Iterable[str], language: str) -> Iterator[list[Sample]]:
         """A line for every beginning, in order, some at a time. Raises ConfigError at once for an unknown language."""
-        check(language, self.languages)
+        language = known_language(language, self.languages)
         return self._chunks(iter(beginnings), language)
 
     def _chunks(self, beginnings: Iterator[str], language: str) -> Iterator[list[Sample]]:

@@ -11,6 +11,7 @@ from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
+from seq2seq.languages import matching
 from seq2seq.modelling.measure import bits_per_character, perplexity
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import State, select
@@ -89,7 +90,7 @@ class Scorer:
 
     def score(self, lines: Iterable[Sequence[str]], language: str) -> Iterator[list[Score]]:
         """The scores of chunks of lines, chunk by chunk, in order. Raises ConfigError for an unknown language."""
-        check(language, self.languages)
+        language = known_language(language, self.languages)
         return (self._chunk(chunk, language) for chunk in lines)
 
     def _chunk(self, lines: Sequence[str], language: str) -> list[Score]:
@@ -166,7 +167,9 @@ class Predicted(NamedTuple):
     ids: Int[Tensor, "*rows time likeliest"]
 
 
-def check(language: str, known: Sequence[str]) -> None:
-    """Raises ConfigError with what is allowed, where the model was not trained on this language."""
-    if language not in known:
-        raise ConfigError(f"language={language}: this model knows {', '.join(known)}; choose one of these")
+def known_language(language: str, known: Sequence[str]) -> str:
+    """The language by the name it was trained under. Raises ConfigError with what is allowed, where it was not."""
+    meant = matching(language, known)
+    if len(meant) != 1:
+        raise ConfigError(f"language={language}: this model knows {', '.join(meant or known)}; choose one of these")
+    return meant[0]

@@ -41,7 +41,7 @@ def translate_file(
     that are returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
-    translator.check(source, target)
+    source, target = translator.direction(source, target)
     first = FIRST_CHUNK if output is None else FIRST_OF_FILE
     others = [path for path in (status, extras.alignments) if path is not None]
     began = time.monotonic()

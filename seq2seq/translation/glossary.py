@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seq2seq.data.lines import Lines
 from seq2seq.errors import DataError
-from seq2seq.translation.words import UNSPACED
+from seq2seq.languages import unspaced
 
 PART = re.compile(r"\w+|[^\w\s]")  # what may not be cut: a word, or one punctuation mark
 
@@ -26,7 +26,7 @@ class Glossary:
 
     def required(self, text: str, language: str) -> list[str]:
         """The phrases for the terms of a line, each once, in the order of the terms."""
-        return (self._characters if language in UNSPACED else self._words).phrases(text)
+        return (self._characters if unspaced(language) else self._words).phrases(text)
 
     @classmethod
     def load(cls, path: Path) -> "Glossary":

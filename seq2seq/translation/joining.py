@@ -3,13 +3,14 @@
 from collections.abc import Collection, Sequence
 
 from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.languages import writing
 from seq2seq.search.base import Hypothesis
 from seq2seq.symbols import EOS
 from seq2seq.translation.details import Detail
 from seq2seq.translation.searcher import Answer, Order
 from seq2seq.translation.translation import Candidate, Status, Token, Translation
 from seq2seq.translation.verdict import notes
-from seq2seq.translation.words import UNSPACED, beginnings
+from seq2seq.translation.words import beginnings
 
 
 def joined(
@@ -58,7 +59,7 @@ def together(
     parts: Sequence[Candidate], begins: Sequence[int], language: str, seams: Collection[int] = ()
 ) -> Candidate:
     """Translations of neighbouring parts as one; `seams`: the numbers of those behind which nothing parts them."""
-    gap = "" if language in UNSPACED else " "
+    gap = writing(language).gap
     texts = [part.text + ("" if number in seams else gap) for number, part in enumerate(parts[:-1])] + [parts[-1].text]
     text = "".join(texts)
     tokens = tuple(token for part in parts for token in part.tokens)

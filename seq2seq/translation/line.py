@@ -5,7 +5,9 @@ import re
 from typing import NamedTuple
 
 from seq2seq.errors import DataError
+from seq2seq.languages import unspaced
 
+LATIN = "[0-9A-Z_a-z\u00c0-\u024f]"  # letters and digits that make words with spaces between them, in any text
 KEYS = ("text", "prefix", "required", "banned")
 
 
@@ -25,15 +27,18 @@ class Line(NamedTuple):
         """Whether anything is wanted."""
         return bool(self.prefix or self.required or self.banned)
 
-    def met_by(self, translation: str) -> bool:
-        """Whether a translation is as wanted; runs of spaces count as one, and a banned phrase is whole words."""
+    def met_by(self, translation: str, language: str) -> bool:
+        """Whether a translation is as wanted; runs of spaces count as one, and a banned phrase is whole words.
+
+        Where `language` puts no spaces between words, only letters of scripts that do make a word longer.
+        """
         if not self.wishes:
             return True
         found = _plain(translation)
         return (
             found.startswith(_plain(self.prefix))
             and all(_plain(phrase) in found for phrase in self.required)
-            and not any(re.search(rf"(?<!\w){re.escape(_plain(phrase))}(?!\w)", found) for phrase in self.banned)
+            and not any(_alone(_plain(phrase), language).search(found) for phrase in self.banned)
         )
 
 
@@ -64,6 +69,14 @@ def _phrases(found: dict[str, object], key: str, where: str) -> tuple[str, ...]:
     if not isinstance(phrases, list) or not all(isinstance(one, str) and one.strip() for one in phrases):
         raise DataError(f"{where}: {key}: expected a list of phrases, found {phrases!r}")
     return tuple(phrases)
+
+
+def _alone(phrase: str, language: str) -> re.Pattern[str]:
+    """Finds a phrase that is no part of a longer word."""
+    letter = LATIN if unspaced(language) else r"\w"
+    before = rf"(?<!{letter})" if re.match(letter, phrase) or not unspaced(language) else ""
+    after = rf"(?!{letter})" if re.match(letter, phrase[-1:]) or not unspaced(language) else ""
+    return re.compile(before + re.escape(phrase) + after)
 
 
 def _plain(text: str) -> str:

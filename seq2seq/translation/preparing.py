@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
+from seq2seq.languages import unspaced
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
 from seq2seq.translation.readable import readable_around
@@ -15,7 +16,7 @@ from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.unknown import Taken, Unknown, as_it_is, merged, put_back, taken_out
 from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.verdict import serious
-from seq2seq.translation.words import SPACE, UNSPACED, source_spans
+from seq2seq.translation.words import SPACE, source_spans
 
 
 class Wishes(NamedTuple):
@@ -108,7 +109,7 @@ class Preparing:
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
             translation = translation._replace(text=best[0].text, best=best)
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
-        if not prepared.given._replace(required=prepared.required).met_by(translation.text):
+        if not prepared.given._replace(required=prepared.required).met_by(translation.text, self.target):
             said.add(Status.UNMET)
         notes = serious(said)
         return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
@@ -132,7 +133,7 @@ class Preparing:
     def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:
         """A phrase as the decoder says it; inside a sentence no space goes before it, where words are not spaced."""
         [ids] = self.tokenizer.encode([phrase], self.target, "target") if phrase else [[]]
-        if first or self.target not in UNSPACED or not ids:
+        if first or not unspaced(self.target) or not ids:
             return tuple(ids)
         if self.tokenizer.pieces(ids[:1]) == [SPACE]:
             return tuple(ids[1:])

@@ -59,7 +59,7 @@ class PairScorer:
 
         Raises ConfigError at once for a direction that the model does not know, and where it cannot align.
         """
-        self.translator.check(source, target)
+        source, target = self.translator.direction(source, target)
         if alignments:
             self.translator.searcher.forcing.check()
         return (self._chunk(chunk, source, target, alignments) for chunk in chunks)

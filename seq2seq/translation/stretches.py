@@ -96,7 +96,7 @@ def _whole(line: Line, stretches: Sequence[tuple[str, Translation]], source: str
     seams = {place for place in range(len(spoken) - 1) if _copied_across(stretches, *spoken[place : place + 2])}
     found = together(best, begins, target, seams)
     said |= {Status.SPLIT} | ({Status.EMPTY} if not found.text.strip() else set())
-    said |= {Status.UNMET} if not line.met_by(found.text) else set()
+    said |= {Status.UNMET} if not line.met_by(found.text, target) else set()
     notes, seconds = serious(said), sum(one.seconds for _, one in stretches)
     return Translation(found.text, found.score, notes[0], (found,), notes, seconds)
 

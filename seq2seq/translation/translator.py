@@ -12,6 +12,7 @@ import torch
 from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
+from seq2seq.languages import matching_directions
 from seq2seq.search.base import Search, Wide
 from seq2seq.search.constrained import Constrained
 from seq2seq.translation.arriving import arriving
@@ -156,7 +157,7 @@ class Translator:
         self, chunks: Iterable[Sequence[str | Line]], source: str, target: str, wishes: Wishes = NOTHING
     ) -> Iterator[list[Translation]]:
         """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
-        self.check(source, target)
+        source, target = self.direction(source, target)
         if wishes.alignments:
             self.searcher.forcing.check()
         if wishes.tokens:
@@ -172,11 +173,17 @@ class Translator:
         promised = prefetch(begun, ahead) if ahead else begun
         return gathered((self._finish(one, preparing, order) for one in promised), source, target)
 
-    def check(self, source: str, target: str) -> None:
-        """Raises ConfigError with what is allowed, where the model was not trained on this direction."""
-        if (source, target) not in self.directions:
-            known = ", ".join(f"{one}-{other}" for one, other in self.directions)
-            raise ConfigError(f"source={source} target={target}: this model translates {known}; choose one of these")
+    def direction(self, source: str, target: str) -> tuple[str, str]:
+        """The direction by the names it was trained under: `zho` is the `zh` of a model that has no other Chinese.
+
+        Raises ConfigError with what is allowed, where the model was not trained on it, or on several that may be meant.
+        """
+        meant = matching_directions(source, target, self.directions)
+        if len(meant) == 1:
+            return meant[0]
+        known = ", ".join(f"{one}-{other}" for one, other in meant or self.directions)
+        problem = "may be several of the model's directions" if meant else "this model translates"
+        raise ConfigError(f"source={source} target={target}: {problem} {known}; choose one of these")
 
     def _begin(self, portion: Portion, preparing: Preparing, order: Order, how: Searching) -> "Promises":
         """Hand in a portion's parts; similar lengths are searched together, the longest first."""

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Literal, NamedTuple
 
+from seq2seq.languages import unspaced
 from seq2seq.translation.translation import Candidate
-from seq2seq.translation.words import SEPARATOR, SPACE, UNSPACED, words
+from seq2seq.translation.words import SEPARATOR, SPACE, words
 
 Unknown = Literal["keep", "symbols", "copy"]
 INSIDE = "'’-_"  # belong to a word where they stand between its letters
@@ -69,7 +70,7 @@ def taken_out(
     runs = list(merged([*strangers, *others]))
     if not runs:
         return Taken(line)
-    kept, ends = _cut(line, runs, language in UNSPACED)
+    kept, ends = _cut(line, runs, unspaced(language))
     left = "".join(character for character, _ in kept)
     starts, all_starts = _starts(left, language), _starts(line, language)
     held = []
@@ -86,7 +87,7 @@ def as_it_is(line: str) -> Taken:
     return Taken("", (Held(line, 0, 0, ""),), (), line)
 
 
-def _cut(line: str, runs: Sequence[tuple[int, int]], unspaced: bool) -> tuple[list[tuple[str, int]], list[int]]:
+def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[tuple[str, int]], list[int]]:
     """The characters that stay, with their places in the line, and how many of them stand before each run.
 
     Of two spaces that meet one stays, and none before punctuation; letters that meet get a space between them.
@@ -101,7 +102,7 @@ def _cut(line: str, runs: Sequence[tuple[int, int]], unspaced: bool) -> tuple[li
             while kept and kept[-1][0].isspace():
                 kept.pop()
         ends.append(len(kept))
-        if kept and kept[-1][0].isalnum() and rest.isalnum() and not unspaced:
+        if kept and kept[-1][0].isalnum() and rest.isalnum() and not dense:
             kept.append((" ", begin))
         end = after
     return kept + [(line[place], place) for place in range(end, len(line))], ends
@@ -132,20 +133,20 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
         for held in inserted.get(place, []):
             _part(said, held.text, language)
             tail = held.closing
-            if said and tail and said[-1].endswith(tail) and said[-1] != tail and language not in UNSPACED:
+            if said and tail and said[-1].endswith(tail) and said[-1] != tail and not unspaced(language):
                 said[-1] = said[-1].removesuffix(tail)
             else:
                 tail = ""
             links += [(held.number, len(said) + word) for word in range(len(words(held.text, language)))]
             said += words(held.text + tail, language)
     links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
-    text = ("" if language in UNSPACED else " ").join(said)
+    text = ("" if unspaced(language) else " ").join(said)
     return found._replace(text=text, alignment=tuple(sorted(links)))
 
 
 def _part(said: list[str], text: str, language: str) -> None:
     """Where words are not spaced, those of the Latin alphabet that would grow together get a space between them."""
-    if language in UNSPACED and said and all(one.isascii() and one.isalnum() for one in (said[-1][-1:], text[:1])):
+    if unspaced(language) and said and all(one.isascii() and one.isalnum() for one in (said[-1][-1:], text[:1])):
         said[-1] += " "
 
 
@@ -168,7 +169,7 @@ def _strangers(
     line: str, language: str, strange: Callable[[str], bool], symbols_only: bool
 ) -> Iterator[tuple[int, int]]:
     """Where strange words and symbols begin and end."""
-    for first, last in _units(line, language in UNSPACED):
+    for first, last in _units(line, unspaced(language)):
         unit = line[first:last]
         wanted = not symbols_only or not any(map(str.isalnum, unit))
         if wanted and strange(unit):
@@ -186,23 +187,23 @@ def merged(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _units(line: str, unspaced: bool) -> Iterator[tuple[int, int]]:
+def _units(line: str, dense: bool) -> Iterator[tuple[int, int]]:
     """Where words (characters, where they are not spaced) and single symbols begin and end, with what joins them."""
     begin = -1
     for place, character in enumerate(chain(line, " ")):
-        if begin >= 0 and not _joins(line, begin, place, character, unspaced):
+        if begin >= 0 and not _joins(line, begin, place, character, dense):
             yield begin, place
             begin = -1
         if begin < 0 and not SEPARATOR.fullmatch(character):
             begin = place
 
 
-def _joins(line: str, begin: int, place: int, character: str, unspaced: bool) -> bool:
+def _joins(line: str, begin: int, place: int, character: str, dense: bool) -> bool:
     """Whether a character belongs to the word or symbol before it, which begins at `begin`."""
     before, after = line[place - 1], line[place + 1 : place + 2]
     if unicodedata.category(character)[0] == "M" or JOINER in (before, character):
         return True
-    if unspaced or not line[begin].isalnum():
+    if dense or not line[begin].isalnum():
         return False
     return character.isalnum() or (character in INSIDE and after.isalnum() and before not in INSIDE)
 
@@ -217,4 +218,4 @@ def _closing(line: str, begin: int) -> str:
 
 def _starts(text: str, language: str) -> list[int]:
     """Where words begin."""
-    return [match.start() for match in (LETTER if language in UNSPACED else WORD).finditer(text)]
+    return [match.start() for match in (LETTER if unspaced(language) else WORD).finditer(text)]

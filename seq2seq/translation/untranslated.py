@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq.data.order import permuted
 from seq2seq.data.store import Store
 from seq2seq.errors import ConfigError
-from seq2seq.translation.words import UNSPACED
+from seq2seq.languages import unspaced
 
 Letterless = Literal["learnt", "copy", "translate"]
 PAIRS = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "„“", "‘’", "«»", "»«"})
@@ -75,7 +75,7 @@ class Untranslated:
         return bool(line.strip()) and not any(map(str.isalpha, line))
 
     def _matches(self, line: str, language: str) -> Iterator[re.Match[str]]:
-        dense = language in UNSPACED
+        dense = unspaced(language)
         if self.addresses and not {"/", "@", ".", "\\"}.isdisjoint(line):
             yield from (DENSE if dense else SPACED).finditer(line)
         if words := self.unspaced if dense else self.spaced:

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from seq2seq.languages import unspaced
 from seq2seq.translation.searcher import Answer
 from seq2seq.translation.translation import Status
-from seq2seq.translation.words import UNSPACED
 
 COPIED_WORDS = 3  # fewer are a name, or a word of both languages
 LONGEST_NAME = 5  # words
@@ -42,7 +42,7 @@ def copied(source: str, text: str, language: str) -> bool:
     """
     if _letters(source) != _letters(text):
         return False
-    if language in UNSPACED:
+    if unspaced(language):
         return sum(map(str.isalpha, text)) >= COPIED_LETTERS
     words = [word for word in source.split() if any(map(str.isalpha, word))]
     named = len(words) <= LONGEST_NAME and all(any(map(str.isupper, word)) for word in words)

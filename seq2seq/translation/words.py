@@ -6,8 +6,8 @@ from itertools import accumulate, chain, repeat
 from typing import Literal, NamedTuple
 
 from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.languages import unspaced
 
-UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces
 SPACE = "\u2581"  # how pieces spell a space
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 SEPARATOR = re.compile(rf"[\s{SPACE}]+")
@@ -22,7 +22,7 @@ class Span(NamedTuple):
 
 def unit(language: str) -> Literal["words", "characters"]:
     """What counts as a word of a language: what stands between spaces, or a character where there are none."""
-    return "characters" if language in UNSPACED else "words"
+    return "characters" if unspaced(language) else "words"
 
 
 def words(text: str, language: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.languages import conventional, is_code, same_code
 
 
 class Record(NamedTuple):
@@ -80,7 +81,8 @@ class Corpus(ABC):
 def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) -> list[tuple[str, str]]:
     """`["en-de", "de-en"]` as pairs of languages; `"all"` as all ordered pairs of `languages`.
 
-    A language by itself, `["en"]`, becomes `("en", "en")`. Raises ConfigError.
+    A language by itself, `["en"]`, becomes `("en", "en")`. Codes may have hyphens, `["pt-BR-en"]`: what they can mean,
+    or `languages`, tells where one ends. Raises ConfigError.
     """
     if directions == "all":
         if len(set(languages)) < 2:
@@ -88,21 +90,53 @@ def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) 
         return list(permutations(dict.fromkeys(languages), 2))
     if isinstance(directions, str) or not directions:
         raise ConfigError(f"corpus.directions: expected [en-de,...], [en] or all, got {directions!r}")
-    parsed = []
-    for direction in directions:
-        source, dash, target = direction.partition("-") if "-" in direction else (direction, "-", direction)
-        if not (source and dash and target) or "-" in target or direction == f"{source}-{source}":
-            raise ConfigError(f"corpus.directions: expected two different languages like en-de, got {direction!r}")
-        for language in (source, target):
-            if languages and language not in languages:
-                raise ConfigError(
-                    f"corpus.directions: unknown language {language!r} in {direction!r}; "
-                    f"corpus.languages has {', '.join(languages)}"
-                )
-        parsed.append((source, target))
+    parsed = [_parse_direction(direction, languages) for direction in directions]
     if len(set(parsed)) != len(parsed):
         raise ConfigError(f"corpus.directions: a direction stands twice in {list(directions)}")
     return parsed
+
+
+def _parse_direction(direction: str, languages: Sequence[str]) -> tuple[str, str]:
+    parts = direction.split("-")
+    splits = [("-".join(parts[:end]), "-".join(parts[end:])) for end in range(1, len(parts))]
+    if not all(parts) or any(same_code(*split) for split in splits):
+        raise ConfigError(f"corpus.directions: expected two different languages like en-de, got {direction!r}")
+    alone = len(parts) == 1 or direction in languages
+    if alone or (
+        not languages and conventional(direction) and not any(all(map(conventional, split)) for split in splits)
+    ):
+        _check_known(direction, direction, languages)
+        return direction, direction
+    if len(splits) > 1:
+        splits = _likely(splits, languages)
+    if len(splits) != 1:
+        meant = (
+            " or ".join(f"{source} to {target}" for source, target in splits) or "no pair of languages that is known"
+        )
+        raise ConfigError(
+            f"corpus.directions: {direction!r} may be {meant}; name the codes in corpus.languages, or write them with "
+            "_ in place of - inside, in the files' names too"
+        )
+    for code in splits[0]:
+        _check_known(code, direction, languages)
+    return splits[0]
+
+
+def _likely(splits: list[tuple[str, str]], languages: Sequence[str]) -> list[tuple[str, str]]:
+    """Those of the named languages; else those of most codes, and of these those in most usual capitals."""
+    if languages:
+        return [split for split in splits if all(code in languages for code in split)]
+    counts = [(sum(map(is_code, split)), sum(map(conventional, split))) for split in splits]
+    best = max(counts)
+    return [split for split, count in zip(splits, counts, strict=True) if count == best and any(count)]
+
+
+def _check_known(code: str, direction: str, languages: Sequence[str]) -> None:
+    if languages and code not in languages:
+        raise ConfigError(
+            f"corpus.directions: unknown language {code!r} in {direction!r}; "
+            f"corpus.languages has {', '.join(languages)}"
+        )
 
 
 def nonempty(records: Iterable[Record], where: str) -> Iterator[Record]:

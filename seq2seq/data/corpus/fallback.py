@@ -25,7 +25,7 @@ class Fallback(Corpus):
     ) -> None:
         self.chosen = local if Path(path).expanduser().is_dir() else hub
         spelt = directions if directions != "all" else [f"{one}-{other}" for one, other in self.chosen.directions]
-        super().__init__([], spelt, train, valid, test)
+        super().__init__(self.chosen.languages, spelt, train, valid, test)
         self.carriage_returns = self.chosen.carriage_returns
 
     def records(self, split: str) -> Iterator[Record]:

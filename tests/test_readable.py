@@ -79,7 +79,7 @@ def test_runs_stay_as_they_are(parts: list[str]) -> None:
 
 def test_the_model_sees_them_and_what_is_copied_stays_as_it_is() -> None:
     parts = (Echo(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 100, 500, torch.float32, torch.device("cpu"))
-    reading = Translator(*parts, unknown="copy", untranslated=Untranslated(True, None, "copy"))
+    reading = Translator(*parts, unknown="copy", untranslated=Untranslated(True, None, "copy", True))
     lines = [
         "the\u200bdog ｓｅｅｓ\ufeff the house.",
         "\u200b\ufeff",

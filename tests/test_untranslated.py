@@ -41,7 +41,7 @@ ADDRESSES = [
 
 
 def untranslated(letterless: Letterless = "translate") -> Untranslated:
-    return Untranslated(True, 100, letterless)
+    return Untranslated(True, 100, letterless, True)
 
 
 def found(line: str, language: str = "en") -> list[str]:
@@ -93,10 +93,10 @@ def test_addresses_end_where_a_language_without_spaces_goes_on() -> None:
 def test_long_runs_are_no_words() -> None:
     assert found(f"a {'ab3=' * 30} b {'-' * 101}") == ["ab3=" * 30, "-" * 101]
     assert found("x" * 100) == [] and found("a," * 200) == []
-    assert Untranslated(True, None, "copy").runs("x" * 1000, "en") == []
-    assert Untranslated(False, None, "copy").runs("https://example.com", "en") == []
+    assert Untranslated(True, None, "copy", True).runs("x" * 1000, "en") == []
+    assert Untranslated(False, None, "copy", True).runs("https://example.com", "en") == []
     with pytest.raises(ConfigError, match=r"longest_word: expected a positive int or null, got 0"):
-        Untranslated(True, 0, "copy")
+        Untranslated(True, 0, "copy", True)
 
 
 @pytest.mark.parametrize("unit", ["a", "a.", "/a", "a@", "a@a.", "a-.", "://", "www.", "http://", "\\\\a", "a.b/", "@"])

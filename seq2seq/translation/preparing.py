@@ -9,6 +9,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
+from seq2seq.translation.line_markup import LineMarkup, line_markup
 from seq2seq.translation.readable import readable_around
 from seq2seq.translation.searcher import Part
 from seq2seq.translation.splitting import Cut
@@ -33,11 +34,12 @@ class Wishes(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A line as it goes on, and what was given; `required` are all phrases that its translation must have."""
+    """A line as it goes on, and what was given; `required`: all phrases that its translation must have."""
 
     given: Line
     taken: Taken
     required: tuple[str, ...]
+    markup: LineMarkup
 
 
 class Copied(NamedTuple):
@@ -79,9 +81,10 @@ class Preparing:
         """A line, in the form that the model sees, without what it cannot read or nobody translates."""
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
-        taken = self._taken(line.text)
+        markup = line_markup(line.text, self.copied.untranslated, self.source)
+        taken = self._taken(markup.marked.text)
         terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
-        return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])))
+        return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])), markup)
 
     def parts(self, prepared: Prepared, cuts: Sequence[Cut]) -> list[Part]:
         """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
@@ -90,7 +93,8 @@ class Preparing:
             required = prepared.required
             if len(cuts) > 1:
                 required = tuple(self.wishes.glossary.required(cut.text, self.source)) if self.wishes.glossary else ()
-            aligned = self.wishes.alignments or (prepared.taken.held and self.aligning())
+            copied = prepared.taken.held or prepared.markup.changed
+            aligned = self.wishes.alignments or (copied and self.aligning())
             found.append(
                 Part(
                     cut.ids,
@@ -105,10 +109,12 @@ class Preparing:
     def finished(self, translation: Translation, prepared: Prepared) -> Translation:
         """The translation with all that was taken out, and what is to be said of it besides."""
         said = set(translation.notes)
-        if prepared.taken.held:
+        if prepared.taken.held or prepared.markup.changed:
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
             translation = translation._replace(text=best[0].text, best=best)
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
+        if prepared.markup.lost(translation.text, self.dictionary):
+            said.add(Status.MARKUP)
         if not prepared.given._replace(required=prepared.required).met_by(translation.text, self.target):
             said.add(Status.UNMET)
         notes = serious(said)
@@ -127,7 +133,8 @@ class Preparing:
         return as_it_is(text) if taken.whole is not None or letterless else taken
 
     def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
-        found = put_back(one, prepared.taken, self.target)
+        found = put_back(one, prepared.taken, self.target) if prepared.taken.held else one
+        found = prepared.markup.restored(found, self.target)
         return found if self.wishes.alignments else found._replace(alignment=None)
 
     def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:

@@ -14,12 +14,13 @@ class Status(StrEnum):
     REPAIRED = "repaired"  # the translation, or a part of it, looped; a second search found one that does not
     COPIED = "copied"  # the translation is the source again
     OFF_TARGET = "off-target"  # the translation, or a part of it, is in another language
+    MARKUP = "markup"  # a tag, an entity or a placeholder is not in the translation as often as in the source
     UNMET = "unmet"  # a prefix, a required or a banned phrase was not respected
     TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length
     EMPTY = "empty"  # the model found nothing to say
 
 
-LOST = frozenset({Status.UNMET, Status.TRUNCATED, Status.EMPTY})  # not all that was asked for is there
+LOST = frozenset({Status.MARKUP, Status.UNMET, Status.TRUNCATED, Status.EMPTY})  # not all that was asked for is there
 
 
 class Token(NamedTuple):

@@ -18,6 +18,7 @@ from itertools import chain, zip_longest
 from typing import Literal, NamedTuple
 
 from seq2seq.languages import unspaced
+from seq2seq.translation.placeholders import takes_next
 from seq2seq.translation.translation import Candidate
 from seq2seq.translation.words import SEPARATOR, SPACE, words
 
@@ -118,8 +119,8 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
         targets.setdefault(source, []).append(target)
     own = words(found.text, language)
     inserted: dict[int, list[Held]] = {}  # behind so many words
-    for held in taken.held:
-        place = _place(held.before, len(taken.numbers), targets, len(own))
+    places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.held]
+    for place, held in zip(_in_order(places, taken.held), taken.held, strict=True):
         inserted.setdefault(place, []).append(held)
     said: list[str] = []
     links: list[tuple[int, int]] = []
@@ -142,6 +143,15 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
     text = ("" if unspaced(language) else " ").join(said)
     return found._replace(text=text, alignment=tuple(sorted(links)))
+
+
+def _in_order(places: Sequence[int], held: Sequence[Held]) -> list[int]:
+    """The places, those of placeholders that take the next value (`%s`) in their order."""
+    ordered = list(places)
+    numbers = [number for number, one in enumerate(held) if takes_next(one.text)]
+    for number, place in zip(numbers, sorted(places[number] for number in numbers), strict=True):
+        ordered[number] = place
+    return ordered
 
 
 def _part(said: list[str], text: str, language: str) -> None:

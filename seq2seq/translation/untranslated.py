@@ -1,4 +1,4 @@
-"""What nobody translates: addresses, long runs of letters that are no words, and often lines without any letter.
+"""What nobody translates: addresses, placeholders, tags, endless runs of letters, often lines without any letter.
 
 A small model makes something up for them, and for what stands around them. They are taken out of a line and put back as
 they are (unknown.py), or are a line's translation.
@@ -14,6 +14,8 @@ from seq2seq.data.order import permuted
 from seq2seq.data.store import Store
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
+from seq2seq.translation.placeholders import placeholders
+from seq2seq.translation.tags import Tag, symbol_words, tags, without
 
 Letterless = Literal["learnt", "copy", "translate"]
 PAIRS = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "„“", "‘’", "«»", "»«"})
@@ -51,22 +53,30 @@ class Untranslated:
     addresses: URLs, e-mail addresses, paths of files. longest_word: runs of more letters, digits and `+ / = _ -` are no
     words (in languages that space their words; of the Latin alphabet in others); None: all are. letterless: what
     becomes of lines like `12:30` or `???`; `learnt` copies them unless the training text translates such lines, or the
-    model folder does not tell. Raises ConfigError.
+    model folder does not tell. markup: tags, entities (tags.py) and placeholders (placeholders.py). Raises ConfigError.
     """
 
-    def __init__(self, addresses: bool, longest_word: int | None, letterless: Letterless) -> None:
+    def __init__(self, addresses: bool, longest_word: int | None, letterless: Letterless, markup: bool) -> None:
         if longest_word is not None and longest_word < 1:
             raise ConfigError(f"untranslated.longest_word: expected a positive int or null, got {longest_word}")
         self.addresses = addresses
         self.letterless = letterless
+        self.markup = markup
         longer = "" if longest_word is None else f"{{{longest_word + 1},}}"
         self.spaced = re.compile(rf"[\w+/=-]{longer}") if longer else None
         self.unspaced = re.compile(rf"[A-Za-z0-9_+/=-]{longer}") if longer else None
 
     def runs(self, line: str, language: str) -> list[tuple[int, int]]:
         """Where it begins and ends in a line, brackets and quotes around it included; places may overlap."""
-        found = [match.span() for match in self._matches(line, language)]
-        return [_with_pair(line, begin, end) for begin, end in found]
+        return [_with_pair(line, begin, end) for begin, end in self._places(line, language)]
+
+    def tags(self, line: str, language: str) -> list[Tag]:
+        """The tags and entities of a line, but for those inside of something else that is copied."""
+        if not self.markup or not (found := tags(line)):
+            return []
+        runs = self.runs(line, language)
+        inside = [any(begin <= one.begin and one.end <= end for begin, end in runs) for one in found]
+        return without(found, {number for number, is_inside in enumerate(inside) if is_inside})
 
     def copies(self, line: str, translated: bool) -> bool:
         """Whether a line is copied as it has no letter; `translated`: the model may have learnt to translate such."""
@@ -74,12 +84,15 @@ class Untranslated:
             return False
         return bool(line.strip()) and not any(map(str.isalpha, line))
 
-    def _matches(self, line: str, language: str) -> Iterator[re.Match[str]]:
+    def _places(self, line: str, language: str) -> Iterator[tuple[int, int]]:
         dense = unspaced(language)
         if self.addresses and not {"/", "@", ".", "\\"}.isdisjoint(line):
-            yield from (DENSE if dense else SPACED).finditer(line)
+            yield from (match.span() for match in (DENSE if dense else SPACED).finditer(line))
+        if self.markup:
+            yield from placeholders(line, language)
+            yield from symbol_words(line)
         if words := self.unspaced if dense else self.spaced:
-            yield from words.finditer(line)
+            yield from (match.span() for match in words.finditer(line))
 
 
 def _with_pair(line: str, begin: int, end: int) -> tuple[int, int]:

@@ -1,0 +1,186 @@
+"""Tags and entities of a line: `<b>`, `</b>`, `<br/>`, `<a href="x">`, `<g id="1">`, `&lt;i&gt;`; `&amp;`, `&#39;`.
+
+Other angle brackets are a sentence's own (`a < b and c > d`, `<3`, `a<b>c`): a tag has a name of HTML, an attribute
+with a value, or a slash, or there is one that closes it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence, Set
+from html import unescape
+from html.entities import html5
+from typing import NamedTuple
+
+NAME = r"[A-Za-z][A-Za-z0-9:_-]*|\d+"
+SWITCH = r"\s+(?:disabled|checked|selected|hidden|required|async|defer|controls)"
+VALUE = r"\s+[\w:@.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s\"'<>=&]+)"
+ESCAPED = r"\s+[\w:@.-]+\s*=\s*(?:&quot;[^&<>]*&quot;|[^\s&<>=]+)"
+TAG = re.compile(
+    rf"""
+      <!--(?:(?!<!--).)*?--> | <!\[CDATA\[ | \]\]> | <[!?][A-Za-z][^<>]*>
+    | <(?P<slash>/?)(?P<name>{NAME})(?P<values>(?:{VALUE})*)(?:{SWITCH})*\s*(?P<empty>/?)>
+    | &lt;(?P<slash2>/?)(?P<name2>{NAME})(?P<values2>(?:{ESCAPED})*)\s*(?P<empty2>/?)&gt;
+    | &(?:[A-Za-z][A-Za-z0-9]{{1,31}}|\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}});
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+SYMBOL_WORD = re.compile(r"(?<![^\W_])[^\W_]+(?:&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7});[^\W_]+)+")
+INLINE = frozenset(  # what stands inside a word, or right beside one
+    re.findall(
+        r"\w+",
+        "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd mark q s samp small span strike strong sub "
+        "sup tt u var g bpt ept ph it x",
+    )
+)
+EMPTY = frozenset(re.findall(r"\w+", "area base br col embed hr img input link meta param source track wbr"))
+KNOWN = (
+    INLINE
+    | EMPTY
+    | frozenset(
+        re.findall(
+            r"\w+",
+            "article aside audio blockquote body button caption center details div dl dd dt fieldset figcaption figure "
+            "footer form h1 h2 h3 h4 h5 h6 head header html iframe label legend li main nav ol option p picture pre "
+            "script section select style summary table tbody td textarea tfoot th thead title tr ul video",
+        )
+    )
+)
+DEEPEST = 50  # tags around tags; more are single ones
+SPELLING = frozenset("'’‘ʼ")  # what entities inside of words stand for, besides letters
+
+
+class Tag(NamedTuple):
+    """A tag or entity of a line. partner: the number of the tag that closes it, or that it closes.
+
+    opens: whether it goes with what follows it. inline: whether the letters around it are of one word.
+    """
+
+    begin: int
+    end: int
+    partner: int | None
+    opens: bool
+    inline: bool
+
+
+class _Found(NamedTuple):
+    begin: int
+    end: int
+    name: str
+    kind: str  # open, close, empty
+
+
+def tags(line: str) -> list[Tag]:
+    """All tags and entities of a line in order, but for entities that only spell a word (`spelt`)."""
+    if {"<", "&"}.isdisjoint(line):
+        return []
+    found = list(_found(line))
+    partners = _partners(found)
+    return [
+        Tag(
+            one.begin,
+            one.end,
+            partners.get(number),
+            one.kind == "open",
+            one.name in INLINE or one.name.isdigit() or (number in partners and one.name not in KNOWN),
+        )
+        for number, one in enumerate(found)
+    ]
+
+
+def without(found: Sequence[Tag], dropped: Set[int]) -> list[Tag]:
+    """The tags but for some, numbered anew; what loses its partner is a single one."""
+    kept = [number for number in range(len(found)) if number not in dropped]
+    places = {number: place for place, number in enumerate(kept)}
+    partners = [found[number].partner for number in kept]
+    return [
+        found[number]._replace(partner=None if partner is None else places.get(partner))
+        for number, partner in zip(kept, partners, strict=True)
+    ]
+
+
+def spelt(line: str) -> tuple[str, dict[str, str]]:
+    """The line with entities that spell words read (`don&#39;t`), and how it wrote each of their characters."""
+    written: dict[str, str] = {}
+
+    def letter(match: re.Match[str]) -> str:
+        character = unescape(match[0])
+        if not _spells(line, match.start(), match.end(), character):
+            return match[0]
+        written.setdefault(character, match[0])
+        return character
+
+    return (ENTITY.sub(letter, line) if "&" in line else line), written
+
+
+def symbol_words(line: str) -> Iterator[tuple[int, int]]:
+    """Words with a symbol's entity inside, such as the name `R&amp;D`."""
+    if "&" not in line:
+        return
+    for match in SYMBOL_WORD.finditer(line):
+        symbols = [unescape(entity[0]) for entity in ENTITY.finditer(match[0])]
+        if all(one in "&@/#%" or unicodedata.category(one[0])[0] == "S" for one in symbols):
+            yield match.span()
+
+
+def _spells(line: str, begin: int, end: int, character: str) -> bool:
+    """Whether an entity is a letter, or an apostrophe between letters."""
+    if len(character) != 1:
+        return False
+    if unicodedata.category(character)[0] in "LM":
+        return True
+    inside = line[begin - 1 : begin].isalnum() and line[end : end + 1].isalnum()
+    return inside and (character in SPELLING or unicodedata.category(character) == "Cf")
+
+
+def _found(line: str) -> Iterator[_Found]:
+    """The tags that are some, and the entities that stand for a character."""
+    matches = list(TAG.finditer(line))
+    closed = {_name(match) for match in matches if _slash(match)}
+    for match in matches:
+        begin, end, name = *match.span(), _name(match)
+        if match[0].startswith("&") and not match["name2"]:
+            if match[0][1] == "#" or match[0][1:] in html5:
+                yield _Found(begin, end, "", "empty")
+        elif not name:
+            yield _Found(begin, end, "", "empty")
+        elif _is_tag(line, match, name, closed):
+            kind = "close" if _slash(match) else "empty" if _is_empty(match, name) else "open"
+            yield _Found(begin, end, name, kind)
+
+
+def _is_tag(line: str, match: re.Match[str], name: str, closed: set[str]) -> bool:
+    """Whether what looks like a tag is one."""
+    if _slash(match) or _is_empty(match, name) or name in closed or match["values"] or match["values2"]:
+        return True
+    between = line[match.start() - 1 : match.start()].isalnum() and line[match.end() : match.end() + 1].isalnum()
+    return name in KNOWN and not (between and len(name) == 1)
+
+
+def _is_empty(match: re.Match[str], name: str) -> bool:
+    return bool(match["empty"] or match["empty2"]) or name in EMPTY
+
+
+def _slash(match: re.Match[str]) -> bool:
+    return bool(match["slash"] or match["slash2"])
+
+
+def _name(match: re.Match[str]) -> str:
+    return (match["name"] or match["name2"] or "").lower()
+
+
+def _partners(found: list[_Found]) -> dict[int, int]:
+    """Which tag closes which, both ways; pairs never cross: of `<a> <b> </a> </b>` only one has a partner."""
+    partners: dict[int, int] = {}
+    opened: list[int] = []
+    for number, one in enumerate(found):
+        if one.kind == "open" and len(opened) < DEEPEST:
+            opened.append(number)
+        elif one.kind == "close":
+            place = next(
+                (place for place in range(len(opened) - 1, -1, -1) if found[opened[place]].name == one.name), None
+            )
+            if place is not None:
+                partners |= {number: opened[place], opened[place]: number}
+                del opened[place:]
+    return partners

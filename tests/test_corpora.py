@@ -55,7 +55,7 @@ def test_the_direction_is_one_override(name: str) -> None:
 
 @real
 def test_multi30k_wastes_less_than_a_tenth(tmp_path: Path) -> None:
-    settings = Vocabulary("unigram", 4000, True, True, "identity", True, 1.0, 1.0, 1, [])
+    settings = Vocabulary("unigram", 4000, True, True, "identity", True, 1.0, 1.0, 1, [], False)
     prepared = prepare(corpus("multi30k"), every_filter(), settings, tmp_path, 250)
     assert prepared.counts.kept > 28_900
     for tokens in (1500, 4000, 8000):

@@ -53,7 +53,7 @@ def corpus(folder: Path, form: type[LabelledTokenizer], count: int = 60) -> File
 
 
 def prepared(text: Corpus, form: type[LabelledTokenizer], cache: Path) -> tuple[Prepared, LabelledTokenizer]:
-    vocabulary = Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [])
+    vocabulary = Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [], False)
     return prepare_labelled(text, form, {}, vocabulary, cache, 250, lambda message: None)
 
 

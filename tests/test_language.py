@@ -74,7 +74,9 @@ def test_counts_are_bounded_and_the_same_every_time(tmp_path: Path, monkeypatch:
 
 def test_one_language_with_pieces_of_its_own_tells_nothing(tmp_path: Path) -> None:
     assert (
-        counted(*stored(tmp_path, ["en-de"], Vocabulary("bpe", 60, False, False, "identity", True, 1.0, 1.0, 1, [])))
+        counted(
+            *stored(tmp_path, ["en-de"], Vocabulary("bpe", 60, False, False, "identity", True, 1.0, 1.0, 1, [], False))
+        )
         is None
     )
 

@@ -50,7 +50,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared(text: Path) -> Prepared:
     corpus = Files(str(text), ["en-de", "de-en"], ["en", "de"], ["train"], ["valid"], [])
     settings: Vocabulary = build(
-        {"_target_": "seq2seq.data.vocabulary.Vocabulary", **VOCABULARY, **REST, "source_tags": []}
+        {"_target_": "seq2seq.data.vocabulary.Vocabulary", **VOCABULARY, **REST, "source_tags": [], "canonical": True}
     )
     return prepare(corpus, {}, settings, text / "cache", 100)
 
@@ -71,7 +71,13 @@ def run(prepared: Prepared, text: Path, tmp_path: Path) -> Path:
         "valid": ["valid"],
         "test": [],
     }
-    tokenizer = {"_target_": "seq2seq.data.vocabulary.Vocabulary", **VOCABULARY, **REST, "source_tags": []}
+    tokenizer = {
+        "_target_": "seq2seq.data.vocabulary.Vocabulary",
+        **VOCABULARY,
+        **REST,
+        "source_tags": [],
+        "canonical": True,
+    }
     node = {"corpus": corpus, "cleaning": {}, "tokenizer": tokenizer, "prepare": {"longest": 100}}
     (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(node))
     return tmp_path / "run"

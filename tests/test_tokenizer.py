@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceProcessor
 from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
 from seq2seq import symbols
+from seq2seq.data.canonical import source_text, target_text
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.tokenizer import FEW, Tokenizer
 from seq2seq.data.vocabulary import LONGEST_LINE, Sample, Vocabulary, train_tokenizer
@@ -18,13 +20,13 @@ from seq2seq.errors import ConfigError, DataError, ModelError
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     corpus = toy_corpus(tmp_path_factory.mktemp("text"), ["en-de", "fr-de"])
-    return train_tokenizer(corpus, vocabulary()).tokenizer
+    return train_tokenizer(corpus, vocabulary(canonical=False)).tokenizer
 
 
 @pytest.fixture(scope="module")
 def spelling(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     """Every character of the toy text is a piece."""
-    settings = Vocabulary("characters", 400, True, True, "identity", False, 1.0, 1.0, 1, [])
+    settings = Vocabulary("characters", 400, True, True, "identity", False, 1.0, 1.0, 1, [], False)
     return train_tokenizer(toy_corpus(tmp_path_factory.mktemp("text")), settings).tokenizer
 
 
@@ -39,6 +41,43 @@ def test_any_line_comes_back(tokenizer: Tokenizer, line: str) -> None:
     (ids,) = tokenizer.encode([line], "en", "source")
     assert symbols.UNK not in ids
     assert tokenizer.decode([ids], "de") == [collapsed(line)]
+
+
+@pytest.fixture(scope="module")
+def canonical(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """One that reads lines in their canonical form, of text with typographic quotes on both sides."""
+    folder = tmp_path_factory.mktemp("text")
+    text = sentences(300, ["de", "en"])
+    write(folder, "train", {language: [f"„{line}“ –" for line in lines] for language, lines in text.items()})
+    corpus = Files(str(folder), ["en-de"], [], ["train"], [], [])
+    return train_tokenizer(corpus, vocabulary(size=340)).tokenizer
+
+
+@settings(max_examples=200, deadline=None)
+@given(line=LINE | st.text("l’eau \u00a0„“–１e\u0301\u00ad\u200b"))
+def test_a_canonical_tokenizer_reads_the_canonical_form(canonical: Tokenizer, line: str) -> None:
+    for side, form in (("source", source_text), ("target", target_text)):
+        assert canonical.encode([line], "en", side) == canonical.encode([form(line)], "en", side)
+        assert canonical.spelled(line, side) == canonical.spelled(form(line), side)
+        assert canonical.best(line, side, 3) == canonical.best(form(line), side, 3)
+    assert canonical.decode(canonical.encode([line], "de", "target"), "de") == [collapsed(target_text(line))]
+    assert canonical.decode(canonical.encode([line], "en", "source"), "de") == [collapsed(source_text(line))]
+
+
+def test_it_has_pieces_for_what_each_side_has(canonical: Tokenizer, tokenizer: Tokenizer) -> None:
+    """Languages that are sources alone have no typographic quotes, and those that are targets alone keep theirs."""
+    assert {"„", "“", '"', "-", "–"} <= {piece for piece in '„“"-–' if piece in canonical.characters}
+    assert canonical.canonical and not tokenizer.canonical
+
+
+def test_a_tokenizer_records_that_it_is_canonical(canonical: Tokenizer, tmp_path: Path) -> None:
+    canonical.save(tmp_path)
+    assert Tokenizer.load(tmp_path).canonical
+    assert Tokenizer.load(tmp_path).models == canonical.models
+    SentencePieceProcessor(model_proto=canonical.models[0])  # other programs read it as well
+    newer = [model[:-3] + b"  2" for model in canonical.models]
+    with pytest.raises(ModelError, match=r"version 2.*use a newer toolkit"):
+        Tokenizer(newer)
 
 
 @settings(max_examples=50, deadline=None)
@@ -118,7 +157,7 @@ def test_identity_changes_no_character_and_nfkc_does(tmp_path: Path) -> None:
     corpus = toy_corpus(tmp_path)
     text = "\u217b \ufb01 \uff21 e\u0301"  # a Roman numeral, a ligature, a wide letter, a combining accent
     for rule, same in (("identity", True), ("nfkc", False)):
-        made = train_tokenizer(corpus, vocabulary(normalisation=rule)).tokenizer
+        made = train_tokenizer(corpus, vocabulary(normalisation=rule, canonical=False)).tokenizer
         assert (made.decode(made.encode([text], "en", "source"), "de") == [text]) is same
 
 

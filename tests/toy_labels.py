@@ -59,7 +59,7 @@ def toy_text() -> Tokenizer:
         write(Path(folder), "train.text", lines)
         corpus = Files(folder, ["text"], ["text"], ["train"], [], [])
         return train_tokenizer(
-            corpus, Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [])
+            corpus, Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [], False)
         ).tokenizer
 
 

@@ -31,7 +31,7 @@ def prepared(folder: Path, count: int = 40, languages: Sequence[str] = ("en",)) 
         write(folder, "train", {language: lines(count, number)})
         write(folder, "valid", {language: lines(max(4, count // 4), number + 100)})
     corpus = Files(str(folder), list(languages), [], ["train"], ["valid"], [])
-    letters = Vocabulary("characters", 50, True, False, "identity", False, 1.0, 1.0, 1, [])
+    letters = Vocabulary("characters", 50, True, False, "identity", False, 1.0, 1.0, 1, [], False)
     return prepare(corpus, {"empty": Empty()}, letters, folder / "cache", 100)
 
 

@@ -56,9 +56,10 @@ def vocabulary(
     normalisation: str = "identity",
     sample: float = 1.0,
     source_tags: Sequence[str] = (),
+    canonical: bool = True,
 ) -> Vocabulary:
     """Settings that suit the toy corpus."""
-    return Vocabulary(algorithm, size, joint, True, normalisation, True, 1.0, sample, 1, source_tags)
+    return Vocabulary(algorithm, size, joint, True, normalisation, True, 1.0, sample, 1, source_tags, canonical)
 
 
 def every_filter() -> dict[str, Filter]:

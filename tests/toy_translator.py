@@ -44,7 +44,7 @@ def toy_tokenizer() -> Tokenizer:
             (Path(folder) / f"train.{language}").write_text(text, encoding="utf-8")
         corpus = Files(folder, ["en-de", "de-en"], ["en", "de"], ["train"], [], [])
         return train_tokenizer(
-            corpus, Vocabulary("unigram", 290, True, True, "identity", True, 1.0, 1.0, 1, [])
+            corpus, Vocabulary("unigram", 290, True, True, "identity", True, 1.0, 1.0, 1, [], False)
         ).tokenizer
 
 

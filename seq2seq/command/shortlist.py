@@ -12,6 +12,7 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
 from seq2seq.model_config import read_config
 from seq2seq.model_folder import add, find
+from seq2seq.training.configuration import older
 from seq2seq.translation.model_folder import KIND
 from seq2seq.translation.shortlist import FILE, Shortlist
 from seq2seq.translation.shortlist_learning import learn
@@ -51,6 +52,8 @@ def _prepared(folder: Path, cache: str) -> Prepared:
             f"{folder}: no run with a config.yaml, which names the text to learn from: give the folder of the run; "
             "models exported from it later keep the shortlist"
         ) from error
+    if "algorithm" in tokenizer:  # one that was trained, perhaps by an older version
+        tokenizer = older(folder, "tokenizer") | tokenizer
     return prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
 
 

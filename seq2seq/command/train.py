@@ -11,7 +11,7 @@ from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
-from seq2seq.command.training import corpus_with_valid, new_network, train
+from seq2seq.command.training import corpus_with_valid, keep_tokenizer, new_network, train
 from seq2seq.config import build, call
 from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Pair
@@ -59,6 +59,7 @@ def run(
     text = corpus_with_valid(corpus)
     settings: Settings = build(trainer, where="trainer")
     _check(text.directions)
+    keep_tokenizer(run, tokenizer, configuration)
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
     sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
     network = cast(Model, new_network(model, sizes, seed, prepared.counts))

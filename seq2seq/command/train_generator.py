@@ -7,6 +7,7 @@ from typing import Literal
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
+from seq2seq.command.training import keep_tokenizer
 from seq2seq.config import build, call
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.labelled_tokenizer import LabelTokenizer, NumberTokenizer
@@ -42,6 +43,7 @@ def run(
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     form = LabelTokenizer if condition == "label" else NumberTokenizer
+    keep_tokenizer(run, tokenizer, configuration)
     made = parts(form, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer, license)
     loss = ValidationLoss(made.network, made.held_out, made.dtype)
     searching = build(search, where="search")

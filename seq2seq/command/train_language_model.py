@@ -11,7 +11,7 @@ from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
-from seq2seq.command.training import corpus_with_valid, new_network, train
+from seq2seq.command.training import corpus_with_valid, keep_tokenizer, new_network, train
 from seq2seq.config import build
 from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Corpus
@@ -62,6 +62,7 @@ def run(
     text = corpus_with_valid(corpus)
     settings: Settings = build(trainer, where="trainer")
     _check(text)
+    keep_tokenizer(run, tokenizer, configuration)
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
     sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
     network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))

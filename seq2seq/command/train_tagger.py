@@ -3,6 +3,7 @@
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
+from seq2seq.command.training import keep_tokenizer
 from seq2seq.data.labelled_tokenizer import TagTokenizer
 from seq2seq.device import default_device
 from seq2seq.labelling.validation import HeldOut
@@ -29,6 +30,7 @@ def run(
     configuration: Node,
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
+    keep_tokenizer(run, tokenizer, configuration)
     made = parts(TagTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer, license)
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
     beginning = Beginning(run, init_from, init_optimizer, freeze)

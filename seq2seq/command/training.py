@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from seq2seq.config import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError
+from seq2seq.training.configuration import older
 from seq2seq.training.loop import Batches
 from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Objective
@@ -26,6 +28,15 @@ def corpus_with_valid(corpus: Node) -> Corpus:
     if not text.valid:
         raise ConfigError("corpus.valid: training needs held-out text to choose the best model: name a split")
     return text
+
+
+def keep_tokenizer(run: str, tokenizer: Node, configuration: Node) -> None:
+    """Sets keys of a new tokenizer, in place, as they were for a run of an older version that is to go on."""
+    recorded = cast("Node", configuration["tokenizer"])
+    for key, value in older(Path(run), "tokenizer").items():
+        if key in tokenizer and tokenizer[key] != value:
+            say(f"{run} was begun by an older version: it goes on with tokenizer.{key}={value}")
+            tokenizer[key] = recorded[key] = value
 
 
 def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: object) -> nn.Module:

@@ -6,6 +6,7 @@ from itertools import chain, islice
 import numpy as np
 import pyarrow as pa
 
+from seq2seq.data.canonical import source_text
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.tokenizer import Side, Tokenizer
 
@@ -45,7 +46,9 @@ def _encode_sides(
     it knows tags that only sources have."""
     if not tokenizer.joint or tokenizer.source_tags:
         return _encode(sources, tokenizer, "source", kind), _encode(targets, tokenizer, "target", kind)
-    both = _encode(sources + targets, tokenizer, "source", kind)
+    if tokenizer.canonical:  # source text in its canonical form is as good as target text
+        sources = tuple(map(source_text, sources))
+    both = _encode(sources + targets, tokenizer, "target", kind)
     return both.slice(0, len(sources)), both.slice(len(sources))
 
 

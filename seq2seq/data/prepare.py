@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seq.data.cache import entry
+from seq2seq.data.canonical import VERSION
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.encoding import encode_pairs
@@ -97,7 +98,8 @@ class _Build:
             return _key([model.hex() for model in tokenizer.models]), tokenizer, 0
         splits = [self._split(split) for split in self.corpus.train]
         sides = None if tokenizer.joint else self.corpus.directions
-        key = _key([FORMAT, self.corpus.languages, sides, splits, vars(tokenizer)])
+        rules = VERSION if tokenizer.canonical else None
+        key = _key([FORMAT, rules, self.corpus.languages, sides, splits, vars(tokenizer)])
         folder = self._entry(f"tokenizer-{key}", lambda new: self._train(tokenizer, new))
         return key, Tokenizer.load(folder), int(json.loads((folder / REPORT).read_text())["overlong"])
 

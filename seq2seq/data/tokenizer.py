@@ -2,7 +2,8 @@
 
 Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then the source tags, then (with byte fallback) 256
 bytes, then the pieces. A source line that begins with a source tag and a space (`<BT> A dog.`) is that id and the rest.
-All that is needed to tokenise, the recorded normalisation too, stands inside the model files.
+All that is needed to tokenise stands inside the model files: sentencepiece's own normalisation, and whether lines are
+read in their canonical form (canonical.py).
 """
 
 import math
@@ -18,6 +19,7 @@ from sentencepiece import SentencePieceProcessor
 
 from seq2seq import symbols
 from seq2seq.data.arrays import Reals
+from seq2seq.data.canonical import VERSION, source_text, target_text
 from seq2seq.errors import DataError, ModelError
 
 Side = Literal["source", "target"]
@@ -27,6 +29,11 @@ FEW = (
     32  # lines are encoded one by one: a batch, even of one, waits for a thread that sentencepiece starts, 0.1 to 3 ms
 )
 SOURCE_TAG = re.compile(r"(<[^> ]+>)(?: |$)")
+# Appended to a model: field 1000 of its message, which sentencepiece leaves to others and passes over.
+CANONICAL, NAME = (
+    b"\xc2\x3e\x1aseq2seq canonical text %3d",
+    re.compile(rb"\xc2\x3e\x1aseq2seq canonical text ([ \d]{3})$"),
+)
 PER_SIDE = {"source": "tokenizer.source.model", "target": "tokenizer.target.model"}
 
 
@@ -57,6 +64,7 @@ class Tokenizer:
         self.languages, self.source_tags = _controls(processors[0])
         if _controls(processors[-1]) != (self.languages, self.source_tags):
             raise ModelError("the tokenizer's source and target models know different languages; train them together")
+        self.canonical = _is_canonical(self.models[0])
         self._tags = {language: symbols.EOS + 1 + number for number, language in enumerate(self.languages)}
         first = symbols.EOS + 1 + len(self.languages)
         self._source_tags = {symbols.source_tag(name): first + number for number, name in enumerate(self.source_tags)}
@@ -161,13 +169,15 @@ class Tokenizer:
         return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)
 
     def _tagged(self, line: str, side: Side) -> tuple[list[int], str]:
-        """The source tags that a line begins with, and the rest of it."""
+        """The source tags that a line begins with, and the rest of it, as it is read."""
         tags: list[int] = []
         while self.source_tags and side == "source" and (match := SOURCE_TAG.match(line)):
             if match[1] not in self._source_tags:
                 break
             tags.append(self._source_tags[match[1]])
             line = line[match.end() :]
+        if self.canonical:
+            line = source_text(line) if side == "source" else target_text(line)
         return tags, line
 
     def save(self, folder: str | Path) -> None:
@@ -186,6 +196,23 @@ class Tokenizer:
         raise ModelError(
             f"{folder}: no {JOINT} and no {' with '.join(PER_SIDE.values())}; give a folder that holds one"
         )
+
+
+def marked_canonical(model: bytes) -> bytes:
+    """A serialised sentencepiece model that records that its text was canonical."""
+    return model + CANONICAL % VERSION
+
+
+def _is_canonical(model: bytes) -> bool:
+    """Whether a model records that. ModelError where it needs rules that this toolkit has not."""
+    if not (found := NAME.search(model[-40:])):
+        return False
+    if int(found[1]) != VERSION:
+        raise ModelError(
+            f"the tokenizer reads text by version {int(found[1])} of the rules for canonical text, this toolkit knows "
+            f"version {VERSION}: use a newer toolkit"
+        )
+    return True
 
 
 def _processor(model: bytes) -> SentencePieceProcessor:

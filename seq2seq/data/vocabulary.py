@@ -3,15 +3,16 @@
 import heapq
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sentencepiece import SentencePieceTrainer
 
 from seq2seq import symbols
+from seq2seq.data.canonical import source_text, target_text
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.tokenizer import Side, Tokenizer, marked_canonical
 from seq2seq.errors import ConfigError, DataError
 
 LONGEST_LINE = 4192  # bytes; sentencepiece passes over longer lines without a word, so we count them
@@ -30,7 +31,8 @@ class Vocabulary:
     rule; `identity` changes nothing. collapse_spaces: runs of spaces become one, outer ones go. coverage: share of the
     characters that get a piece. sample: megabytes (UTF-8) of training text a model sees at most, the same for every
     language. source_tags: names of kinds of source lines; of `[BT]`, a source line `<BT> some text` is a tag and text,
-    and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). Raises ConfigError.
+    and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). canonical: whether lines are
+    read in one form of all that readers take for the same (canonical.py). Raises ConfigError.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Vocabulary:
         sample: float,
         seed: int,
         source_tags: Sequence[str],
+        canonical: bool,
     ) -> None:
         if algorithm not in ALGORITHMS:
             raise ConfigError(f"tokenizer.algorithm: expected one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
@@ -68,6 +71,7 @@ class Vocabulary:
                     f"such as BT (lines then begin with {symbols.source_tag('BT')} and a space), got {name!r}"
                 )
         self.source_tags = list(source_tags)
+        self.canonical = canonical
 
 
 class Trained(NamedTuple):
@@ -85,14 +89,33 @@ def train_tokenizer(corpus: Corpus, settings: Vocabulary) -> Trained:
     """
     sources = sorted({source for source, _ in corpus.directions})
     targets = sorted({target for _, target in corpus.directions})
-    sides = [corpus.languages] if settings.joint else [sources, targets]
+    sides: list[tuple[list[str], list[Side]]] = (
+        [(corpus.languages, ["source", "target"])] if settings.joint else [(sources, ["source"]), (targets, ["target"])]
+    )
     sample = Sample(corpus.languages, int(settings.sample * 1e6), settings.seed)
     for split in corpus.train:
         for record in corpus.records(split):
             sample.add({language: untagged(text, settings.source_tags) for language, text in record.texts.items()})
-    models = [_train(sample.lines(languages), corpus.languages, settings) for languages in sides]
-    seen = sum(len(sample.lines(languages)) for languages in sides)
-    return Trained(Tokenizer(models), seen, sample.overlong)
+    texts = [
+        [line for language in languages for line in _read(sample.lines([language]), language, roles, corpus, settings)]
+        for languages, roles in sides
+    ]
+    models = [_train(lines, corpus.languages, settings) for lines in texts]
+    return Trained(Tokenizer(models), sum(map(len, texts)), sample.overlong)
+
+
+def _read(
+    lines: Sequence[str], language: str, sides: Sequence[Side], corpus: Corpus, settings: Vocabulary
+) -> Iterator[str]:
+    """Lines of a language as the tokenizer meets them: in two forms where they are source text and target text."""
+    translated = [direction for direction in corpus.directions if len(set(direction)) == 2]
+    forms: list[Callable[[str], str]] = []
+    if settings.canonical and "source" in sides and any(language == source for source, _ in translated):
+        forms.append(source_text)
+    if settings.canonical and "target" in sides and any(language == target for _, target in corpus.directions):
+        forms.append(target_text)
+    for line in lines:
+        yield from dict.fromkeys(form(line) for form in forms) if forms else [line]
 
 
 def untagged(text: str, names: Sequence[str]) -> str:
@@ -175,7 +198,7 @@ def _train(lines: list[str], languages: Sequence[str], settings: Vocabulary) -> 
         )
     except RuntimeError as error:
         raise ConfigError(_unsuitable(str(error), settings.vocabulary)) from error
-    return model.getvalue()
+    return marked_canonical(model.getvalue()) if settings.canonical else model.getvalue()
 
 
 def _unsuitable(message: str, vocabulary: int) -> str:

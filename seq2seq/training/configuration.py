@@ -29,6 +29,7 @@ ADDED: Mapping[str, object] = {
     "loader.dropout": 0.1,  # of tokenizers that could not be sampled then
     "optimizer.groups": [],
     "tokenizer.source_tags": [],
+    "tokenizer.canonical": False,
     "freeze": [],
     "init_optimizer": False,
     "search.shortest_factor": 0.0,
@@ -80,6 +81,17 @@ def check_unchanged(
             f"{folder} holds a run of another configuration:\n{lines}\n"
             f"Give the old values, choose another run folder, or accept with 'trainer.allow=[{','.join(changed)}]'."
         )
+
+
+def older(folder: Path, node: str) -> dict[str, object]:
+    """The keys below `node` that the run of a folder began without, with the values of ADDED; none for a new run."""
+    try:
+        before = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+        keys = before[node].keys()
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError):  # the checkpoints say what is wrong
+        return {}
+    added = {key.removeprefix(f"{node}."): value for key, value in ADDED.items() if key.startswith(f"{node}.")}
+    return {key: value for key, value in added.items() if key not in keys}
 
 
 def flat(node: object, where: str = "") -> dict[str, object]:

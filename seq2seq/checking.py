@@ -45,6 +45,15 @@ def convert(value: object, annotation: object, where: str) -> object:
     return _scalar(value, origin or annotation, where)
 
 
+def place(path: object) -> Path:
+    """A file or folder as a user writes it: `~` is the home folder, `~name` that of a user who exists."""
+    given = Path(str(path))
+    try:
+        return given.expanduser()
+    except RuntimeError:  # there is no such user
+        return given
+
+
 def describe(annotation: object) -> str:
     """The annotation in a user's words: `int | None` is "int or null"."""
     arguments = typing.get_args(annotation)
@@ -63,6 +72,8 @@ def describe(annotation: object) -> str:
         return f"a list of {' and '.join(dict.fromkeys(map(describe, inner)))}" if inner else "a list"
     if kind in MAPPINGS:
         return "a mapping"
+    if kind is Path:
+        return "a file or folder"
     if isinstance(kind, type) and kind.__module__.startswith("seq2seq"):
         return f"a node that builds a {kind.__name__}"
     return getattr(kind, "__name__", str(kind))
@@ -115,7 +126,7 @@ def _scalar(value: object, kind: object, where: str) -> object:
     if kind is int and isinstance(value, bool):
         raise Mismatch(where, describe(kind), value)
     if kind is Path and isinstance(value, str):
-        return Path(value)
+        return place(_accept(value != "", value, kind, where))
     if not inspect.isclass(kind) or kind.__module__.startswith("jaxtyping"):
         return value
     if getattr(kind, "_is_protocol", False):

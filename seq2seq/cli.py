@@ -20,10 +20,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq import __version__, own
-from seq2seq.arguments import arranged, own_folder, quoted, sweep_folder
+from seq2seq import __version__, own, quoting
+from seq2seq.arguments import arranged, choice_of, own_folder, sweep_folder
 from seq2seq.config import call, configuration_folder, suggestion
 from seq2seq.errors import Seq2SeqError
+from seq2seq.text_keys import TextKeys
 
 COMMANDS = {
     "doctor": "look at a corpus before anything is spent on it",
@@ -106,13 +107,18 @@ def _application(command: str, overrides: list[str]) -> int:
     codes, process = [], os.getpid()
     if (folder := own_folder(overrides)) is not None:
         own.use(folder)
+    yaml_folders = [Path(folder)] if folder is not None else []
+    keys = TextKeys(
+        _file(command), lambda: _function(command), choice_of(overrides), [*yaml_folders, configuration_folder()]
+    )
+    words = arranged(command, overrides, keys)
 
     def task(config: Any) -> None:
         elsewhere = os.getpid() != process  # in a launcher's process
         if elsewhere:  # which processes that it starts in turn would look for, in vain
             multiprocessing.set_start_method("spawn", force=True)
-        code = _guarded(lambda: _job(command, config, overrides))
-        _leave(code, overrides)
+        code = _guarded(lambda: _job(command, config, words))
+        _leave(code, words)
         if code > SIGNALLED and not elsewhere:  # the jobs after this one are not wanted either
             sys.exit(code)
 
@@ -120,7 +126,7 @@ def _application(command: str, overrides: list[str]) -> int:
         place = sweep_folder(overrides) or temporary
         shutil.rmtree(Path(place, CODES), ignore_errors=True)  # of an earlier sweep
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
-        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={place}", *arranged(command, overrides)]
+        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={quoting.text(place)}", *words]
         try:
             application = hydra.main(
                 version_base="1.3", config_path=str(configuration_folder()), config_name=_file(command)
@@ -194,7 +200,7 @@ def _swept(arguments: Sequence[str]) -> set[str]:
     """The keys that a command line gives several values: `cell` of `-m cell=lstm,gru seed=1`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    overrides = [quoted(one) for one in arguments if "=" in one and not one.startswith("-")]
+    overrides = [one for one in arguments if "=" in one and not one.startswith("-")]
     parsed = OverridesParser.create().parse_overrides(overrides)
     return {one.get_key_element().lstrip("+") for one in parsed if one.is_sweep_override()}
 

@@ -36,7 +36,7 @@ def build(node: Mapping[str, object], extra: Mapping[str, object] | None = None,
     """
     if TARGET not in node:
         raise ConfigError(f"{where or 'node'}: expected a node with the key {TARGET}, got the keys {_listed(node)}")
-    target = _find(node[TARGET], where)
+    target = find_target(node[TARGET], where)
     partial = node.get(PARTIAL, False)
     if not isinstance(partial, bool):
         raise ConfigError(f"{_join(where, PARTIAL)}: expected true or false, got {partial!r}")
@@ -92,7 +92,7 @@ def _node(value: object, where: str) -> Mapping[str, object]:
     return value
 
 
-def _find(name: object, where: str) -> Callable[..., typing.Any]:
+def find_target(name: object, where: str) -> Callable[..., typing.Any]:
     """The class or function called `name`, which must be defined (not only imported) in a module of seq2seq."""
     key = _join(where, TARGET)
     if not isinstance(name, str) or not NAME.fullmatch(name):

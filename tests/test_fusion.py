@@ -245,7 +245,7 @@ def translated(
         config = OmegaConf.to_container(compose("translate", ["model=x", f"search={search}"]), resolve=True)
     assert isinstance(config, dict)
     fusion = {"language_model": str(folders[language_model]) if language_model else None, "weight": weight}
-    parts = (str(folders["translator"]), None, config["search"], config["translator"], "fp32", fusion, coverage)
+    parts = (folders["translator"], None, config["search"], config["translator"], "fp32", fusion, coverage)
     return [one.text for one in opened(*parts).translate(["the dog sees the house.", "two big dog"], "en", "de")]
 
 

@@ -23,6 +23,8 @@ GROUND = (
     "seq2seq.model_weights",
     "seq2seq.network.quantisation",
     "seq2seq.own",
+    "seq2seq.quoting",
+    "seq2seq.text_keys",
     "seq2seq.undrawn",
     "seq2seq.__init__",
 )
@@ -42,7 +44,7 @@ MAY_IMPORT = {  # layer: what it may import of seq2seq besides itself and the gr
 }
 ONLY_IN = {  # a package that one place alone may know
     "langcodes": ("seq2seq.languages",),
-    "hydra": ("seq2seq.cli",),
+    "hydra": ("seq2seq.cli", "seq2seq.arguments"),
     "omegaconf": ("seq2seq.cli",),
     "sacrebleu": ("seq2seq.evaluation.metric",),
 }

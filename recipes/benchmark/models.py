@@ -1,5 +1,6 @@
 """The networks that are measured, as options of `seq2seq train`, and what the scripts beside this one need of them."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -41,7 +42,7 @@ def opened(name: str) -> Opened:
     with initialize_config_dir(str(configuration_folder().absolute()), version_base="1.3"):
         node: Any = OmegaConf.to_container(compose("train", [*TEXT, *MODELS[name]]), resolve=True)
     corpus = build(node["corpus"], where="corpus")
-    prepared = prepared_corpus(corpus, node["cleaning"], node["tokenizer"], node["prepare"], node["cache"])
+    prepared = prepared_corpus(corpus, node["cleaning"], node["tokenizer"], node["prepare"], Path(node["cache"]))
     source, target = prepared.tokenizer.sizes
     sizes = {"source_vocabulary": source, "target_vocabulary": target}
     return Opened(prepared, build(node["model"], sizes, "model"))

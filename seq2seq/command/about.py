@@ -1,7 +1,6 @@
 """What a model folder tells of where its model comes from: facts for its card, which all commands that train share."""
 
-from pathlib import Path
-
+from seq2seq.checking import place
 from seq2seq.command.prepare import Node
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.prepare import Prepared
@@ -31,4 +30,4 @@ def about(node: Node, corpus: Corpus, prepared: Prepared, tokenizer: Tokenizer, 
 def corpus_name(node: Node) -> str:
     """What a corpus is called, with a stroke behind it: its name on the hub, or its folder's or file's."""
     found = node.get("name") or node.get("path")
-    return f"{Path(found).expanduser().resolve().name}/" if isinstance(found, str) else ""
+    return f"{place(found).resolve().name}/" if isinstance(found, str) else ""

@@ -12,9 +12,9 @@ from seq2seq.errors import ConfigError
 SEVERAL = Path("runs/curves")  # where those of several runs go
 
 
-def run(run: str | list[str], output: str | None, x: Axis, formats: list[Literal["png", "html"]]) -> int:
+def run(run: Path | list[Path], output: Path | None, x: Axis, formats: list[Literal["png", "html"]]) -> int:
     """Writes curves.png and curves.html and says where."""
-    folders = [Path(one).expanduser() for one in ([run] if isinstance(run, str) else run)]
+    folders = [run] if isinstance(run, Path) else run
     if not folders or not formats:
         raise ConfigError("run, formats: expected at least one run folder and one of png, html")
     if "png" in formats:
@@ -22,7 +22,7 @@ def run(run: str | list[str], output: str | None, x: Axis, formats: list[Literal
     curves = read(folders)
     if x not in curves.axes():
         raise ConfigError(f"x: {AXES[x]} are not in every log; these are: {', '.join(curves.axes())}")
-    place = Path(output).expanduser() if output else SEVERAL if len(folders) > 1 else folders[0]
+    place = output or (SEVERAL if len(folders) > 1 else folders[0])
     with storing(place, then="give the same command again"):
         place.mkdir(parents=True, exist_ok=True)
         for form in formats:

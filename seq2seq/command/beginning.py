@@ -24,11 +24,11 @@ class Beginning:
     ConfigError for an `init_optimizer` without it.
     """
 
-    def __init__(self, run: str, init_from: str | None, init_optimizer: bool, freeze: list[str]) -> None:
+    def __init__(self, run: Path, init_from: Path | None, init_optimizer: bool, freeze: list[str]) -> None:
         if init_optimizer and init_from is None:
             raise ConfigError("init_optimizer: expected init_from=FOLDER beside it, the run that it is taken from")
-        self.goes_on = bool(Checkpoints(Path(run) / "checkpoints").contents())
-        self.folder = None if init_from is None else Path(init_from).expanduser()
+        self.goes_on = bool(Checkpoints(run / "checkpoints").contents())
+        self.folder = init_from
         self.init_optimizer = init_optimizer
         self.freeze = freeze
 

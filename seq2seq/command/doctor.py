@@ -16,7 +16,7 @@ Node = dict[str, object]
 STYLES = {"fine": "green", "warning": "yellow", "problem": "bold red"}
 
 
-def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, doctor: Node, output: str | None) -> int:
+def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, doctor: Node, output: Path | None) -> int:
     """Prints the findings; 1 when one of them would spoil a training."""
     parts = {
         "corpus": build(corpus, where="corpus"),
@@ -27,7 +27,7 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, doctor: No
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(_table(report))
     if output is not None:
-        with writing(Path(output).expanduser()) as write:
+        with writing(output) as write:
             write([report.to_json()])
     problems = len(report.problems)
     noun = "problem" if problems == 1 else "problems"

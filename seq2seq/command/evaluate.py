@@ -7,7 +7,7 @@ import yaml
 from rich.console import Console
 
 from seq2seq.command.about import corpus_name
-from seq2seq.command.opened import Node, cores, opened
+from seq2seq.command.opened import FusionNode, Node, cores, opened
 from seq2seq.config import build
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.evaluation.evaluate import Results, evaluate, evaluate_files, save
@@ -16,15 +16,15 @@ from seq2seq.evaluation.report import show
 
 
 def run(
-    model: str | list[str] | None,
+    model: Path | list[Path] | None,
     weights: list[float] | None,
-    fusion: Node,
+    fusion: FusionNode,
     coverage: float,
     test: list[str] | None,
-    hypotheses: str | None,
-    references: str | None,
+    hypotheses: Path | None,
+    references: Path | None,
     target: str | None,
-    output: str | None,
+    output: Path | None,
     precision: str,
     threads: int | None,
     search: Node,
@@ -35,23 +35,23 @@ def run(
     if hypotheses or references:
         if model or not (hypotheses and references and target):
             raise ConfigError("hypotheses, references and target belong together, without model: give all three")
-        scores = evaluate_files(Path(hypotheses), Path(references), target, _say)
-        results: Results = {Path(references).name: {target: scores}}
+        scores = evaluate_files(hypotheses, references, target, _say)
+        results: Results = {references.name: {target: scores}}
         if output:
-            save(results, Path(output) / "evaluation.json")
+            save(results, output / "evaluation.json")
     elif model:
-        first = model if isinstance(model, str) else model[0]
-        if output is None and not isinstance(model, str):
+        first = model if isinstance(model, Path) else model[0]
+        if output is None and not isinstance(model, Path):
             raise ConfigError("output: expected a folder for the scores of an ensemble")
-        node = corpus or _corpus_of_run(Path(first).expanduser())
+        node = corpus or _corpus_of_run(first)
         text = build({**node, "test": test} if test else node, where="corpus")
         processes = cores(threads)
         chosen = opened(model, weights, search, translator, precision, fusion, coverage)
         with chosen.in_processes(processes):
-            results = evaluate(chosen, text, Path(output or first).expanduser(), _say)
+            results = evaluate(chosen, text, output or first, _say)
         if output is None and fusion["language_model"] is None:
             how = {"search": search, "precision": precision}
-            record(Path(first).expanduser(), corpus_name(node), text, results, how, _say)
+            record(first, corpus_name(node), text, results, how, _say)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="

@@ -10,9 +10,9 @@ from seq2seq.model_folder import USED_BY, assemble, convert, read
 from seq2seq.model_weights import Precision
 
 
-def run(model: str, output: str, precision: Precision) -> int:
+def run(model: Path, output: Path, precision: Precision) -> int:
     """Writes the folder `output` and says how large both are."""
-    opened, folder = read(Path(model).expanduser(), *USED_BY), Path(output).expanduser()
+    opened, folder = read(model, *USED_BY), output
     assemble(opened, nn.Module)  # what does not fit together is not handed on
     _check(folder, opened.place)
     convert(opened, folder, precision)

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import Node, path, use_threads
+from seq2seq.command.opened import Node, use_threads
 from seq2seq.config import build
 from seq2seq.labelling.file import generate_file
 from seq2seq.labelling.model_folder import open_generation
 
 
 def run(
-    model: str,
-    input: str | None,
-    output: str | None,
+    model: Path,
+    input: Path | None,
+    output: Path | None,
     form: Literal["text", "json"],
     batch_lines: int,
     precision: str,
@@ -22,6 +22,6 @@ def run(
     """Writes one line of text a line; a summary goes to standard error."""
     use_threads(threads)
     searching = build(search, where="search")
-    generation = open_generation(Path(model).expanduser(), searching, batch_lines, precision)
-    generate_file(generation, path(input), path(output), form)
+    generation = open_generation(model, searching, batch_lines, precision)
+    generate_file(generation, input, output, form)
     return 0

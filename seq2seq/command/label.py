@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import Node, path, use_threads
+from seq2seq.command.opened import Node, use_threads
 from seq2seq.errors import ConfigError
 from seq2seq.labelling.file import label_file
 from seq2seq.labelling.measure import Agreement
@@ -14,12 +14,12 @@ from seq2seq.translation.lines import writing
 
 
 def run(
-    model: str,
-    input: str | None,
-    output: str | None,
+    model: Path,
+    input: Path | None,
+    output: Path | None,
     form: Literal["text", "json"],
-    reference: str | None,
-    results: str | None,
+    reference: Path | None,
+    results: Path | None,
     labeller: Node,
     precision: str,
     threads: int | None,
@@ -28,12 +28,12 @@ def run(
     if results is not None and reference is None:
         raise ConfigError("results: says how well labels agree with a reference; set reference= too")
     use_threads(threads)
-    opened = open_labeller(Path(model).expanduser(), labeller, precision)
-    agreement = label_file(opened, path(input), path(output), form, path(reference))
+    opened = open_labeller(model, labeller, precision)
+    agreement = label_file(opened, input, output, form, reference)
     if agreement is not None:
         print(_told(agreement, opened.tags), file=sys.stderr)
         if results is not None:
-            with writing(path(results)) as write:
+            with writing(results) as write:
                 write([json.dumps(agreement._asdict(), indent=2, ensure_ascii=False)])
     return 0
 

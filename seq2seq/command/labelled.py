@@ -56,7 +56,7 @@ def parts(
     cleaning: Node,
     tokenizer: Node,
     prepare: Node,
-    cache: str,
+    cache: Path,
     loader: Node,
     model: Node,
     trainer: Node,
@@ -72,7 +72,7 @@ def parts(
         "form": form,
         "cleaning": build_all(cleaning, "cleaning"),
         "tokenizer": build(tokenizer, where="tokenizer"),
-        "cache": Path(cache),
+        "cache": cache,
         "report": say,
     }
     prepared, made = call(prepare_labelled, arguments, "prepare")
@@ -83,7 +83,7 @@ def parts(
 
 
 def train_parts(
-    run: str,
+    run: Path,
     kind: str,
     parts: Parts[Any],
     beginning: Beginning,

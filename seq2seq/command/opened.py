@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
@@ -19,15 +20,16 @@ from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 
 Node = dict[str, object]
+FusionNode = Annotated[Node, fused]  # what it is called with
 
 
 def opened(
-    model: str | list[str],
+    model: Path | list[Path],
     weights: list[float] | None,
     search: Node,
     translator: Node,
     precision: str,
-    fusion: Node,
+    fusion: FusionNode,
     coverage: float,
 ) -> Translator:
     """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
@@ -40,9 +42,9 @@ def opened(
     return assemble(folders(model), weights, build(search, where="search"), translator, precision, added)
 
 
-def folders(model: str | list[str]) -> list[Path]:
+def folders(model: Path | list[Path]) -> list[Path]:
     """The folders that `model` names. Raises ConfigError where there is none."""
-    found = [Path(one).expanduser() for one in ([model] if isinstance(model, str) else model)]
+    found = [model] if isinstance(model, Path) else model
     if not found:
         raise ConfigError("model: expected a run folder, or a list of at least one")
     return found
@@ -62,11 +64,6 @@ def use_threads(count: int | None) -> None:
         if count < 1:
             raise ConfigError(f"threads: expected a positive int or null, got {count}")
         torch.set_num_threads(count)
-
-
-def path(name: str | None) -> Path | None:
-    """A file that may be named with ~, or none."""
-    return None if name is None else Path(name).expanduser()
 
 
 def direction(source: str | None, target: str | None, known: list[tuple[str, str]]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from seq2seq.training.team import leads
 Node = dict[str, object]
 
 
-def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: str) -> int:
+def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path) -> int:
     """Prepares what is not prepared yet and says on standard output what there is now."""
     prepared = prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
     print(f"{prepared.train.folder}: {'prepared' if prepared.new else 'was prepared already'}")
@@ -29,14 +29,14 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: str
     return 0
 
 
-def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: Node, cache: str) -> Prepared:
+def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path) -> Prepared:
     """What the cache holds of a corpus after making what it lacks; news of that go to standard error."""
     arguments = {
         **prepare,
         "corpus": corpus,
         "cleaning": build_all(cleaning, "cleaning"),
         "tokenizer": build(tokenizer, where="tokenizer"),
-        "cache": Path(cache),
+        "cache": cache,
         "report": say,
     }
     prepared: Prepared = call(prepare_corpus, arguments, "prepare")

@@ -1,8 +1,8 @@
 """`seq2seq sample`: lines that a language model writes, from nothing or from given beginnings."""
 
+from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import path
 from seq2seq.command.prepare import Node
 from seq2seq.config import build, call
 from seq2seq.errors import ConfigError
@@ -12,11 +12,11 @@ from seq2seq.modelling.sampler import Sampler
 
 
 def run(
-    model: str,
+    model: Path,
     language: str | None,
     count: int,
-    beginnings: str | None,
-    output: str | None,
+    beginnings: Path | None,
+    output: Path | None,
     form: Literal["text", "json"],
     batch: int,
     precision: str,
@@ -28,5 +28,5 @@ def run(
         raise ConfigError(f"count: expected a positive int, got {count}")
     parts = {"search": build(search, where="search"), "batch": batch}
     sampler: Sampler = call(Sampler, {**opened(model, precision, threads), **parts})
-    sample_file(sampler, chosen(language, sampler.languages), count, path(beginnings), path(output), form)
+    sample_file(sampler, chosen(language, sampler.languages), count, beginnings, output, form)
     return 0

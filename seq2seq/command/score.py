@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import direction, folders, path, use_threads
+from seq2seq.command.opened import direction, folders, use_threads
 from seq2seq.config import call
 from seq2seq.device import tune_reading
 from seq2seq.errors import ConfigError
@@ -19,17 +19,17 @@ from seq2seq.translation.scoring import PairScorer
 
 
 def run(
-    model: str | list[str],
+    model: Path | list[Path],
     weights: list[float] | None,
     language: str | None,
     source: str | None,
     target: str | None,
-    input: str | None,
-    translations: str | None,
-    output: str | None,
-    totals: str | None,
+    input: Path | None,
+    translations: Path | None,
+    output: Path | None,
+    totals: Path | None,
     form: Literal["text", "json"],
-    alignments: str | None,
+    alignments: Path | None,
     likeliest: int,
     longest: int,
     batch_tokens: int,
@@ -39,24 +39,24 @@ def run(
     """Writes the score of each line; sums over all go to standard error."""
     use_threads(threads)
     places = folders(model)
-    files = path(input), path(output)
+    files = input, output
     if len(places) > 1 or read_config(find(places[0]))["kind"] == "translator":
         _refuse({"language": language, "likeliest": likeliest or None}, places[0], "a translator")
         tune_reading()
         translator = load(places, number_format=precision, weights=weights)
         asked = direction(source, target, translator.directions)
         scorer = PairScorer(translator, longest)
-        found = score_pairs(scorer, *asked, files[0], path(translations), files[1], form, path(alignments)).to_json()
+        found = score_pairs(scorer, *asked, files[0], translations, files[1], form, alignments).to_json()
     else:
         given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
         _refuse({**given, "weights": weights}, places[0], "no translator")
         if likeliest and form == "text":
             raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
         limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
-        reader: Scorer = call(Scorer, {**opened(str(places[0]), precision, threads), **limits})
+        reader: Scorer = call(Scorer, {**opened(places[0], precision, threads), **limits})
         found = score_file(reader, chosen(language, reader.languages), *files, form).to_json()
     if totals is not None:
-        with writing(path(totals)) as write:
+        with writing(totals) as write:
             write([found])
     return 0
 

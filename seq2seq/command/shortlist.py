@@ -20,20 +20,19 @@ from seq2seq.translation.shortlist_learning import learn
 KEYS = ("corpus", "cleaning", "tokenizer", "prepare")  # of a run's configuration: what makes its text
 
 
-def run(model: str, cache: str, pairs: int, threshold: float, most: int, common: int, share: float) -> int:
+def run(model: Path, cache: Path, pairs: int, threshold: float, most: int, common: int, share: float) -> int:
     """Writes `shortlist.safetensors` into the model folder of a run, and says how much of held-out text it covers."""
-    folder = Path(model).expanduser()
-    place = find(folder)  # what else is in it, perhaps a damaged shortlist, is not read
+    place = find(model)  # what else is in it, perhaps a damaged shortlist, is not read
     if (kind := read_config(place)["kind"]) != KIND:
         raise ModelError(f"{place}: expected a {KIND}, found a {kind}, which has no use for a shortlist")
-    prepared = _prepared(folder, cache)
+    prepared = _prepared(model, cache)
     if prepared.tokenizer.models != Tokenizer.load(place).models:
         raise ModelError(
-            f"{folder}: its text now makes another tokenizer than the model has: give back the text that it was "
+            f"{model}: its text now makes another tokenizer than the model has: give back the text that it was "
             "trained on (corpus of its config.yaml)"
         )
     shortlist = learn(prepared.train, prepared.tokenizer, pairs, threshold, most, common, share)
-    path = add(folder, FILE, shortlist.to_bytes())
+    path = add(model, FILE, shortlist.to_bytes())
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     for split in prepared.valid:
         for language in shortlist.languages:
@@ -41,7 +40,7 @@ def run(model: str, cache: str, pairs: int, threshold: float, most: int, common:
     return 0
 
 
-def _prepared(folder: Path, cache: str) -> Prepared:
+def _prepared(folder: Path, cache: Path) -> Prepared:
     """The text that a run was trained on. Raises ModelError where `folder` is no run."""
     path = folder / "config.yaml"
     try:

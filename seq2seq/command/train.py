@@ -32,14 +32,14 @@ from seq2seq.translation.untranslated import translates_letterless
 
 
 def run(
-    run: str,
+    run: Path,
     seed: int,
     corpus: Node,
     cleaning: Node,
     tokenizer: Node,
     prepare: Node,
-    cache: str,
-    init_from: str | None,
+    cache: Path,
+    init_from: Path | None,
     init_optimizer: bool,
     freeze: list[str],
     loader: Node,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import chain, islice
+from pathlib import Path
 from typing import Literal
 
 from seq2seq.command.beginning import Beginning
@@ -19,15 +20,15 @@ from seq2seq.training.validation import ValidationLoss
 
 
 def run(
-    run: str,
+    run: Path,
     seed: int,
     condition: Literal["label", "numbers"],
     corpus: Node,
     cleaning: Node,
     tokenizer: Node,
     prepare: Node,
-    cache: str,
-    init_from: str | None,
+    cache: Path,
+    init_from: Path | None,
     init_optimizer: bool,
     freeze: list[str],
     loader: Node,

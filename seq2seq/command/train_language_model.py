@@ -34,14 +34,14 @@ Reading = functools.partial[Stream] | functools.partial[Loader]
 
 
 def run(
-    run: str,
+    run: Path,
     seed: int,
     corpus: Node,
     cleaning: Node,
     tokenizer: Node,
     prepare: Node,
-    cache: str,
-    init_from: str | None,
+    cache: Path,
+    init_from: Path | None,
     init_optimizer: bool,
     freeze: list[str],
     reading: Node,

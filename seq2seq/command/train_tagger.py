@@ -1,5 +1,7 @@
 """`seq2seq train_tagger`: lines of tokens, each token with a label, become a tagger."""
 
+from pathlib import Path
+
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.labelled import parts, train_parts
 from seq2seq.command.prepare import Node
@@ -10,14 +12,14 @@ from seq2seq.labelling.validation import HeldOut
 
 
 def run(
-    run: str,
+    run: Path,
     seed: int,
     corpus: Node,
     cleaning: Node,
     tokenizer: Node,
     prepare: Node,
-    cache: str,
-    init_from: str | None,
+    cache: Path,
+    init_from: Path | None,
     init_optimizer: bool,
     freeze: list[str],
     loader: Node,

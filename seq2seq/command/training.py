@@ -49,7 +49,7 @@ def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: obje
 
 
 def train(
-    run: str,
+    run: Path,
     settings: Settings,
     network: Network,
     objective: Objective,
@@ -70,7 +70,7 @@ def train(
         build(schedule, where="schedule"),
         validate,
         export,
-        Path(run),
+        run,
         {key: value for key, value in configuration.items() if key != "cache"},
     )
     return trainer.train().exit_code

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from seq2seq import __version__
-from seq2seq.command.opened import Node, cores, direction, folders, opened, path
+from seq2seq.checking import place
+from seq2seq.command.opened import FusionNode, Node, cores, direction, folders, opened
 from seq2seq.errors import ConfigError
 from seq2seq.model_config import CONFIG, read_config
 from seq2seq.model_folder import CARD, find
@@ -21,21 +22,21 @@ INCOMPLETE = 3  # all is written, but not all of it is what was asked for
 
 
 def run(
-    model: str | list[str],
+    model: Path | list[Path],
     weights: list[float] | None,
-    fusion: Node,
+    fusion: FusionNode,
     coverage: float,
     source: str | None,
     target: str | None,
-    input: str | None,
-    output: str | None,
+    input: Path | None,
+    output: Path | None,
     lines: Literal["text", "json"],
     form: Literal["text", "tsv", "json"],
     details: list[Literal["tokens", "alignments"]],
-    alignments: str | None,
-    glossary: str | None,
-    dictionary: str | None,
-    status: str | None,
+    alignments: Path | None,
+    glossary: Path | None,
+    dictionary: Path | None,
+    status: Path | None,
     errors: Literal["replace", "strict"],
     resume: bool,
     precision: str,
@@ -50,18 +51,16 @@ def run(
     asked_direction = direction(source, target, chosen.directions)
     if details and form != "json":
         raise ConfigError(f"details: form={form} has no room for them: choose form=json")
-    extras = Extras(lines, path(alignments), _wishes(details, path(glossary), path(dictionary)))
+    extras = Extras(lines, alignments, _wishes(details, glossary, dictionary))
     key = None
-    if resume and input is not None and Path(input).expanduser().is_file():
+    if resume and input is not None and input.is_file():
         asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
         heard = fusion["language_model"]
-        used = [*folders(model), *([Path(str(heard)).expanduser()] if heard else [])]
-        key = depends_on(used, [Path(one).expanduser() for one in (input, glossary, dictionary) if one], asked)
+        used = [*folders(model), *([place(heard)] if heard else [])]
+        key = depends_on(used, [one for one in (input, glossary, dictionary) if one], asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
-        tally = translate_file(
-            chosen, *asked_direction, path(input), path(output), form, path(status), key, errors, extras
-        )
+        tally = translate_file(chosen, *asked_direction, input, output, form, status, key, errors, extras)
     return INCOMPLETE if tally.lost else 0
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from seq2seq import model_folder
+from seq2seq.checking import place
 from seq2seq.data.cache import entry
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
@@ -15,7 +16,7 @@ from seq2seq.errors import ConfigError, DataError, ModelError
 class Existing:
     """The tokenizer of `folder`: a run folder, a model folder, or any folder that holds the tokenizer's files."""
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | Path | None) -> None:
         self.folder = folder
 
     def load(self, cache: Path, report: Callable[[str], None]) -> Tokenizer:
@@ -26,7 +27,7 @@ class Existing:
         """
         if self.folder is None:
             raise ConfigError("tokenizer.folder: expected a run folder or a model folder, got null (or set init_from)")
-        folder = Path(self.folder).expanduser()
+        folder = place(self.folder)
         name = f"existing-{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}"
         try:
             tokenizer = _found(folder)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq2seq.checking import place
 from seq2seq.data.cache import entry
 from seq2seq.data.canonical import VERSION
 from seq2seq.data.cleaning.base import Counts, Filter, clean
@@ -65,7 +66,7 @@ def prepare(
     """
     if longest < 1:
         raise ConfigError(f"longest: expected at least 1 piece, got {longest}")
-    build = _Build(corpus, Path(cache).expanduser(), report)
+    build = _Build(corpus, place(cache), report)
     name, trained, overlong = build.tokenizer(tokenizer)
     folder = build.store("train", corpus.train, name, trained, cleaning, longest)
     train = Store(folder)
@@ -78,7 +79,7 @@ def prepare(
 
 def prepare_tokenizer(corpus: Corpus, settings: Vocabulary | Existing, cache: Path, report: Report) -> Tokenizer:
     """The tokenizer alone, trained on the corpus, found in the cache, or one that exists."""
-    return _Build(corpus, Path(cache).expanduser(), report).tokenizer(settings)[1]
+    return _Build(corpus, place(cache), report).tokenizer(settings)[1]
 
 
 class _Build:

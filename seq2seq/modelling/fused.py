@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from seq2seq.checking import place
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError, ModelError
@@ -9,7 +10,9 @@ from seq2seq.modelling import model_folder
 from seq2seq.network.fusion import Fusion, Translating
 
 
-def fused(network: Translating, tokenizer: Tokenizer, language_model: str | None, weight: float | None) -> Translating:
+def fused(
+    network: Translating, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
+) -> Translating:
     """The network with the language model of a run folder or model folder beside it; without one as it is.
 
     Raises ModelError where that was trained with another tokenizer than the network's, ConfigError unless folder and
@@ -19,7 +22,7 @@ def fused(network: Translating, tokenizer: Tokenizer, language_model: str | None
         return network
     if language_model is None or weight is None:
         raise ConfigError("fusion: expected both a language_model and its weight, such as fusion.weight=0.2, or none")
-    found = model_folder.load(Path(language_model).expanduser())
+    found = model_folder.load(place(language_model))
     if found.tokenizer.models[-1] != tokenizer.models[-1]:
         raise ModelError(
             f"fusion.language_model: {language_model} has another tokenizer than the translator: train it with "

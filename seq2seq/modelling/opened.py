@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.modelling import model_folder
 
 
-def opened(folder: str, number_format: str, threads: int | None) -> dict[str, Any]:
+def opened(folder: Path, number_format: str, threads: int | None) -> dict[str, Any]:
     """The arguments `model, tokenizer, languages, dtype, device` of a Scorer or Sampler, from a run or model folder.
 
     threads: of the processor; None: all cores. Raises ModelError or ConfigError.
@@ -20,7 +20,7 @@ def opened(folder: str, number_format: str, threads: int | None) -> dict[str, An
         if threads < 1:
             raise ConfigError(f"threads: expected a positive int or null, got {threads}")
         torch.set_num_threads(threads)
-    found = model_folder.load(Path(folder).expanduser())
+    found = model_folder.load(folder)
     device = default_device()
     return {
         "model": found.model.to(device),

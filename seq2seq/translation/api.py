@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import yaml
 
+from seq2seq.checking import place
 from seq2seq.config import build, configuration_folder, suggestion
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import default_device, packs, precision, products
@@ -35,9 +36,7 @@ def load(
     """
     folders = [folder] if isinstance(folder, str | Path) else folder
     chosen = _search(search) if search is None or isinstance(search, str | Mapping) else search
-    return assemble(
-        [Path(one).expanduser() for one in folders], weights, chosen, _defaults("translator/default"), number_format
-    )
+    return assemble([place(one) for one in folders], weights, chosen, _defaults("translator/default"), number_format)
 
 
 def _search(wanted: str | Mapping[str, object] | None) -> Search:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
 from seq2seq.errors import DataError
 
@@ -69,12 +70,14 @@ class Datasets(Corpus):
     def _fetch(self, split: str) -> "Dataset":
         import datasets  # imported here: it takes a second, and a prepared corpus of files never needs it
 
-        folder = Path(self.name).expanduser()
+        folder = place(self.name)
         try:
             if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
                 whole = datasets.load_from_disk(str(folder))
                 return whole[split] if isinstance(whole, datasets.DatasetDict) else whole
-            return datasets.load_dataset(self.name, self.config, split=split, revision=self.revision)
+            return datasets.load_dataset(
+                str(folder) if folder.exists() else self.name, self.config, split=split, revision=self.revision
+            )
         except (OSError, ValueError, KeyError, datasets.exceptions.DatasetsError) as error:
             raise DataError(
                 f"{self.name}: split {split} cannot be had: {str(error).splitlines()[0]}; check corpus.name, "

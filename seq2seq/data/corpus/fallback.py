@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record
 
 
@@ -15,7 +16,7 @@ class Fallback(Corpus):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         directions: Sequence[str] | str,
         train: Sequence[str],
         valid: Sequence[str],
@@ -23,7 +24,7 @@ class Fallback(Corpus):
         local: Corpus,
         hub: Corpus,
     ) -> None:
-        self.chosen = local if Path(path).expanduser().is_dir() else hub
+        self.chosen = local if place(path).is_dir() else hub
         spelt = directions if directions != "all" else [f"{one}-{other}" for one, other in self.chosen.directions]
         super().__init__(self.chosen.languages, spelt, train, valid, test)
         self.carriage_returns = self.chosen.carriage_returns

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
 from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
@@ -16,7 +17,7 @@ class Files(Corpus):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         directions: Sequence[str] | str,
         languages: Sequence[str],
         train: Sequence[str],
@@ -24,7 +25,7 @@ class Files(Corpus):
         test: Sequence[str],
     ) -> None:
         super().__init__(languages, directions, train, valid, test)
-        self.path = Path(path).expanduser()
+        self.path = place(path)
 
     def file(self, split: str, language: str) -> Path:
         """Where a split's text in a language stands. DataError where it does not."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
 from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
@@ -18,7 +19,7 @@ class JSONL(Corpus):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         directions: Sequence[str] | str,
         languages: Sequence[str],
         train: Sequence[str],
@@ -26,7 +27,7 @@ class JSONL(Corpus):
         test: Sequence[str],
     ) -> None:
         super().__init__(languages, directions, train, valid, test)
-        self.path = Path(path).expanduser()
+        self.path = place(path)
 
     def records(self, split: str) -> Iterator[Record]:
         """See Corpus."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
 from seq2seq.errors import DataError
 
@@ -19,7 +20,7 @@ class Parquet(Corpus):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         directions: Sequence[str] | str,
         languages: Sequence[str],
         train: Sequence[str],
@@ -27,7 +28,7 @@ class Parquet(Corpus):
         test: Sequence[str],
     ) -> None:
         super().__init__(languages, directions, train, valid, test)
-        self.path = Path(path).expanduser()
+        self.path = place(path)
 
     def records(self, split: str) -> Iterator[Record]:
         """See Corpus."""

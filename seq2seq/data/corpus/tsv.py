@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
 from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
@@ -17,7 +18,7 @@ class TSV(Corpus):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         columns: Sequence[str],
         directions: Sequence[str] | str,
         languages: Sequence[str],
@@ -26,7 +27,7 @@ class TSV(Corpus):
         test: Sequence[str],
     ) -> None:
         super().__init__(languages, directions, train, valid, test)
-        self.path = Path(path).expanduser()
+        self.path = place(path)
         self.columns = list(columns)
 
     def records(self, split: str) -> Iterator[Record]:

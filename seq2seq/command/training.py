@@ -30,10 +30,10 @@ def corpus_with_valid(corpus: Node) -> Corpus:
     return text
 
 
-def keep_tokenizer(run: str, tokenizer: Node, configuration: Node) -> None:
+def keep_tokenizer(run: Path, tokenizer: Node, configuration: Node) -> None:
     """Sets keys of a new tokenizer, in place, as they were for a run of an older version that is to go on."""
     recorded = cast("Node", configuration["tokenizer"])
-    for key, value in older(Path(run), "tokenizer").items():
+    for key, value in older(run, "tokenizer").items():
         if key in tokenizer and tokenizer[key] != value:
             say(f"{run} was begun by an older version: it goes on with tokenizer.{key}={value}")
             tokenizer[key] = recorded[key] = value

@@ -16,11 +16,24 @@ from seq2seq.data.doctor import Finding, Report, doctor
 from seq2seq.data.survey import script
 from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.errors import ConfigError
+from seq2seq.evaluation.validation import short_lines
 
 
 def examine(corpus: Corpus, tokenizer: Vocabulary | None = None, leakage: float = 0.5, tokens: int = 1000) -> Report:
     return doctor(
-        corpus, every_filter(), tokenizer or vocabulary(), tokens, 100, 10.0, 8000.0, 64, 2, 4, leakage, 100_000
+        corpus,
+        every_filter(),
+        tokenizer or vocabulary(),
+        tokens,
+        100,
+        10.0,
+        8000.0,
+        64,
+        2,
+        4,
+        leakage,
+        100_000,
+        short_lines,
     )
 
 
@@ -37,7 +50,9 @@ def test_healthy_text_has_no_problem_and_everything_is_looked_at(tmp_path: Path)
     report = examine(toy_corpus(tmp_path))
     assert not report.problems
     assert {one.what for one in report.findings} == {
+        "language codes",
         "lines",
+        "lines of under four words",
         "duplicate records",
         "odd separators",
         "characters a line",
@@ -169,3 +184,16 @@ def test_senseless_plans_are_refused(tmp_path: Path) -> None:
 )
 def test_scripts_have_their_names(character: str, name: str) -> None:
     assert script(character) == name
+
+
+def test_codes_that_nobody_knows_and_lines_too_short_for_bleu_are_told(tmp_path: Path) -> None:
+    words = ["Hund", "Katze", "Haus", "Baum"]
+    for split, count in (("train", 300), ("valid", 20)):
+        numbered = [f"{words[line % 4]}{split}{line}" for line in range(count)]
+        write(tmp_path, split, {"xx": [f"a b c d {word}" for word in numbered], "de": numbered})
+    report = examine(files(tmp_path, ["xx-de", "de-xx"]))
+    assert of(report, "all", "language codes").level == "warning"
+    assert of(report, "all", "language codes").found.startswith("xx: no known code")
+    short = of(report, "valid de", "lines of under four words")
+    assert short.level == "warning" and short.found.startswith("20 of 20") and "chrF" in short.found
+    assert of(report, "valid xx", "lines of under four words").level == "fine"

@@ -51,8 +51,8 @@ def test_ends_at_its_floor(member: type[Cosine] | type[Linear]) -> None:
 def test_plateau_falls_once_per_patience_and_never_under_its_floor() -> None:
     schedule = Plateau(warmup=0, factor=0.5, patience=2, floor=0.2)
     state, shares = schedule.start(), []
-    for score in (1.0, 2.0, 2.0, 3.0, 1.0, 3.0, 2.0, 2.0, 2.0, 2.0):
-        state = schedule.observe(score, state)
+    for better in (True, True, False, True, *(False,) * 6):
+        state = schedule.observe(better, state)
         shares.append(schedule.share(9, 0.0, state))
     assert shares == [1, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.2]
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from equal_runs import assert_equal_runs
 from safetensors.torch import load_file
 from torch import Tensor
 from toy_training import SETTINGS, ToyModel, export, toy_trainer
 
+from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.selection import Selection
 from seq2seq.training.settings import Settings
@@ -32,7 +34,7 @@ def selected(folder: Path, settings: Settings, scores: list[float]) -> tuple[Sel
         state.update += 10
         fill(model, state.update)
         found = selection.validate()
-        selection.consider(state, settings.judge(found), found)
+        selection.consider(state, found)
         checkpoints.keep_best(state.kept)
     return selection, state
 
@@ -99,3 +101,71 @@ def test_the_last_ones_outlive_a_kill(tmp_path: Path) -> None:
             trainer.train()
     toy_trainer(tmp_path / "parts", LAST).train()
     assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
+BLEU = replace(SETTINGS, metric="bleu")
+
+
+@pytest.mark.parametrize(
+    ("scores", "than", "better"),
+    [
+        ({"bleu": 2.0, "chrf": 1.0, "loss": 9.0}, {"bleu": 1.0, "chrf": 5.0, "loss": 1.0}, True),
+        ({"bleu": 0.0, "chrf": 5.0, "loss": 9.0}, {"bleu": 0.0, "chrf": 1.0, "loss": 1.0}, True),
+        ({"bleu": 0.0, "chrf": 5.0, "loss": 2.0}, {"bleu": 0.0, "chrf": 5.0, "loss": 1.0}, False),
+        ({"bleu": 0.0, "chrf": 5.0, "loss": 1.0}, {"bleu": 0.0, "chrf": 5.0, "loss": 2.0}, True),
+        ({"bleu": 1.0, "chrf": 5.0, "loss": 1.0}, {"bleu": 1.0, "chrf": 5.0, "loss": 1.0}, False),
+        ({"bleu": 1.0, "chrf": 9.0, "loss": 1.0}, {"bleu": float("nan"), "chrf": 9.0, "loss": 1.0}, True),
+        ({"bleu": 1.0, "chrf": 9.0, "loss": 1.0}, {"bleu": 1.0}, False),
+        ({"bleu": 1.0, "chrf": 9.0, "loss": 1.0}, 1.0, False),
+        ({"bleu": 1.1, "chrf": 9.0, "loss": 1.0}, 1.0, True),
+    ],
+)
+def test_of_equals_chrf_decides_and_then_the_loss(
+    scores: dict[str, float], than: dict[str, float] | float, better: bool
+) -> None:
+    assert BLEU.better(scores, than) == better
+
+
+def silent(chrf: list[float]) -> list[dict[str, float]]:
+    """Scores of validations and of the average, of which BLEU sees nothing."""
+    return [{"bleu": 0.0, "chrf": one, "loss": 1.0} for one in chrf]
+
+
+def test_a_score_that_stays_the_same_is_said_once_and_decides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """chrF rises for five validations and then falls: patience 2 must not end the run before."""
+    trainer = toy_trainer(tmp_path, replace(BLEU, patience=2, updates=100))
+    scores = iter(silent([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 0.0]))
+    trainer.selection.run_validation = lambda: next(scores)
+    outcome = trainer.train()
+    assert outcome.update == 7 * SETTINGS.validate_every and outcome.scores["chrf"] == 5.0
+    said = capsys.readouterr().err
+    assert said.count("bleu was 0.000 in 3 validations in a row") == 1
+    assert "chrf and then loss does" in said
+
+
+def test_a_score_that_moves_is_not_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = toy_trainer(tmp_path, BLEU)
+    scores = iter([0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0])
+    trainer.selection.run_validation = lambda: {"bleu": next(scores), "loss": 1.0}
+    trainer.train()
+    assert "in a row" not in capsys.readouterr().err
+
+
+def test_the_metric_of_a_run_is_decided_when_it_begins(tmp_path: Path) -> None:
+    """`auto` goes on with it, whatever it would be now; naming another one is refused."""
+
+    def run(metric: str, asked: str, updates: int) -> str:
+        trainer = toy_trainer(tmp_path, replace(SETTINGS, metric=metric, updates=updates))
+        trainer.selection.run_validation = lambda: {"bleu": 1.0, "loss": 1.0, "chrf": 2.0}
+        trainer.configuration = {**trainer.configuration, "trainer": {**vars(trainer.settings), "metric": asked}}
+        trainer.train()
+        written: str = yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8"))["trainer"]["metric"]
+        return written
+
+    assert run("chrf", "auto", 5) == "chrf"
+    assert run("bleu", "auto", 10) == "chrf"
+    assert run("chrf", "chrf", 15) == "chrf"
+    with pytest.raises(TrainingError, match=r"trainer\.metric: was 'chrf', is 'bleu'"):
+        run("bleu", "bleu", 20)

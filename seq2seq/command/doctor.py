@@ -10,6 +10,7 @@ from rich.text import Text
 from seq2seq.config import build, build_all, call
 from seq2seq.data.doctor import Report
 from seq2seq.data.doctor import doctor as examine
+from seq2seq.evaluation.validation import short_lines
 from seq2seq.translation.lines import writing
 
 Node = dict[str, object]
@@ -22,6 +23,7 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, doctor: No
         "corpus": build(corpus, where="corpus"),
         "cleaning": build_all(cleaning, "cleaning"),
         "tokenizer": build(tokenizer, where="tokenizer"),
+        "short_lines": short_lines,
     }
     report: Report = call(examine, {**doctor, **prepare, **parts}, "doctor")
     console = Console(width=None if sys.stdout.isatty() else 140)

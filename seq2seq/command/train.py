@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,19 +11,20 @@ from torch import Tensor
 from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
-from seq2seq.command.prepare import Node, prepared_corpus
+from seq2seq.command.prepare import Node, prepared_corpus, say
 from seq2seq.command.training import corpus_with_valid, keep_tokenizer, new_network, train
 from seq2seq.config import build, call
 from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
-from seq2seq.data.store import Store
 from seq2seq.device import default_device, precision, tune_memory
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.evaluate import grouped, validation_scores, validation_signatures
+from seq2seq.evaluation.evaluate import validation_scores, validation_signatures
+from seq2seq.evaluation.metric import missing_tokenizers
+from seq2seq.evaluation.validation import automatic_metric, held_out_pairs
 from seq2seq.network.model import Model
-from seq2seq.training.settings import Settings
+from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.language import counted
 from seq2seq.translation.length import usual_length
@@ -61,6 +63,9 @@ def run(
     _check(text.directions)
     keep_tokenizer(run, tokenizer, configuration)
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
+    sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
+    pairs: list[Pair] = call(held_out_pairs, {**validation, **sample}, "validation")
+    settings = _with_metric(settings, pairs)
     sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
     network = cast(Model, new_network(model, sizes, seed, prepared.counts))
     beginning = Beginning(run, init_from, init_optimizer, freeze)
@@ -70,7 +75,10 @@ def run(
     limits = {"directions": text.directions, "dtype": precision(settings.precision), "device": default_device()}
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
-    validate = _validation(loss, translate, prepared, validation)
+
+    def validate() -> Mapping[str, float]:
+        return {"loss": loss(), **validation_scores(translate, pairs)}
+
     facts = about(corpus, text, prepared, prepared.tokenizer, license)
     export = _export(network, model, prepared, text.directions, facts)
     aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
@@ -95,22 +103,15 @@ def _export(
     return export
 
 
-def _validation(
-    loss: ValidationLoss, translate: Translator, prepared: Prepared, validation: Node
-) -> Callable[[], Mapping[str, float]]:
-    """The loss of all held-out text, and the scores of translations of some of it."""
-    sample = {"stores": list(prepared.valid.values()), "directions": translate.directions}
-    pairs = call(held_out_pairs, {**validation, **sample}, "validation")
-    return lambda: {"loss": loss(), **validation_scores(translate, pairs)}
-
-
-def held_out_pairs(stores: list[Store], directions: list[tuple[str, str]], lines: int) -> list[Pair]:
-    """The first pairs of every direction, the same number of each, at most `lines` together."""
-    share = lines // len(directions)
-    if share < 1:
-        raise ConfigError(f"validation.lines: expected at least one a direction ({len(directions)}), got {lines}")
-    every = grouped([pair for store in stores for pair in store.pairs()])
-    return [pair for pairs in every.values() for pair in pairs[:share]]
+def _with_metric(settings: Settings, pairs: list[Pair]) -> Settings:
+    """With what `trainer.metric=auto` is for this validation text; says which, and what BLEU does without."""
+    for message in missing_tokenizers([pair.target_language for pair in pairs]):
+        say(message)
+    if settings.metric != AUTO:
+        return settings
+    metric, reason = automatic_metric(pairs)
+    say(f"validation is judged by {metric}: {reason}")
+    return replace(settings, metric=metric)
 
 
 def _check(directions: list[tuple[str, str]]) -> None:

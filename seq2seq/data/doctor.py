@@ -1,13 +1,13 @@
 """A look at the data before anything is spent on it: findings of three kinds, and never a crash on a broken file.
 
-report = doctor(corpus, cleaning, tokenizer, plan, leakage=0.5, remembered=30_000_000)
+report = doctor(corpus, cleaning, tokenizer, ..., leakage=0.5, remembered=30_000_000, short_lines=short_lines)
 report.problems      # what would spoil a training: the command line exits with 1 when there is one
 report.to_json()
 """
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from seq2seq.data.survey import LanguageSurvey, Memory, SplitSurvey, scripts, su
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.data.vocabulary import LONGEST_LINE, Trained, Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.languages import is_code
 
 Level = Literal["fine", "warning", "problem"]
 FAR_RATIO = 3.0  # times the usual ratio of two languages' lengths: an outlier
@@ -69,19 +70,22 @@ def doctor(
     heads: int,
     leakage: float,
     remembered: int,
+    short_lines: Callable[[Sequence[str], str], int],
 ) -> Report:
     """Examines every split of a corpus.
 
     cleaning, tokenizer, longest: as for prepare. tokens (of a batch), epochs, speed (target tokens a second), width,
     layers (a side), heads: of the training to be estimated. leakage: share of a valid or test split's records that may
     stand in train; more is a problem, any a warning. remembered: lines among which duplicates and leakage are sought.
+    short_lines: how many lines of a language have too few words for BLEU.
     Raises ConfigError for illegal settings only.
     """
     plan = estimate.Plan(tokens, longest, epochs, speed, width, layers, heads, tokenizer.vocabulary)
     plan.check()
     if not 0 <= leakage <= 1:
         raise ConfigError(f"doctor.leakage: expected a share from 0 to 1, got {leakage}")
-    examination = _Examination(corpus, leakage, remembered)
+    examination = _Examination(corpus, leakage, remembered, short_lines)
+    examination.codes()
     train = [one for split in corpus.train if (one := examination.split(split, training=True))]
     for split in dict.fromkeys([*corpus.valid, *corpus.test]):
         examination.split(split, training=False)
@@ -94,13 +98,22 @@ def doctor(
 class _Examination:
     """Makes the findings, split by split."""
 
-    def __init__(self, corpus: Corpus, leakage: float, remembered: int) -> None:
+    def __init__(
+        self, corpus: Corpus, leakage: float, remembered: int, short_lines: Callable[[Sequence[str], str], int]
+    ) -> None:
+        self.short_lines = short_lines
         self.corpus, self.leakage, self.remembered = corpus, leakage, remembered
         self.memory = Memory(remembered)
         self.findings: list[Finding] = []
 
     def note(self, level: Level, where: str, what: str, found: str) -> None:
         self.findings.append(Finding(level, where, what, found))
+
+    def codes(self) -> None:
+        """Whether the languages' codes are known."""
+        unknown = [code for code in self.corpus.languages if not is_code(code)]
+        found = f"{', '.join(unknown)}: no known code, so words stand between spaces and BLEU takes 13a's"
+        self.note("warning" if unknown else "fine", "all", "language codes", found if unknown else "known")
 
     def split(self, split: str, training: bool) -> SplitSurvey | None:
         """What is in a split; None where it cannot be read."""
@@ -118,6 +131,7 @@ class _Examination:
         self._ratios(split, found)
         if not training:
             self._leaks(split, found)
+            self._short(split, found)
         return found
 
     def cleaning(self, cleaning: Mapping[str, Filter]) -> None:
@@ -196,6 +210,20 @@ class _Examination:
             f"{language} {_share(count, found.records)}" for language, count in found.leaked_lines.items()
         )
         self.note("fine", split, "lines that stand in train", lines or "none")
+
+    def _short(self, split: str, found: SplitSurvey) -> None:
+        """Of the first lines: whether BLEU, which compares runs of four words, can tell good translations from bad."""
+        for language in dict.fromkeys(target for source, target in self.corpus.directions if source != target):
+            lines = found.languages[language].first if language in found.languages else []
+            short = self.short_lines(lines, language)
+            few = 2 * short > len(lines)
+            advice = "; BLEU sees nothing there, trainer.metric=auto takes chrF" if few else ""
+            self.note(
+                "warning" if few else "fine",
+                f"{split} {language}",
+                "lines of under four words",
+                f"{_share(short, len(lines))}{advice}",
+            )
 
     def _long(self, longest: int, plan: estimate.Plan) -> None:
         told = f"{longest:,} pieces; pairs above {plan.longest:,} are dropped"

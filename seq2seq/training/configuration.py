@@ -21,6 +21,8 @@ FREE = (
     "trainer.allow",
     "translator.batch_tokens",  # batches change no translation
 )
+# keys whose value `auto` is decided when a run begins, and then stays as it was decided
+DECIDED = ("trainer.metric",)
 # keys that older versions did not have, and the value that does what those did
 ADDED: Mapping[str, object] = {
     "objective._target_": "seq2seq.training.objective.likelihood.Likelihood",
@@ -73,7 +75,9 @@ def check_unchanged(
     changed = [
         key
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and not any(key == one or key.startswith(f"{one}.") for one in free)
+        if old.get(key) != new.get(key)
+        and not (key in DECIDED and new.get(key) == "auto")
+        and not any(key == one or key.startswith(f"{one}.") for one in free)
     ]
     if changed:
         lines = "\n".join(f"  {key}: was {old.get(key)!r}, is {new.get(key)!r}" for key in changed)

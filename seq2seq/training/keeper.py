@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.configuration import check_unchanged, write_configuration
+from seq2seq.training.configuration import check_unchanged, flat, write_configuration
 from seq2seq.training.diary import Diary
-from seq2seq.training.settings import Settings
+from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.state import State
 from seq2seq.training.team import Team
 from seq2seq.training.update import Updater
@@ -33,6 +34,7 @@ class Keeper:
         self.configuration = configuration
         self.team = team
         self._saved = time.monotonic()
+        self._before: Mapping[str, object] = {}  # the configuration of the checkpoint
 
     @property
     def due(self) -> bool:
@@ -62,6 +64,7 @@ class Keeper:
         else:
             before: Mapping[str, object] = checkpoint.content["configuration"]  # type: ignore[assignment]
             check_unchanged(before, self.configuration, self.settings.allow, self.folder)
+            self._before = before
             try:
                 state = State.read(checkpoint.content["state"])  # type: ignore[arg-type]
                 self.updater.restore(checkpoint.tensors)
@@ -70,10 +73,19 @@ class Keeper:
             state.schedule = {**beginning.schedule, **state.schedule}
         return state
 
+    def decided(self, settings: Settings) -> Settings:
+        """With the metric that the run began with, where `trainer.metric=auto` asks for no other."""
+        before = flat(self._before).get("trainer.metric")
+        if isinstance(before, str) and flat(self.configuration).get("trainer.metric") == AUTO:
+            return replace(settings, metric=before)
+        return settings
+
     def write_configuration(self, settings: Settings) -> None:
-        """The run's configuration, with the number of updates that `trainer.updates=+5000` has become."""
-        if isinstance(self.settings.updates, str):
-            trainer: Mapping[str, object] = self.configuration["trainer"]  # type: ignore[assignment]
-            self.configuration = {**self.configuration, "trainer": {**trainer, "updates": settings.updates}}
+        """The run's configuration, with what `trainer.updates=+5000` and `trainer.metric=auto` have become."""
+        trainer: Mapping[str, object] = self.configuration["trainer"]  # type: ignore[assignment]
+        changed = {"updates": settings.updates} if isinstance(self.settings.updates, str) else {}
+        if trainer.get("metric") == AUTO:
+            changed["metric"] = settings.metric
+        self.configuration = {**self.configuration, "trainer": {**trainer, **changed}}
         if self.team.number == 0:
             write_configuration(self.folder, self.configuration)

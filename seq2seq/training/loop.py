@@ -14,11 +14,12 @@ from seq2seq.training.interrupt import Interrupted, Interrupts
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.selection import Scores, Selection
-from seq2seq.training.settings import Settings
+from seq2seq.training.settings import TIES, Settings
 from seq2seq.training.state import Interval, State, UpdateSums
 from seq2seq.training.team import Team
 from seq2seq.training.update import Updater
 
+CONSTANT = 3  # validations in a row with the same score, before it is said
 SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
 
 
@@ -147,13 +148,22 @@ class Loop:
         """Changes nothing when a signal comes in the middle: then the validation is due again."""
         state = self.state
         if (scores := self._scores(average=False)) is not None:
-            score = self.settings.judge(scores)
-            state.schedule = self.schedule.observe(score, state.schedule)
-            better = self.selection.consider(state, score, scores)
+            better = self.selection.consider(state, scores)
+            state.schedule = self.schedule.observe(better, state.schedule)
             state.seconds = time.monotonic() - self._begun
             self.diary.validation(state.update, scores, better, state.seconds)
+            if state.constant == CONSTANT:
+                self.diary.say(self._constant(scores))
         state.become(self.team.agree(state))
         self.keeper.save(state, self.diary)
+
+    def _constant(self, scores: Scores) -> str:
+        metric = self.settings.metric
+        others = " and then ".join(name for name in TIES if name in scores and name != metric) or "nothing else"
+        return (
+            f"warning: {metric} was {scores[metric]:.3f} in {CONSTANT} validations in a row: while it stays so it "
+            f"decides nothing, neither patience nor which weights ship; {others} does (see trainer.metric)"
+        )
 
     def _finish(self) -> None:
         """The last validation, and the average of the kept weights."""

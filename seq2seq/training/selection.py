@@ -47,24 +47,26 @@ class Selection:
         """Scores of the weights as they would ship now."""
         return self._scores(self._candidate())
 
-    def consider(self, state: State, score: float, scores: Scores) -> bool:
+    def consider(self, state: State, scores: Scores) -> bool:
         """Take a validation in: keep its weights if they will be averaged, ship them if they are the very best.
 
         Returns whether no earlier validation was as good.
         """
-        better = not state.best or score > state.best[0].score
+        place = self._place(state, scores)
+        better = place == 0
         state.waited = 0 if better else state.waited + 1
         state.validated = state.update
-        # a stable sort: of equals the earlier stays in front
-        this = Best(state.update, score, scores)
-        ranked = sorted([*state.best, this], key=lambda one: -one.score)
+        state.constant = state.constant + 1 if self.settings.judge(scores) == state.judged else 1
+        state.judged = self.settings.judge(scores)
+        this = Best(state.update, scores)
+        ranked = [*state.best[:place], this, *state.best[place:]]
         last = self.settings.average_of == "last"
         state.best = ranked[: 1 if last else max(1, self.settings.average)]
         state.recent = [*state.recent, this][-self.settings.average :] if last and self.settings.average else []
         if state.update in state.kept:
             self.checkpoints.save_best(state.update, self._candidate())
-        if state.shipped is None or score > state.shipped:
-            self._ship(state, score, scores, self._candidate())
+        if state.shipped is None or self.settings.better(scores, state.shipped):
+            self._ship(state, scores, self._candidate())
         return better
 
     def validate_average(self, state: State) -> Scores | None:
@@ -75,13 +77,17 @@ class Selection:
 
     def ship_average(self, state: State, scores: Scores) -> None:
         """Ship the mean if it is better than what was shipped so far."""
-        score = self.settings.judge(scores)
-        if state.shipped is None or score > state.shipped:
-            self._ship(state, score, scores, self._mean(state))
+        if state.shipped is None or self.settings.better(scores, state.shipped):
+            self._ship(state, scores, self._mean(state))
 
     def averaged(self, state: State) -> list[Best]:
         """The validations whose weights are averaged at the end."""
         return state.recent if self.settings.average_of == "last" else state.best
+
+    def _place(self, state: State, scores: Scores) -> int:
+        """Before which of the best validations this one belongs: of equals the earlier stays in front."""
+        worse = (place for place, one in enumerate(state.best) if self.settings.better(scores, one.scores))
+        return next(worse, len(state.best))
 
     def _mean(self, state: State) -> Weights:
         return mean(self.checkpoints.load_best(one.update) for one in self.averaged(state))
@@ -96,7 +102,7 @@ class Selection:
         with lent(self.parameters, weights), torch.no_grad():
             return dict(self.run_validation())
 
-    def _ship(self, state: State, score: float, scores: Scores, weights: Weights) -> None:
+    def _ship(self, state: State, scores: Scores, weights: Weights) -> None:
         with lent(self.parameters, weights):
             self.export(self.folder, self.model.state_dict(), scores, state.spent)
-        state.shipped = score
+        state.shipped = scores

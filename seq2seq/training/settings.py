@@ -9,6 +9,8 @@ from typing import Literal
 from seq2seq.errors import ConfigError, TrainingError
 
 BUDGETS = ("updates", "epochs", "hours")
+AUTO = "auto"  # the metric that a command chooses when a run begins
+TIES = ("chrf", "loss")  # what decides between validations that trainer.metric finds equal
 LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_character")  # how such scores' names end
 
 
@@ -81,8 +83,24 @@ class Settings:
         """
         if self.metric not in scores:
             raise TrainingError(f"trainer.metric: found {self.metric}, validation gives {', '.join(sorted(scores))}")
-        score = -scores[self.metric] if self.metric.endswith(LOWER_IS_BETTER) else scores[self.metric]
-        return float("-inf") if math.isnan(score) else score
+        return _turned(self.metric, scores)
+
+    def better(self, scores: Mapping[str, float], than: Mapping[str, float] | float) -> bool:
+        """Whether a validation is better than another: by trainer.metric; of equals by chrF, then by loss.
+
+        A score that stays the same so decides nothing. `than` is a number in checkpoints of older versions: what
+        `judge` made of it. Raises TrainingError as `judge` does.
+        """
+        score = self.judge(scores)
+        if not isinstance(than, Mapping):
+            return score > than
+        names = [name for name in dict.fromkeys((self.metric, *TIES)) if name in scores and name in than]
+        return [_turned(name, scores) for name in names] > [_turned(name, than) for name in names]
+
+
+def _turned(name: str, scores: Mapping[str, float]) -> float:
+    score = -scores[name] if name.endswith(LOWER_IS_BETTER) else scores[name]
+    return float("-inf") if math.isnan(score) else score
 
 
 def _added(updates: str) -> int:

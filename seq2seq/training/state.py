@@ -84,7 +84,6 @@ class Best(NamedTuple):
     """A validation that is among the best so far; its weights are kept under its update's number."""
 
     update: int
-    score: float  # turned so that higher is better
     scores: Mapping[str, float]
 
 
@@ -100,7 +99,9 @@ class State:
     skipped: int = 0  # updates skipped in a row
     validated: int = 0  # update of the last validation
     waited: int = 0  # validations since the last better score
-    shipped: float | None = None  # score of what the folder `model` holds
+    constant: int = 0  # validations in a row that trainer.metric found equal
+    judged: float | None = None  # what it found in the last one
+    shipped: Mapping[str, float] | float | None = None  # scores of what the folder `model` holds; older versions: one
     finished: bool = False  # the end of the run has been dealt with
     extension: str = ""  # what trainer.updates last added to a finished run, such as +5000
     limit: int = 0  # the number of updates that made
@@ -139,6 +140,7 @@ class State:
         """What `plain` was made from. Raises TypeError or KeyError when it is something else."""
         values = dict(plain)
         for name in ("best", "recent"):
-            values[name] = [Best(**one) for one in values.get(name, [])]  # type: ignore[attr-defined]
+            kept = values.get(name, [])  # older versions kept the judged score too
+            values[name] = [Best(one["update"], one["scores"]) for one in kept]  # type: ignore[attr-defined]
         values["interval"] = Interval(**values["interval"])  # type: ignore[arg-type]
         return cls(**values)  # type: ignore[arg-type]

@@ -116,9 +116,11 @@ class Trainer:
     def _train(self, team: Team, interrupts: Interrupts, reporter: Reporter | None) -> Outcome:
         keeper = Keeper(self.folder, self.checkpoints, self.updater, self.settings, self.configuration, team)
         state = keeper.restore(State(schedule=self.schedule.start()))
-        settings = extended(self.settings, state)
+        settings = self.selection.settings = keeper.decided(extended(self.settings, state))
         keeper.write_configuration(settings)
         diary = Diary(self.folder, state.records, state.update, reporter)
+        if settings.metric != self.settings.metric:
+            diary.say(f"trainer.metric: the run began with {settings.metric} and goes on with it")
         try:
             if state.finished and (reason := ending(settings, state, self.batches.batch_count(state.epoch))):
                 return self._finished(diary, state, reason)

@@ -32,8 +32,8 @@ class Schedule(ABC):
         """The state before the first validation."""
         return {}
 
-    def observe(self, score: float, state: ScheduleState) -> ScheduleState:
-        """The state after a validation; higher scores are better."""
+    def observe(self, better: bool, state: ScheduleState) -> ScheduleState:
+        """The state after a validation; `better`: no earlier one was as good."""
         return state
 
     def warm(self, update: int) -> float:

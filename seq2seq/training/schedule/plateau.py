@@ -25,14 +25,14 @@ class Plateau(Schedule):
         return self.warm(update) * max(self.floor, state["share"])
 
     def start(self) -> ScheduleState:
-        """The full peak, and no score yet."""
-        return {"share": 1.0, "best": float("-inf"), "waited": 0.0}
+        """The full peak."""
+        return {"share": 1.0, "waited": 0.0}
 
-    def observe(self, score: float, state: ScheduleState) -> ScheduleState:
+    def observe(self, better: bool, state: ScheduleState) -> ScheduleState:
         """Lower the share when this was the last validation of `patience`."""
-        if score > state["best"]:
-            return {"share": state["share"], "best": score, "waited": 0.0}
+        if better:
+            return {**state, "waited": 0.0}
         waited = state["waited"] + 1
         if waited < self.patience:
             return {**state, "waited": waited}
-        return {"share": state["share"] * self.factor, "best": state["best"], "waited": 0.0}
+        return {"share": state["share"] * self.factor, "waited": 0.0}

@@ -1,6 +1,10 @@
 """What several tests share: a toy corpus, and the command line as users run it."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors, and another test process beside this one
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the others, as in a command
+
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +14,8 @@ import jaxtyping
 import pytest
 import torch
 from apart import Completed, run
+from processor import processor
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors, and another test process beside this one
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the others, as in a command
 jaxtyping.jaxtyped = annotations.jaxtyped  # what instrumented modules ask for when they are imported
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "red": "rot", "green": "grün", "dog": "Hund", "cat": "Katze"}
 Runner = Callable[..., Completed]
@@ -59,3 +62,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def all_formats() -> Iterator[None]:
+    """fp32, bf16 and int8 are there, packed: formats that this processor lacks are emulated."""
+    with processor("fp32", "bf16", "int8"):
+        yield

@@ -7,7 +7,7 @@ import torch
 from toy_search import beam
 from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_model, toy_tokenizer
 
-from seq2seq import device
+from seq2seq.device import Format
 from seq2seq.evaluation.sentence import ChrF
 from seq2seq.network.prepared import prepare
 from seq2seq.search.base import Search
@@ -54,12 +54,12 @@ def test_hypotheses_side_by_side_count(search: Search) -> None:
     assert 80 <= max(rows * width for rows, width in model.batches) <= 100
 
 
-@pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
-@pytest.mark.parametrize("products", ["fp32", "int8"])
-def test_packed_or_not_batches_change_no_line(products: str) -> None:
+@pytest.mark.usefixtures("all_formats")
+@pytest.mark.parametrize("products", ["fp32", "bf16", "int8"])
+def test_packed_or_not_batches_change_no_line(products: Format) -> None:
     """In whole numbers too: a row's scale is its own, so neighbours cannot push a line over a near-tie."""
     model = deepcopy(random_model())
-    prepare(model, "fp32" if products == "fp32" else "int8")
+    prepare(model, products)
     given = [line for number, line in enumerate(lines(40)) if number % 3]
 
     def translated(batch: int) -> list[tuple[str, float]]:

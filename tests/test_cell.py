@@ -85,6 +85,7 @@ def test_gradients_equal_numerical_ones(cell: Cell) -> None:
     assert torch.autograd.gradcheck(run, (x, *start, *cell.parameters()), fast_mode=True)
 
 
+@pytest.mark.usefixtures("all_formats")
 @pytest.mark.parametrize("name", CELLS)
 def test_bf16_training_stays_close_to_fp32(name: str) -> None:
     torch.manual_seed(0)
@@ -103,6 +104,7 @@ def test_bf16_training_stays_close_to_fp32(name: str) -> None:
     assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.98
 
 
+@pytest.mark.usefixtures("all_formats")
 @pytest.mark.parametrize("name", CELLS)
 def test_a_cell_without_an_input_reads_its_state(name: str) -> None:
     """What a deep transition's later cells are; no weight stands there unused."""

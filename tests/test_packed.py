@@ -1,7 +1,6 @@
 """Laws of packed matrices: they multiply as plain ones do, to rounding, whatever the network and the number of rows."""
 
 from copy import deepcopy
-from typing import Literal
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from torch.nn import functional as F
 from toy_network import members, toy_batch, toy_model
 
 from seq2seq import device
-from seq2seq.errors import ConfigError
+from seq2seq.device import Format
 from seq2seq.network import packed
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, Packed, Product, rounded
@@ -18,10 +17,9 @@ from seq2seq.network.packed_lstm import laid_out
 from seq2seq.network.prepared import prepare
 from seq2seq.network.state import tensors
 
-pytestmark = pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
+pytestmark = pytest.mark.usefixtures("all_formats")
 
-Precision = Literal["fp32", "bf16", "int8"]
-FURTHEST: dict[Precision, float] = {"fp32": 1e-4, "bf16": 0.03, "int8": 0.07}  # parts of the deviation of what is said
+FURTHEST: dict[Format, float] = {"fp32": 1e-4, "bf16": 0.03, "int8": 0.07}  # parts of the deviation of what is said
 FAMILIES = ("cell", "decoder", "attention", "bridge", "encoder", "sublayer")
 MET = [(family, name) for family in FAMILIES for name in members(family)]
 BATCH = toy_batch([[4, 6, 7, 8, 9, 10, 11], [4, 9, 10, 5], [5, 6]], [[4], [4], [5]])
@@ -138,17 +136,6 @@ def test_few_numbers_of_rows() -> None:
     assert found[:7] == list(range(1, 8))
 
 
-def test_int8_where_bytes_are_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    monkeypatch.setattr(device, "_multiplies_int8", lambda: False)
-    with pytest.raises(ConfigError, match="precision: int8 needs a CPU"):
-        device.products("int8", cpu)
-    with pytest.raises(ConfigError, match="found 'int4', allowed are auto, fp32, bf16 and int8"):
-        device.products("int4", cpu)
-    monkeypatch.setattr(device, "_multiplies_bf16", lambda device: False)
-    assert device.products("auto", cpu) == "fp32"
-
-
 @torch.inference_mode()
 def test_matrices_of_an_lstm_are_laid_out_before_the_first_search(
     plain: Model, monkeypatch: pytest.MonkeyPatch
@@ -170,7 +157,7 @@ def test_matrices_of_an_lstm_are_laid_out_before_the_first_search(
 
 @pytest.mark.parametrize("precision", FURTHEST)
 @torch.inference_mode()
-def test_a_translation_that_is_read_at_once_is_as_likely(plain: Model, precision: Precision) -> None:
+def test_a_translation_that_is_read_at_once_is_as_likely(plain: Model, precision: Format) -> None:
     """Where a decoder's recurrence runs over all positions, from states of several sentences that lie among others."""
     with torch.no_grad():
         for parameter in plain.parameters():

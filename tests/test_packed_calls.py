@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq import device
 from seq2seq.network.packed import Float32, Packed, pack
 
-pytestmark = pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
+pytestmark = pytest.mark.usefixtures("all_formats")
 
 Call = Callable[[Tensor, Any, Tensor], Tensor]
 CALLS: dict[str, Call] = {

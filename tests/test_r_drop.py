@@ -82,6 +82,7 @@ def test_r_drop_treats_both_passes_alike() -> None:
     torch.testing.assert_close(there[1][0], back[1][0].roll(len(passes) // 2, 0))
 
 
+@pytest.mark.usefixtures("all_formats")
 def test_r_drop_in_bf16_stays_close() -> None:
     model = toy_model(width=32, dropout=0.4).train()
     exact = gradients(RDrop(2.0), model)

@@ -106,6 +106,7 @@ def test_the_probability_rises_in_a_line(update: int, expected: float) -> None:
     assert ScheduledSampling(0.5, 10, 10, 1.0).probability(update) == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("all_formats")
 def test_the_first_pass_takes_no_gradient_from_the_second() -> None:
     """Autocast remembers weights that were cast without gradient."""
     model = toy_model(width=16)

@@ -5,7 +5,6 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import pytest
 import torch
@@ -13,8 +12,7 @@ from torch import Tensor
 from toy_network import VOCABULARY, members, toy_batch, toy_model
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
-from seq2seq import device
-from seq2seq.device import autocast, precision
+from seq2seq.device import Format, autocast, precision
 from seq2seq.network import table as module
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.listening import sharing
@@ -27,7 +25,6 @@ from seq2seq.translation.translator import Translator
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
-packed = pytest.mark.skipif(not device.packs(), reason="oneDNN does not pack on this processor")
 CPU = torch.device("cpu")
 FURTHEST = {"fp32": 1e-5, "bf16": 0.02, "int8": 1e-5}
 MET = [*((name, "fp32") for name in members("decoder")), ("parallel", "bf16"), ("parallel", "int8")]
@@ -65,34 +62,34 @@ def same(found: State, wanted: State) -> bool:
     return all(torch.equal(*pair) for pair in zip(tensors(found), tensors(wanted), strict=True))
 
 
-@packed
+@pytest.mark.usefixtures("all_formats")
 @pytest.mark.parametrize(("decoder", "products"), MET)
 @torch.inference_mode()
-def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Literal["fp32", "bf16", "int8"]) -> None:
+def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Format) -> None:
     """In steps of a search, whichever words are known already."""
     torch.manual_seed(3)
     model = toy_model(16, decoder=decoder)
     prepare(model, products)
     assert model.table
     for asked in ASKED:
-        with autocast(torch.float32 if products == "fp32" else precision("auto")):
+        with autocast(precision("auto" if products == "int8" else products, CPU), CPU):
             found, wanted = tensors(model.words(asked)), tensors(model.decoder.project(model.target(asked)))
         assert_told(found, wanted, FURTHEST[products])
     assert model.table.known.nonzero().flatten().tolist() == [0, 5, 7, 8, 9, 12]
 
 
-@packed
+@pytest.mark.usefixtures("all_formats")
 @pytest.mark.parametrize("products", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("cell", ["lstm", "sru"])
 @torch.inference_mode()
-def test_a_table_says_what_the_encoder_makes_of_words(cell: str, products: Literal["fp32", "bf16", "int8"]) -> None:
+def test_a_table_says_what_the_encoder_makes_of_words(cell: str, products: Format) -> None:
     """A layer that looks back makes nothing of a word alone but its embedding; any other begins with more than that."""
     torch.manual_seed(3)
     model = toy_model(16, cell=cell)
     prepare(model, products)
     assert model.source_table and len(tensors(model.source_table.rows)) == (1 if cell == "lstm" else 2)
     for asked in ASKED:
-        with autocast(torch.float32 if products == "fp32" else precision("auto")):
+        with autocast(precision("auto" if products == "int8" else products, CPU), CPU):
             found, wanted = tensors(model.source_words(asked)), tensors(model.encoder.project(model.source(asked)))
         assert_told(found, wanted, FURTHEST[products])
 
@@ -155,7 +152,7 @@ def test_what_is_written_knows_no_gradients() -> None:
             assert same(table(asked, both), both(asked))
 
 
-@packed
+@pytest.mark.usefixtures("all_formats")
 def test_a_table_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 13 words with three numbers of four bytes and two of two each."""
     like = both(torch.zeros(1, 1))
@@ -168,7 +165,7 @@ def test_a_table_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     torch.testing.assert_close(tensors(model.words(ASKED[1])), wanted)
 
 
-@packed
+@pytest.mark.usefixtures("all_formats")
 def test_copies_share_the_table() -> None:
     model = toy_model(16)
     assert model.table is None, "weights that are trained leave no table right"
@@ -179,7 +176,7 @@ def test_copies_share_the_table() -> None:
         assert other.table is model.table is not None
 
 
-@packed
+@pytest.mark.usefixtures("all_formats")
 def test_a_translation_does_not_tell_who_filled_the_table() -> None:
     """Without a table, in one process, in three that fill one together, in four threads: the same lines."""
     lines = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(30)]

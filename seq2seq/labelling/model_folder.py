@@ -75,22 +75,21 @@ def open_labeller(folder: Path, labeller: Mapping[str, Any], number_format: str)
 
     `labeller` is a node like that of conf/label.yaml.
     """
-    found = load(folder, "classifier", "tagger")
     device = default_device()
+    dtype = precision(number_format, device)
+    found = load(folder, "classifier", "tagger")
     parts = {"model": found.model.to(device), "tokenizer": found.tokenizer}
-    built: Labeller = build(
-        labeller, {**parts, "dtype": precision(number_format, device), "device": device}, "labeller"
-    )()
+    built: Labeller = build(labeller, {**parts, "dtype": dtype, "device": device}, "labeller")()
     return built
 
 
 def open_generation(folder: Path, search: Search, batch_lines: int, number_format: str) -> Generation:
     """The generator of a folder, ready to generate, on the GPU where there is one. Raises ModelError, ConfigError."""
+    device = default_device()
+    dtype = precision(number_format, device)
     found = load(folder, "generator")
     assert isinstance(found.model, Generator)
-    device = default_device()
-    model = found.model.to(device)
-    return Generation(model, found.tokenizer, search, batch_lines, precision(number_format, device), device)
+    return Generation(found.model.to(device), found.tokenizer, search, batch_lines, dtype, device)
 
 
 def _tokenizer(opened: Opened) -> LabelledTokenizer:

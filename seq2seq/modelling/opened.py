@@ -20,13 +20,14 @@ def opened(folder: Path, number_format: str, threads: int | None) -> dict[str, A
         if threads < 1:
             raise ConfigError(f"threads: expected a positive int or null, got {threads}")
         torch.set_num_threads(threads)
-    found = model_folder.load(folder)
     device = default_device()
+    dtype = precision(number_format, device)
+    found = model_folder.load(folder)
     return {
         "model": found.model.to(device),
         "tokenizer": found.tokenizer,
         "languages": found.languages,
-        "dtype": precision(number_format, device),
+        "dtype": dtype,
         "device": device,
     }
 

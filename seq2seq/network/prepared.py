@@ -1,10 +1,8 @@
 """A model made ready for search on a CPU."""
 
-from typing import Literal
-
 import torch
 
-from seq2seq.device import autocast, precision
+from seq2seq.device import Format, autocast, precision
 from seq2seq.network.model import Model
 from seq2seq.network.packed import BFloat16, Float32, Int8, pack
 from seq2seq.network.recurrent import Bidirectional
@@ -15,15 +13,17 @@ SEED = 1
 
 
 @torch.inference_mode()
-def prepare(model: Model, products: Literal["fp32", "bf16", "int8"]) -> None:
+def prepare(model: Model, products: Format) -> None:
     """Packs the matrices of a model in evaluation mode, for good: it can no longer be trained or saved.
 
-    bf16 and int8 suit a search under autocast: between int8 products stands what autocast says.
+    bf16 and int8 suit a search under autocast: between int8 products stands what autocast says. Raises ConfigError for
+    bf16 where the processor lacks it.
     """
     for module in model.modules():
         if isinstance(module, Bidirectional):
             module.join()
-    with autocast(torch.float32 if products == "fp32" else precision("auto")):
+    device = torch.device("cpu")
+    with autocast(precision("auto" if products == "int8" else products, device), device):
         if products == "int8":
             made = pack(model, Int8)
             _dream(model)

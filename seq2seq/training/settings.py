@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from seq2seq import device
 from seq2seq.errors import ConfigError, TrainingError
 
 BUDGETS = ("updates", "epochs", "hours")
@@ -16,7 +17,10 @@ LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_character")  # how such score
 
 @dataclass(frozen=True)
 class Settings:
-    """See the comments of conf/trainer/default.yaml. Raises ConfigError, naming the key, for illegal numbers."""
+    """See the comments of conf/trainer/default.yaml.
+
+    Raises ConfigError, naming the key, for illegal numbers and for a precision that the hardware lacks.
+    """
 
     updates: int | str | None
     epochs: float | None
@@ -58,6 +62,7 @@ class Settings:
         for name in ("checkpoint_minutes", "average", "seed"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"trainer.{name}: expected 0 or more, got {getattr(self, name)}")
+        device.precision(self.precision, key="trainer.precision")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"trainer.ema: expected a decay between 0 and 1, or null, got {self.ema}")
         if self.patience is None and not self.has_budget:

@@ -10,7 +10,7 @@ import yaml
 from seq2seq.checking import place
 from seq2seq.config import build, configuration_folder, suggestion
 from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.device import default_device, packs, precision, products
+from seq2seq.device import Format, default_device, packs, precision, products
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
@@ -32,7 +32,8 @@ def load(
     search: the name of a file in conf/search (`"greedy"`), or its keys with that name, `{"search": "beam", "width": 10,
     "best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32, bf16
     or int8. weights: how much each of several models counts; None: all alike.
-    Raises ModelError where the folder cannot be used, ConfigError where the search or the weights are not allowed.
+    Raises ModelError where the folder cannot be used, ConfigError where the search or the weights are not allowed,
+    or the processor does not multiply in the number format.
     """
     folders = [folder] if isinstance(folder, str | Path) else folder
     chosen = _search(search) if search is None or isinstance(search, str | Mapping) else search
@@ -63,6 +64,8 @@ def assemble(
     `added` puts around the network what else counts.
     Raises ModelError where models of an ensemble do not share tokenizer and a direction.
     """
+    device = default_device()
+    wanted = products(number_format, device)
     found = [model_folder.load(folder) for folder in folders]
     for other in found[1:]:
         if other.tokenizer.models != found[0].tokenizer.models:
@@ -73,8 +76,7 @@ def assemble(
     directions = [one for one in found[0].directions if all(one in other.directions for other in found)]
     if not directions:
         raise ModelError(f"model: {', '.join(map(str, folders))} have no direction in common")
-    device = default_device()
-    models = [_ready(one.model, number_format, device) for one in found]
+    models = [_ready(one.model, wanted, device) for one in found]
     alone = len(models) == 1 and weights is None
     network = models[0] if alone else Ensemble(models, weights or [1.0] * len(models))
     extra = {
@@ -82,7 +84,7 @@ def assemble(
         "tokenizer": found[0].tokenizer,
         "search": search,
         "directions": directions,
-        "dtype": precision("auto" if number_format == "int8" else number_format, device),
+        "dtype": precision("auto" if wanted == "int8" else wanted, device),
         "device": device,
         "languages": found[0].languages,
         "learnt_shortlist": found[0].shortlist,  # an ensemble has no use for it
@@ -95,9 +97,8 @@ def assemble(
     return built
 
 
-def _ready(model: Model, number_format: str, device: torch.device) -> Model:
+def _ready(model: Model, wanted: Format, device: torch.device) -> Model:
     """The model where it is to search, its matrices packed where a CPU gains by that."""
-    wanted = products(number_format, device)
     if device.type == "cpu" and packs():
         prepare(model, wanted)
     return model.to(device)

@@ -12,10 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from toy_translator import echo_translator, echoed
 
+from seq2seq.data.lines import Lines
+from seq2seq.data.recognition import unreadable, wide_line
 from seq2seq.errors import DataError
 from seq2seq.search.beam import Beam
 from seq2seq.translation.file import translate_file
@@ -60,6 +62,7 @@ PIECES = [b"\n", b"\r\n", b"\r", b"a", b" ", "é\u2028".encode(), b"\xff", b"\x0
 @settings(max_examples=300, deadline=None)
 def test_only_a_line_feed_ends_a_line(content: bytes, size: int) -> None:
     lines = InputLines(io.BufferedReader(Trickle(content, size)), "test")
+    assume(not unreadable(content) and not any(map(wide_line, content.split(b"\n"))))
     found = [line for chunk in lines.chunks(16) for line in chunk]
     assert found == expected_lines(content)
     assert lines.invalid == sum("\ufffd" in line for line in found)
@@ -79,6 +82,7 @@ def test_files_of_every_ending_are_read_and_written(tmp_path: Path, ending: str)
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
 @settings(max_examples=25, deadline=None)
 def test_any_file_gives_a_line_a_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    assume(not unreadable(content) and not any(map(wide_line, content.split(b"\n"))))
     folder = tmp_path_factory.mktemp("any")
     (folder / "in").write_bytes(content)
     translate_file(echo_translator(), "en", "de", folder / "in", folder / "out", "text", None, None)
@@ -207,3 +211,88 @@ def test_chunks_grow() -> None:
     assert sizes == sorted(sizes[:-1]) + sizes[-1:]
     assert max(sizes) == LARGEST_CHUNK
     assert sum(sizes) == 20000
+
+
+WIDE_TEXT = "Ein Hund läuft.\nZwei Männer schlafen.\n"
+
+
+def both_readers(path: Path) -> list[str]:
+    """The messages of the reader of training text and of the one of input, which replaces what it cannot read."""
+    messages = []
+    for read in (lambda: list(Lines(path)), lambda: read_input(path)):
+        with pytest.raises(DataError) as raised:
+            read()
+        messages.append(str(raised.value))
+    return messages
+
+
+def read_input(path: Path) -> list[list[str]]:
+    with reading(path) as lines:
+        return list(lines.chunks(16))
+
+
+@pytest.mark.parametrize("ending", PACK)
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_utf16_and_utf32_are_refused_by_name(tmp_path: Path, ending: str, codec: str) -> None:
+    path = tmp_path / f"in{ending}"
+    path.write_bytes(PACK[ending](WIDE_TEXT.encode(codec)))
+    name = codec.upper().replace("-LE", "LE").replace("-BE", "BE")
+    for message in both_readers(path):
+        assert f"{path}: " in message and f"iconv -f {name}" in message and "latin" not in message
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_utf16_of_a_stream_is_refused(size: int) -> None:
+    lines = InputLines(io.BufferedReader(Trickle(WIDE_TEXT.encode("utf-16"), size)), "standard input")
+    with pytest.raises(DataError, match="standard input: expected text in UTF-8, found UTF-16LE"):
+        list(lines.chunks(16))
+
+
+def test_utf16_that_was_appended_is_refused_where_it_begins(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(b"A dog runs.\n" * 1000 + WIDE_TEXT.encode("utf-16-le"))
+    for message in both_readers(path):
+        assert f"{path}:1001: expected UTF-8, found UTF-16" in message
+
+
+def test_the_advice_names_the_encoding_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes("犬が雪の中を走っている。\n二人の男が眠っています。\n".encode("cp932"))
+    with pytest.raises(DataError, match=r"in:1: .*iconv -f SHIFT-JIS -t UTF-8"):
+        list(Lines(path))
+    with pytest.raises(DataError, match=r"in:1: .*iconv -f SHIFT-JIS"), reading(path, "strict") as lines:
+        list(lines.chunks(16))
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+def test_what_follows_compressed_text_is_named_behind_it(tmp_path: Path, ending: str) -> None:
+    path, packed = tmp_path / f"in{ending}", PACK[ending](b"a dog\n" * 3000)
+    path.write_bytes(packed * 2)
+    assert len(list(Lines(path))) == 6000  # members one after the other
+    path.write_bytes(packed + b"\0" * 512)
+    assert len(list(Lines(path))) == 3000  # padding
+    path.write_bytes(packed + b"rubbish")
+    for message in both_readers(path):
+        assert (
+            f"{path}:3001: " in message and f"follows the compressed text, from byte {len(packed) + 1:,} on" in message
+        )
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+def test_files_of_another_kind_than_their_name_says(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"in{ending}"
+    path.write_bytes(b"PK\x03\x04 and so on")
+    for message in both_readers(path):
+        assert "but holds a zip archive" in message
+    plain = tmp_path / "plain"
+    plain.write_bytes(PACK[ending](b"a dog\n" * 3000))
+    for message in both_readers(plain):
+        assert f"give the file a name that ends in {ending}" in message
+
+
+def test_a_cut_file_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "in.gz"
+    packed = gzip.compress(os.urandom(90000).hex().encode() + b"\n" + b"a\nb\n" + os.urandom(90000).hex().encode())
+    path.write_bytes(packed[: len(packed) * 3 // 4])
+    for message in both_readers(path):
+        assert f"{path}:4: " in message and "it was cut off" in message

@@ -4,17 +4,13 @@ Python's own text mode and `str.splitlines` also split on CR, VT, FF, FS, U+0085
 later line of an aligned file. Here these stay inside their line.
 """
 
-import gzip
-import io
-import lzma
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from seq2seq.data.compressed import ENDINGS, damage, open_bytes
+from seq2seq.data.recognition import SAMPLE, advice, is_utf8, unreadable, wide_line
 from seq2seq.errors import DataError
 
-ENDINGS = ("", ".gz", ".xz", ".zst")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -34,6 +30,8 @@ class Lines:
         returns, number = 0, 0
         try:
             with open_bytes(self.path) as file:
+                head = file.peek(SAMPLE)[:SAMPLE]
+                check_head(head, str(self.path))
                 for number, raw in enumerate(file, start=1):
                     if number == 1 and raw.startswith(BYTE_ORDER_MARK):
                         raw = raw[len(BYTE_ORDER_MARK) :]
@@ -41,81 +39,41 @@ class Lines:
                         raw = raw[:-1]
                     if raw.endswith(b"\r"):
                         returns, raw = returns + 1, raw[:-1]
-                    yield decode(raw, self.path, number)
+                    yield decode(raw, self.path, number, head)
         except damage() as error:
             raise DataError(f"{self.path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
         self.carriage_returns = returns
 
 
-def decode(raw: bytes, path: Path, number: int) -> str:
-    """The bytes of line `number` of `path` as text; DataError where they are not UTF-8."""
+def decode(raw: bytes, path: Path, number: int, head: bytes = b"") -> str:
+    """The bytes of line `number` of `path` as text; DataError where they are not UTF-8.
+
+    head: the file's beginning, which tells its encoding better than one line does.
+    """
+    check_line(raw, f"{path}:{number}")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         found = raw[error.start : error.end].hex(" ")
         raise DataError(
             f"{path}:{number}: expected UTF-8, found the bytes {found} at byte {error.start + 1} of the line; "
-            "convert the file (iconv -f latin1 -t utf-8) or mend the line"
+            f"{advice(raw if is_utf8(head) else head)}"
         ) from error
 
 
-def open_bytes(path: Path) -> io.BufferedIOBase:
-    """The file's uncompressed bytes. DataError where .zst is read without the `zstandard` package."""
-    if path.suffix == ".gz":
-        return io.BufferedReader(gzip.GzipFile(path, "rb"), 1 << 20)
-    if path.suffix == ".xz":
-        return lzma.LZMAFile(path, "rb")
-    if path.suffix == ".zst":
-        return _open_zstandard(path)
-    return path.open("rb")
+def check_head(head: bytes, name: str) -> None:
+    """Raises DataError where a file that begins so is no text, or text in UTF-16 or UTF-32."""
+    if problem := unreadable(head):
+        raise DataError(f"{name}: expected text in UTF-8, found {problem}")
 
 
-def _open_zstandard(path: Path) -> io.BufferedIOBase:
-    try:
-        import zstandard
-    except ImportError as error:
-        raise DataError(f"{path}: reading .zst needs a package: pip install 'seq2seq[zstd]'") from error
-    return io.BufferedReader(_Frames(path.open("rb"), zstandard.ZstdDecompressor()), 1 << 20)
-
-
-def damage() -> tuple[type[Exception], ...]:
-    """What a missing or damaged file raises; zstandard's own error only where that package is installed."""
-    try:
-        from zstandard import ZstdError
-    except ImportError:
-        return (EOFError, OSError, lzma.LZMAError, zlib.error)
-    return (EOFError, OSError, lzma.LZMAError, zlib.error, ZstdError)
-
-
-class _Frames(io.RawIOBase):
-    """The content of a .zst file. The package's own reader takes a file that was cut off for one that ends there."""
-
-    def __init__(self, file: io.BufferedReader, decompressor: Any) -> None:
-        self.file, self.decompressor = file, decompressor
-        self.frame: Any = None
-        self.unread, self.content = b"", b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self.content:
-            block = self.unread or self.file.read(1 << 16)
-            if not block and self.frame is not None:
-                raise EOFError("it ends in the middle of a compressed frame")
-            if not block:
-                return 0
-            self.frame = self.frame or self.decompressor.decompressobj()
-            self.content, self.unread = self.frame.decompress(block), b""
-            if self.frame.eof:
-                self.unread, self.frame = self.frame.unused_data, None
-        taken, self.content = self.content[: len(buffer)], self.content[len(buffer) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-    def close(self) -> None:
-        self.file.close()
-        super().close()
+def check_line(raw: bytes, where: str) -> None:
+    """Raises DataError for a line in UTF-16 or UTF-32, as programs append them to files in UTF-8."""
+    if b"\0" in raw and wide_line(raw):
+        raise DataError(
+            f"{where}: expected UTF-8, found UTF-16 or UTF-32 from here on; was it appended by another program? "
+            "write this part again as UTF-8 (iconv)"
+        )
 
 
 def find(folder: Path, name: str) -> Path:

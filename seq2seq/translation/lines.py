@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from seq2seq.data.lines import BYTE_ORDER_MARK, damage, decode, open_bytes
+from seq2seq.data.compressed import damage, open_bytes
+from seq2seq.data.lines import BYTE_ORDER_MARK, check_head, check_line, decode
+from seq2seq.data.recognition import SAMPLE
 from seq2seq.errors import DataError
 
 FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
@@ -56,6 +58,7 @@ class InputLines:
         self.stream = stream
         self.name = name
         self.errors = errors
+        self.head = b""
         self.number = 0
         self.invalid = 0
         self.where: list[int] = []
@@ -78,27 +81,37 @@ class InputLines:
         while block := self._read():
             *ended, rest = block.split(b"\n")
             if ended:
+                if mark:
+                    self._check(b"".join([*begun, block]))
                 ended[0] = b"".join([*begun, ended[0]]).removeprefix(mark)
                 begun, mark = [], b""
                 yield ended
             begun.append(rest)
-        if last := b"".join(begun).removeprefix(mark):
+        last = b"".join(begun)
+        if mark:
+            self._check(last)
+        if last := last.removeprefix(mark):
             yield [last]
+
+    def _check(self, head: bytes) -> None:
+        self.head = head[:SAMPLE]
+        check_head(self.head, self.name)
 
     def _read(self) -> bytes:
         try:
             return self.stream.read1(BLOCK)
         except damage() as error:
-            raise DataError(f"{self.name}: cannot be read: {error}; obtain the file again") from error
+            raise DataError(f"{self.name}:{self.number + 1}: cannot be read: {error}; obtain the file again") from error
 
     def _text(self, raw: bytes) -> str:
         raw = raw.removesuffix(b"\r")
         self.number += 1
+        check_line(raw, f"{self.name}:{self.number}")
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
             if self.errors == "strict":
-                decode(raw, Path(self.name), self.number)
+                decode(raw, Path(self.name), self.number, self.head)
             self.invalid += 1
             self.where += [self.number][: NAMED - len(self.where)]
             return raw.decode("utf-8", errors="replace")

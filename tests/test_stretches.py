@@ -14,7 +14,7 @@ from seq2seq.search.constrained import Constrained
 from seq2seq.translation import stretches
 from seq2seq.translation import translator as translating
 from seq2seq.translation.line import Line
-from seq2seq.translation.splitting import WINDOW, rows
+from seq2seq.translation.splitting import WINDOW, Limits, rows
 from seq2seq.translation.stretches import Portion, portions
 from seq2seq.translation.translation import Status, Translation
 from seq2seq.translation.translator import Translator
@@ -35,7 +35,7 @@ def letters(units: Sequence[str]) -> list[list[int]]:
 def test_stretches_are_the_lines_and_portions_are_small(lines: list[str], longest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stretches, "PORTION", 1000)
-        found = list(portions(lines, longest))
+        found = list(portions(lines, "en", longest))
     assert [portion.whole for portion in found] == [False] * (len(found) - 1) + [True]
     together = [pair for portion in found for pair in zip(portion.stretches, portion.lines, strict=True)]
     assert [line.text for _, line in together if line is not None] == lines
@@ -52,9 +52,11 @@ def test_stretches_are_the_lines_and_portions_are_small(lines: list[str], longes
 
 @pytest.mark.parametrize("text", ["the dog. " * 900, "house, " * 900 + "x" * 9000, "one two " * 2000, "e\u0301" * 3000])
 def test_parts_of_stretches_are_the_parts_of_the_line(text: str) -> None:
-    [whole] = rows([text], letters, LONGEST, 7)
-    [portion] = portions([text], WINDOW * LONGEST)
-    apart = rows([stretch.text for stretch in portion.stretches], letters, LONGEST, 7)
+    [whole] = rows([text], "en", letters, [Limits(LONGEST)])
+    [portion] = portions([text], "en", WINDOW * LONGEST)
+    apart = rows(
+        [stretch.text for stretch in portion.stretches], "en", letters, [Limits(LONGEST)] * len(portion.stretches)
+    )
     assert len(portion.stretches) > 3
     assert [cut.text for cut in whole] == [cut.text for cuts in apart for cut in cuts]
 
@@ -124,5 +126,5 @@ def test_a_giant_line_is_not_held_back_by_those_behind_it() -> None:
 
 
 def test_a_chunk_without_lines_stays_one() -> None:
-    assert list(portions([], 100)) == [Portion([], [], True)]
+    assert list(portions([], "en", 100)) == [Portion([], [], True)]
     assert list(echo_translator().translate_chunks([[], ["one"], []], "en", "de"))[::2] == [[], []]

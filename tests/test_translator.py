@@ -1,7 +1,7 @@
 """N lines in, N lines out, in order, whatever the lines."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -13,7 +13,6 @@ from seq2seq.errors import ConfigError
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation import searcher
-from seq2seq.translation.splitting import WINDOW, rows, split
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator, seen
 
@@ -163,94 +162,6 @@ def test_the_same_language_under_another_code_is_understood_where_only_one_is_me
 def test_illegal_limits_are_refused(longest: int, batch: int) -> None:
     with pytest.raises(ConfigError, match=r"longest_source|batch_tokens"):
         echo_translator(longest=longest, batch=batch)
-
-
-def letters(units: Sequence[str]) -> list[list[int]]:
-    return [[*map(ord, unit)] for unit in units]
-
-
-@given(st.text(st.sampled_from("ab.!,  \n。、-\u0301\u200d"), max_size=300) | st.text(max_size=300), st.integers(1, 30))
-@settings(max_examples=200, deadline=None)
-def test_parts_of_a_long_line_are_the_line_and_short_enough(text: str, longest: int) -> None:
-    cuts = list(split(text * 9, letters, longest, longest))  # several windows where parts are short
-    assert "".join(cut.text for cut in cuts) == text * 9
-    assert all(len(cut.text) <= longest and [cut.ids] == letters([cut.text]) for cut in cuts)
-
-
-def test_long_lines_are_cut_where_it_hurts_least() -> None:
-    def words(units: Sequence[str]) -> list[list[int]]:
-        return [[*map(len, unit.split())] for unit in units]
-
-    def parts(text: str, longest: int, usual: int = 0) -> list[str]:
-        return [cut.text for cut in split(text, words, longest, usual or longest)]
-
-    assert parts("On it. He is. So am.", 4) == ["On it. He is. ", "So am."]
-    assert parts("On it, he is so, am.", 5) == ["On it, ", "he is so, am."]
-    assert parts("On it he is so", 3) == ["On it he ", "is so"]
-    assert parts("On it", 2) == ["On it"]
-    several = "On it. He is. So am. We go on as he. No!"
-    assert parts(several, 4, 4) == ["On it. He is. ", "So am. ", "We go on ", "as he. ", "No!"]
-    assert parts(several, 9, 4) == ["On it. He is. ", "So am. ", "We go on as he. ", "No!"]
-    assert parts(several, 9, 1) == ["On it. ", "He is. ", "So am. ", "We go on as he. ", "No!"]
-
-
-@pytest.mark.parametrize(
-    "text", ["He met Mr. Smith.", "Am 3. Mai kam er.", "J. S. Bach, z.B. Fugen.", "It is 5 p.m. and late."]
-)
-def test_not_every_full_stop_ends_a_sentence(text: str) -> None:
-    def each(units: Sequence[str]) -> list[list[int]]:
-        return [[1] * len(unit.split()) for unit in units]
-
-    assert [cut.text for cut in split(text + " And then? " + text, each, 20, 1)] == [text + " ", "And then? ", text]
-
-
-def test_a_line_of_usual_length_is_translated_as_a_whole() -> None:
-    model = Echo()
-    parts = (toy_tokenizer(), Greedy(1.0, 2, 0.0, 0), DIRECTIONS, 100, 500, torch.float32, torch.device("cpu"))
-    translator = Translator(model, *parts, usual_source=12)
-    lines = ["The dog. One.", "The dog sees. The big house. One.", "the big dog sees the big house and the big dog"]
-    assert [Status.SPLIT in one.notes for one in translator.translate(lines, "en", "de")] == [False, True, False]
-
-
-def test_marks_stay_with_their_characters() -> None:
-    [family, accent] = ["👨\u200d👩\u200d👧", "e\u0301"]
-    for text in (family * 200, accent * 500):
-        cuts = [cut.text for cut in split(text, letters, 27, 27)]
-        assert len(cuts) > 10
-        assert all(cut[0] in "👨e" and cut[-1] in "👧\u0301" for cut in cuts)
-
-
-@pytest.mark.parametrize("text", ["the dog sees it. ", "x", "\u00a0", "a, b - ", ". ", "\u0301"])
-def test_cutting_costs_no_more_for_a_letter_of_a_longer_line(text: str) -> None:
-    """Every letter is encoded a few times, however long the line and whatever it is made of."""
-    for length in (3_000, 50_000):
-        encoded = 0
-
-        def counted(units: Sequence[str]) -> list[list[int]]:
-            nonlocal encoded
-            encoded += sum(map(len, units))
-            return letters(units)
-
-        line = text * (length // len(text))
-        assert sum(len(cut.ids) for cut in split(line, counted, 16, 16)) == len(line)
-        assert encoded <= 4 * len(line)
-
-
-def test_giant_lines_are_cut_without_being_encoded_as_a_whole() -> None:
-    largest = 0
-
-    def encode(units: Sequence[str]) -> list[list[int]]:
-        nonlocal largest
-        largest = max([largest, *map(len, units)])
-        return letters(units)
-
-    found = rows(["a" * 100_000, "", " \t" * 100_000, "a b", "the dog. " * 9000 + " " * 90_000], encode, 20, 20)
-    assert largest <= 20 * WINDOW
-    assert [len(found[number]) for number in (1, 2, 3)] == [0, 0, 1]
-    assert sum(len(part.ids) for part in found[0]) == 100_000 and all(
-        len(part.ids) <= 20 for row in found for part in row
-    )
-    assert sum(ids.count(ord("d")) for ids in (list(part.ids) for part in found[4])) == 9000
 
 
 def test_memory_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ class Echo:
 
 
 def echo_translator(
-    model: Echo | None = None, search: Search | None = None, longest: int = 10000, batch: int = 500
+    model: Echo | None = None, search: Search | None = None, longest: int = 10000, batch: int = 500, most: int = 1
 ) -> Translator:
     """A translator that repeats every line."""
     return Translator(
@@ -104,6 +104,7 @@ def echo_translator(
         batch,
         torch.float32,
         torch.device("cpu"),
+        max_sentences=most,
     )
 
 

@@ -27,7 +27,7 @@ from seq2seq.network.model import Model
 from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.language import counted
-from seq2seq.translation.length import usual_length
+from seq2seq.translation.length import LengthsOf, learnt_lengths
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.untranslated import translates_letterless
@@ -72,7 +72,13 @@ def run(
     optimizing = beginning.of(network, "translator", model, prepared.tokenizer, None, optimizer)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
-    limits = {"directions": text.directions, "dtype": precision(settings.precision), "device": default_device()}
+    lengths = learnt_lengths(prepared.train)
+    limits = {
+        "directions": text.directions,
+        "lengths": lengths,
+        "dtype": precision(settings.precision),
+        "device": default_device(),
+    }
     translate: Translator = build(translator, {**parts, **limits}, "translator")()
     loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
 
@@ -80,16 +86,21 @@ def run(
         return {"loss": loss(), **validation_scores(translate, pairs)}
 
     facts = about(corpus, text, prepared, prepared.tokenizer, license)
-    export = _export(network, model, prepared, text.directions, facts)
+    export = _export(network, model, prepared, text.directions, lengths, facts)
     aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
     return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
 
 
 def _export(
-    network: Model, node: Node, prepared: Prepared, directions: list[tuple[str, str]], facts: Mapping[str, Any]
+    network: Model,
+    node: Node,
+    prepared: Prepared,
+    directions: list[tuple[str, str]],
+    lengths: LengthsOf,
+    facts: Mapping[str, Any],
 ) -> Callable[[Path, Mapping[str, Tensor], Mapping[str, float], Mapping[str, float | int]], None]:
     """What writes the model folder, given its place, weights, scores, and what they cost."""
-    signatures, usual = validation_signatures(directions), usual_length(prepared.train)
+    signatures = validation_signatures(directions)
     letterless = [list(direction) for direction in translates_letterless(prepared.train)]
     languages = counted(prepared.train, prepared.tokenizer)
 
@@ -98,7 +109,7 @@ def _export(
     ) -> None:
         network.load_state_dict(weights)
         told = {**facts, "letterless": letterless, "training": {**spent, "signatures": signatures}}
-        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, usual)
+        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, lengths)
 
     return export
 

@@ -20,6 +20,7 @@ FREE = (
     "trainer.timeout",
     "trainer.allow",
     "translator.batch_tokens",  # batches change no translation
+    "translator.longest_source",  # was 250 in older versions, and is learnt now
 )
 # keys whose value `auto` is decided when a run begins, and then stays as it was decided
 DECIDED = ("trainer.metric",)
@@ -46,7 +47,7 @@ ADDED: Mapping[str, object] = {
     "search.count": 1,
     "translator.repair": None,
     "translator.unknown": "keep",
-    "translator.usual_source": None,
+    "translator.max_sentences": None,
     "translator.untranslated": None,
     "translator.shortlist": True,  # which training has none of
 }

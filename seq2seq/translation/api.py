@@ -17,6 +17,7 @@ from seq2seq.network.model import Model
 from seq2seq.network.prepared import prepare
 from seq2seq.search.base import Search
 from seq2seq.translation import model_folder
+from seq2seq.translation.length import shared
 from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
 
@@ -91,7 +92,7 @@ def assemble(
         "letterless": {
             one for each in found for one in (each.directions if each.letterless is None else each.letterless)
         },
-        "trained_source": min((one.usual_source for one in found if one.usual_source), default=None),
+        "lengths": shared([one.lengths for one in found]),
     }
     built: Translator = build(translator, extra, "translator")()
     return built

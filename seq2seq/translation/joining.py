@@ -1,6 +1,7 @@
 """The translation of a line from what was found for its parts."""
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.languages import writing
@@ -14,12 +15,18 @@ from seq2seq.translation.words import beginnings
 
 
 def joined(
-    answers: Sequence[Answer], text: str, begins: Sequence[int], source: str, order: Order, tokenizer: Tokenizer
+    answers: Sequence[Answer],
+    text: str,
+    begins: Sequence[int],
+    broken: bool,
+    source: str,
+    order: Order,
+    tokenizer: Tokenizer,
 ) -> Translation:
     """A line's translation: of one part all that was found, of several the best ones one after the other.
 
     text: the line, in the language `source`. begins: the number of each part's first source word, where alignments are
-    asked for.
+    asked for. broken: whether a cut went through a sentence.
     """
     if not answers:
         return Translation("", 0.0, Status.BLANK, (), (Status.BLANK,))
@@ -29,7 +36,7 @@ def joined(
         firsts = [Answer(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
         parts = [one for first in firsts for one in candidates(first, order, tokenizer)]
         best = (together(parts, begins, order.target),)
-    said = notes(answers, text, best[0].text, (source, order.target))
+    said = notes(answers, text, best[0].text, (source, order.target), broken)
     seconds = sum(answer.seconds for answer in answers)
     return Translation(*best[0][:2], said[0] if said else Status.OK, best, said, seconds)
 
@@ -43,6 +50,16 @@ def candidates(answer: Answer, order: Order, tokenizer: Tokenizer) -> tuple[Cand
         Candidate(clean(text), one.score, _tokens(one, detail, tokenizer) if order.tokens else (), detail.alignment)
         for text, one, detail in zip(texts, answer.hypotheses, answer.details, strict=True)
     )
+
+
+def gap(before: str, behind: str, language: str) -> str:
+    """What stands between two sentences: a space, also in Thai and its like, but not in Chinese or Japanese.
+
+    There it parts what is in Latin letters: it was copied.
+    """
+    if usual := writing(language).gap:
+        return usual
+    return " " if before[-1:].isascii() and behind[:1].isascii() and before and behind[:1].isalnum() else ""
 
 
 def clean(text: str) -> str:
@@ -59,8 +76,9 @@ def together(
     parts: Sequence[Candidate], begins: Sequence[int], language: str, seams: Collection[int] = ()
 ) -> Candidate:
     """Translations of neighbouring parts as one; `seams`: the numbers of those behind which nothing parts them."""
-    gap = writing(language).gap
-    texts = [part.text + ("" if number in seams else gap) for number, part in enumerate(parts[:-1])] + [parts[-1].text]
+    texts = [part.text for part in parts]
+    for number, (before, behind) in enumerate(pairwise(texts)):
+        texts[number] += "" if number in seams else gap(before, behind, language)
     text = "".join(texts)
     tokens = tuple(token for part in parts for token in part.tokens)
     score = sum(part.score for part in parts)

@@ -10,6 +10,7 @@ from seq2seq.model_config import CONFIG
 from seq2seq.model_folder import assemble, expect, read, write
 from seq2seq.network.model import Model
 from seq2seq.translation.language import Languages
+from seq2seq.translation.length import LengthsOf, from_json, to_json
 from seq2seq.translation.shortlist import Shortlist
 
 KIND = "translator"
@@ -25,7 +26,7 @@ class ModelFolder(NamedTuple):
     scores: dict[str, Any]
     toolkit: str
     languages: Languages | None
-    usual_source: int | None
+    lengths: LengthsOf
     letterless: list[tuple[str, str]] | None
     shortlist: Shortlist | None
 
@@ -39,13 +40,13 @@ def save(
     scores: Mapping[str, Any],
     about: Mapping[str, Any] | None = None,
     languages: Languages | None = None,
-    usual_source: int | None = None,
+    lengths: LengthsOf | None = None,
 ) -> None:
     """Writes a translator's folder whole.
 
     `node` builds `model` once the tokenizer's sizes are added; `scores` is any JSON (`{"valid": {"bleu": 31.2}}`).
     `about`: what else the card shall tell (command/about.py). `languages`: by which wrong ones are found.
-    `usual_source`: tokens of a usual line (length.py).
+    `lengths`: what was usual in training (length.py).
     """
     source, target = tokenizer.sizes
     content = {
@@ -53,7 +54,7 @@ def save(
         "languages": tokenizer.languages,
         "directions": [list(direction) for direction in directions],
         "scores": dict(scores),
-        "usual_source": usual_source,
+        "lengths": to_json(lengths or {}),
         "model": {**node, "source_vocabulary": source, "target_vocabulary": target},
     }
 
@@ -88,15 +89,15 @@ def load(folder: Path) -> ModelFolder:
     pairs = [(source, target) for source, target in directions]
     told = opened.content["scores"], opened.content["toolkit"]
     languages = Languages.load(opened.place, tokenizer.sizes[1])
-    usual = opened.content.get("usual_source")  # older folders have none
-    if usual is not None and (not isinstance(usual, int) or usual < 1):
-        raise ModelError(f"{opened.place / CONFIG}: usual_source: expected a positive int or null, got {usual!r}")
+    lengths = from_json(opened.content, pairs, str(opened.place / CONFIG))
     shortlist = Shortlist.load(opened.place, tokenizer)
     letterless = opened.content.get("letterless")  # directions that translate lines without letters (untranslated.py)
     if letterless is not None and not (isinstance(letterless, list) and all(_is_direction(one) for one in letterless)):
         raise ModelError(f"{opened.place / CONFIG}: letterless: expected directions or null, got {letterless!r}")
     seen = None if letterless is None else [(source, target) for source, target in letterless]
-    return ModelFolder(assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, usual, seen, shortlist)
+    return ModelFolder(
+        assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, lengths, seen, shortlist
+    )
 
 
 def _is_direction(value: object) -> bool:

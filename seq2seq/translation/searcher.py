@@ -15,6 +15,7 @@ from seq2seq.network.alignment import Forcing
 from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
+from seq2seq.translation.length import Lengths
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.shortlist import Shortlist
 from seq2seq.translation.shortlist_search import shortlist_search
@@ -36,12 +37,16 @@ class Part(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What is wanted of a batch: the language to translate into; `no_repeat` as in Request; what to tell besides."""
+    """What is wanted of a batch: the language to translate into; `no_repeat` as in Request; what to tell besides.
+
+    `lengths`: by which translations are known that are too short.
+    """
 
     target: str
     no_repeat: int = 0
     tokens: bool = False
     alignments: bool = False
+    lengths: Lengths = Lengths()
 
 
 class Answer(NamedTuple):
@@ -114,8 +119,8 @@ class Searcher:
         self._tidied(sum(len(part.ids) for part in parts))
         seconds = (time.perf_counter() - began) / len(parts)
         return [
-            answer._replace(notes=self._notes(answer, number in repaired, order), seconds=seconds)
-            for number, answer in enumerate(answers)
+            answer._replace(notes=self._notes(part, answer, number in repaired, order), seconds=seconds)
+            for number, (part, answer) in enumerate(zip(parts, answers, strict=True))
         ]
 
     def _tidied(self, tokens: int) -> None:
@@ -152,11 +157,17 @@ class Searcher:
             found[row] = new
         return set(better)
 
-    def _notes(self, answer: Answer, repaired: bool, order: Order) -> tuple[Status, ...]:
+    def _notes(self, part: Part, answer: Answer, repaired: bool, order: Order) -> tuple[Status, ...]:
         """What is to be said of an answer, but for what its text shows."""
         best = answer.hypotheses[0]
         foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
-        said = {Status.REPAIRED: repaired, Status.OFF_TARGET: foreign, Status.TRUNCATED: not best.finished}
+        short = len(best.tokens) < order.lengths.fewest(len(part.ids))
+        said = {
+            Status.REPAIRED: repaired,
+            Status.OFF_TARGET: foreign,
+            Status.INCOMPLETE: short,
+            Status.TRUNCATED: not best.finished,
+        }
         return tuple(status for status, true in said.items() if true)
 
     def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: Order) -> Found:

@@ -1,4 +1,4 @@
-"""Lines longer than what a model was trained on, cut where it hurts least: sentences, clauses, words, characters.
+"""Lines as parts that a model can take: its sentences, and of one that is too long clauses, words, characters.
 
 A line is cut into windows first, so that time and memory grow with its length and no faster, whatever it is made of.
 """
@@ -8,128 +8,135 @@ import unicodedata
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-BOUNDARIES = (
-    re.compile(r"(?<=[.!?…؟।])[\"'”’»)\]]*\s+|(?<=[。！？])[」』”]*"),  # sentences
-    re.compile(r"(?<=[,;:،؛])\s+|(?<!\s)\s+(?=[–—-]\s)|(?<=[，、；：])"),  # clauses
+from seq2seq.data.segmenter import sentences
+
+BOUNDARIES = (  # of what is longer than a part may be
+    re.compile(r"(?<=[;:؛])\s+|(?<!\s)\s+(?=[–—|•-]\s)|(?<=[；：])"),  # strong clauses
+    re.compile(r"(?<=[,،])\s+|(?<=[，、])"),  # clauses
     re.compile(r"\s+"),  # words
 )
-SLICES, CHARACTERS = len(BOUNDARIES), len(BOUNDARIES) + 1  # levels below words
+SENTENCES, CLAUSES = 0, 1  # levels; words are the last of those that have boundaries
+SLICES = CLAUSES + len(BOUNDARIES)
+CHARACTERS = SLICES + 1
 WINDOW = 64  # characters of a window for each token of a part
 ATTACHED = frozenset({"Mn", "Mc", "Me"})  # marks that belong to the character before them
 JOINER = "\u200d"  # makes one emoji of several
-ABBREVIATIONS = frozenset(  # with a full stop, and no end of a sentence
-    re.findall(
-        "[a-z]+", "mr mrs ms dr prof st no nr vs ca bzw etc inc ltd co bd hr fr frl mme mlle sr sra jr mt gen sgt"
-    )
-)
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 
 
+class Limits(NamedTuple):
+    """What a part may have at most: tokens, and sentences."""
+
+    tokens: int
+    sentences: int = 1
+
+
+class Window(NamedTuple):
+    """A stretch of a line; `whole`: it ends where a sentence ends."""
+
+    text: str
+    whole: bool
+
+
 class Cut(NamedTuple):
-    """A part of a line, and its ids."""
+    """A part of a line, and its ids; `whole`: it consists of sentences, no cut goes through one."""
 
     text: str
     ids: Sequence[int]
+    whole: bool = True
 
 
-def rows(texts: Sequence[str], encode: Encode, longest: int, usual: int) -> list[list[Cut]]:
-    """Each line's parts: none for a blank line, one for most, several for long ones (see split).
-
-    A line of at most `usual` tokens is one part, whatever it is made of.
-    """
-    short = [text if len(text) <= WINDOW * longest else "" for text in texts]  # a giant is never encoded as a whole
+def rows(texts: Sequence[str], language: str, encode: Encode, limits: Sequence[Limits]) -> list[list[Cut]]:
+    """Each line's parts, within its limits: none for a blank line, one for most, several for long ones."""
+    short = [  # a giant is never encoded as a whole
+        text if len(text) <= WINDOW * limit.tokens else "" for text, limit in zip(texts, limits, strict=True)
+    ]
     return [
         []
         if not text.strip()
         else [Cut(text, ids)]
-        if 0 < len(ids) <= usual
-        else _several(text, encode, longest, usual)
-        for text, ids in zip(texts, encode(short), strict=True)
+        if 0 < len(ids) <= limit.tokens and len(sentences(text, language)) <= limit.sentences
+        else _several(text, language, encode, limit)
+        for text, ids, limit in zip(texts, encode(short), limits, strict=True)
     ]
 
 
-def _several(text: str, encode: Encode, longest: int, usual: int) -> list[Cut]:
+def _several(text: str, language: str, encode: Encode, limits: Limits) -> list[Cut]:
     """The parts of a line, their ids in few bytes."""
-    cuts = split(text, encode, longest, usual)
+    cuts = split(text, language, encode, limits)
     return [cut._replace(ids=array("i", cut.ids)) for cut in cuts if cut.ids and cut.text.strip()]
 
 
-def split(text: str, encode: Encode, longest: int, usual: int) -> Iterator[Cut]:
-    """Parts of `text` of at most `longest` tokens each, which joined are the text again.
+def split(text: str, language: str, encode: Encode, limits: Limits) -> Iterator[Cut]:
+    """Parts of `text` within the limits, which joined are the text again.
 
-    Neighbouring sentences stay together while they have at most `usual` tokens; a sentence of more than `longest` is
-    cut into parts of about equal size. Only a single character that has more tokens than allowed makes a longer part.
-    Every character is encoded about twice.
+    Neighbouring sentences stay together as far as the limits allow; one of more tokens is cut into parts of about equal
+    size. Only a single character that has more tokens than allowed makes a longer part. Every character is encoded
+    about twice.
     """
-    for window in windows(text, WINDOW * longest):
-        yield from _cut(window, encode, longest, min(usual, longest), 0)
+    whole = True
+    for window in windows(text, language, WINDOW * limits.tokens):
+        whole = whole and window.whole
+        for cut in _cut(window.text, language, encode, limits, SENTENCES):
+            yield cut._replace(whole=cut.whole and whole)
+        whole = window.whole
 
 
-def windows(text: str, size: int) -> Iterator[str]:
+def windows(text: str, language: str, size: int) -> Iterator[Window]:
     """Stretches of at most `size` characters, each ending at the last of the best boundaries in its second half."""
     begin = 0
     while len(text) - begin > size:
         end = begin + size
         for level in range(SLICES):
-            if places := list(_places(text, level, begin + size // 2, end)):
-                end = places[-1]
+            window = text[begin:end]
+            if places := [place for place in _places(window, language, level) if size // 2 < place < size]:
+                end = begin + places[-1]
                 break
         else:
             end = _safe(text, end, end + size // 2)
-        yield text[begin:end]
+        yield Window(text[begin:end], level == SENTENCES)
         begin = end
     if begin < len(text):
-        yield text[begin:]
+        yield Window(text[begin:], True)
 
 
-def _cut(text: str, encode: Encode, longest: int, together: int, level: int) -> Iterator[Cut]:
+def _cut(text: str, language: str, encode: Encode, limits: Limits, level: int) -> Iterator[Cut]:
     """The parts of a window, cut at boundaries of this level; what is still too long at those of the next."""
-    units = _units(text, level, longest)
-    if len(units) == 1 and level < CHARACTERS:
-        yield from _cut(text, encode, longest, longest, level + 1)
+    units = _units(text, language, level, limits.tokens)
+    if len(units) == 1 and SENTENCES < level < CHARACTERS:
+        yield from _cut(text, language, encode, limits, level + 1)
         return
     found = encode(units)
-    packed = _pack([len(ids) for ids in found], together)
+    packed = _pack([len(ids) for ids in found], limits.tokens, limits.sentences if level == SENTENCES else len(units))
     texts = ["".join(units[begin:end]) for begin, end in packed]
     # Tokens of a whole are not quite the sum over its units.
     joined = iter(encode([text for text, (begin, end) in zip(texts, packed, strict=True) if end - begin > 1]))
     for part, (begin, end) in zip(texts, packed, strict=True):
         ids = next(joined) if end - begin > 1 else found[begin]
-        if len(ids) <= longest or len(part) == 1:
-            yield Cut(part, ids)
+        if len(ids) <= limits.tokens or len(part) == 1:
+            yield Cut(part, ids, level == SENTENCES)
         else:
-            yield from _cut(part, encode, longest, longest, min(level + 1, CHARACTERS))
+            yield from _cut(part, language, encode, limits, min(level + 1, CHARACTERS))
 
 
-def _units(text: str, level: int, longest: int) -> list[str]:
+def _units(text: str, language: str, level: int, longest: int) -> list[str]:
     """The text cut behind every boundary."""
     if level == CHARACTERS:
         return list(text)
     if level == SLICES:
         return _slices(text, max(1, longest // 8))
-    ends = [place for place in _places(text, level, 0, len(text)) if 0 < place < len(text)]
+    ends = [place for place in _places(text, language, level) if 0 < place < len(text)]
     return [text[begin:end] for begin, end in pairwise([0, *ends, len(text)])]
 
 
-def _places(text: str, level: int, begin: int, end: int) -> Iterator[int]:
-    """Where the boundaries of this level end, between two places."""
-    for match in BOUNDARIES[level].finditer(text, begin, end):
-        if level > 0 or _ends_sentence(text, match):
-            yield match.end()
-
-
-def _ends_sentence(text: str, match: re.Match[str]) -> bool:
-    """Whether a full stop is one: not that of `Mr. X`, `J. X`, `z.B. X`, `3. Mai`, nor one before a small letter."""
-    place = match.start()
-    if place == 0 or text[place - 1] != ".":
-        return True
-    word = (text[max(0, place - 20) : place].split() or [""])[-1].rstrip(".").lstrip("([\"'„“»«")
-    ordinal = word.isdigit() and len(word) < 3
-    short = "." in word or (len(word) == 1 and word.isalpha()) or word.lower() in ABBREVIATIONS
-    return not (ordinal or short or text[match.end() : match.end() + 1].islower())
+def _places(text: str, language: str, level: int) -> Iterator[int]:
+    """Where the boundaries of this level end."""
+    if level == SENTENCES:
+        return accumulate(map(len, sentences(text, language)))
+    return (match.end() for match in BOUNDARIES[level - CLAUSES].finditer(text))
 
 
 def _slices(text: str, size: int) -> list[str]:
@@ -148,19 +155,19 @@ def _safe(text: str, place: int, last: int) -> int:
     return place
 
 
-def _pack(counts: Sequence[int], longest: int) -> list[tuple[int, int]]:
-    """Where parts of neighbours begin and end, of at most `longest` tokens; as few as can be, about equally long."""
-    fewest = len(_ends(counts, longest))
-    size = bisect_left(range(longest), True, key=lambda size: len(_ends(counts, size)) <= fewest)
-    return list(pairwise([0, *_ends(counts, size)]))
+def _pack(counts: Sequence[int], longest: int, most: int) -> list[tuple[int, int]]:
+    """Where parts of at most `most` neighbours and `longest` tokens begin and end; as few as can be, about as long."""
+    fewest = len(_ends(counts, longest, most))
+    size = bisect_left(range(longest), True, key=lambda size: len(_ends(counts, size, most)) <= fewest)
+    return list(pairwise([0, *_ends(counts, size, most)]))
 
 
-def _ends(counts: Sequence[int], size: int) -> list[int]:
-    """Where parts end that are filled one after the other up to `size` tokens."""
-    ends, filled = [], counts[0]
+def _ends(counts: Sequence[int], size: int, most: int) -> list[int]:
+    """Where parts end that are filled one after the other up to `size` tokens, or `most` units."""
+    ends, begin, filled = [], 0, counts[0]
     for place, tokens in enumerate(counts[1:], 1):
         filled += tokens
-        if filled > size:
+        if filled > size or place - begin == most:
             ends.append(place)
-            filled = tokens
+            begin, filled = place, tokens
     return [*ends, len(counts)]

@@ -18,12 +18,13 @@ class Portion(NamedTuple):
     """Lines, or stretches of giant ones, in order.
 
     lines: for each stretch with which a line ends, the line that it ends; None for the others. whole: whether a chunk
-    of lines ends with the last of them.
+    of lines ends with the last of them. broken: the numbers of stretches that end inside a sentence.
     """
 
     stretches: list[Line]
     lines: list[Line | None]
     whole: bool
+    broken: frozenset[int] = frozenset()
 
 
 class Finished(NamedTuple):
@@ -34,7 +35,7 @@ class Finished(NamedTuple):
     translations: Sequence[Translation]
 
 
-def portions(lines: Iterable[str | Line], longest: int) -> Iterator[Portion]:
+def portions(lines: Iterable[str | Line], language: str, longest: int) -> Iterator[Portion]:
     """A chunk's lines; those of more than `longest` characters in stretches of at most so many.
 
     A stretch ends where a window ends that a line is cut into (splitting.py), so its parts are those of the line. Its
@@ -42,28 +43,30 @@ def portions(lines: Iterable[str | Line], longest: int) -> Iterator[Portion]:
     """
     here: list[Line] = []
     ends: list[Line | None] = []
-    held = 0
+    held, broken = 0, set[int]()
     for one in lines:
         line = one if isinstance(one, Line) else Line(one)
-        for stretch, last in _stretches(line, longest):
+        for stretch, last, sentence in _stretches(line, language, longest):
             if here and held + len(stretch.text) > PORTION:
-                yield Portion(here, ends, False)
-                here, ends, held = [], [], 0
+                yield Portion(here, ends, False, frozenset(broken))
+                here, ends, held, broken = [], [], 0, set()
+            if not sentence:
+                broken.add(len(here))
             here.append(stretch)
             ends.append(line if last else None)
             held += len(stretch.text)
-    yield Portion(here, ends, True)
+    yield Portion(here, ends, True, frozenset(broken))
 
 
-def _stretches(line: Line, longest: int) -> Iterator[tuple[Line, bool]]:
-    """The stretches of a line, and whether it ends with them."""
+def _stretches(line: Line, language: str, longest: int) -> Iterator[tuple[Line, bool, bool]]:
+    """The stretches of a line, whether it ends with them, and whether a sentence does."""
     if len(line.text) <= longest:
-        yield line, True
+        yield line, True, True
         return
     rest, end = line._replace(required=()), 0
-    for text in windows(line.text, longest):
+    for text, whole in windows(line.text, language, longest):
         end += len(text)
-        yield rest._replace(text=text), end == len(line.text)
+        yield rest._replace(text=text), end == len(line.text), whole
         rest = rest._replace(prefix="")
 
 
@@ -71,18 +74,22 @@ def gathered(finished: Iterable[Finished], source: str, target: str) -> Iterator
     """The translations of each chunk's lines, from those of the portions' stretches."""
     chunk: list[Translation] = []
     begun: list[tuple[str, Translation]] = []
+    broken = False
     for portion, texts, translations in finished:
-        for line, text, translation in zip(portion.lines, texts, translations, strict=True):
+        for number, (line, text, translation) in enumerate(zip(portion.lines, texts, translations, strict=True)):
             begun.append((text, translation))
+            broken = broken or number in portion.broken
             if line is not None:
-                chunk.append(translation if len(begun) == 1 else _whole(line, begun, source, target))
-                begun = []
+                chunk.append(translation if len(begun) == 1 else _whole(line, begun, broken, source, target))
+                begun, broken = [], False
         if portion.whole:
             yield chunk
             chunk = []
 
 
-def _whole(line: Line, stretches: Sequence[tuple[str, Translation]], source: str, target: str) -> Translation:
+def _whole(
+    line: Line, stretches: Sequence[tuple[str, Translation]], broken: bool, source: str, target: str
+) -> Translation:
     """A giant line's translation from those of its stretches: the best of each, one after the other."""
     said = {note for _, one in stretches for note in one.notes} - {Status.BLANK, Status.EMPTY}
     spoken = [number for number, (_, one) in enumerate(stretches) if one.best]
@@ -95,10 +102,10 @@ def _whole(line: Line, stretches: Sequence[tuple[str, Translation]], source: str
         begins = [every[number] for number in spoken]
     seams = {place for place in range(len(spoken) - 1) if _copied_across(stretches, *spoken[place : place + 2])}
     found = together(best, begins, target, seams)
-    said |= {Status.SPLIT} | ({Status.EMPTY} if not found.text.strip() else set())
+    said |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not found.text.strip() else set())
     said |= {Status.UNMET} if not line.met_by(found.text, target) else set()
     notes, seconds = serious(said), sum(one.seconds for _, one in stretches)
-    return Translation(found.text, found.score, notes[0], (found,), notes, seconds)
+    return Translation(found.text, found.score, notes[0] if notes else Status.OK, (found,), notes, seconds)
 
 
 def _copied_across(stretches: Sequence[tuple[str, Translation]], before: int, behind: int) -> bool:

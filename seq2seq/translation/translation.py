@@ -9,11 +9,12 @@ class Status(StrEnum):
 
     OK = "ok"
     BLANK = "blank"  # nothing to translate; the model never saw it
-    SPLIT = "split"  # longer than the model can take: translated in parts
+    SPLIT = "split"  # a sentence is longer than those of training: translated in parts
     UNKNOWN = "unknown"  # held what the model cannot read, or nobody translates; it was copied, or looked up
     REPAIRED = "repaired"  # the translation, or a part of it, looped; a second search found one that does not
     COPIED = "copied"  # the translation is the source again
     OFF_TARGET = "off-target"  # the translation, or a part of it, is in another language
+    INCOMPLETE = "incomplete"  # the translation, or a part of it, is shorter than 999 of 1,000 in training: look at it
     MARKUP = "markup"  # a tag, an entity or a placeholder is not in the translation as often as in the source
     UNMET = "unmet"  # a prefix, a required or a banned phrase was not respected
     TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length

@@ -19,6 +19,7 @@ from seq2seq.translation.arriving import arriving
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.joining import clean, joined
 from seq2seq.translation.language import Languages
+from seq2seq.translation.length import FEWEST_TOKENS, Lengths, LengthsOf
 from seq2seq.translation.line import Line
 from seq2seq.translation.lines import growing
 from seq2seq.translation.preparing import Copied, Prepared, Preparing, Wishes
@@ -26,7 +27,7 @@ from seq2seq.translation.repair import Repair
 from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
 from seq2seq.translation.searching import AtOnce, Searching, searching, taken
 from seq2seq.translation.shortlist import Shortlist
-from seq2seq.translation.splitting import WINDOW, rows
+from seq2seq.translation.splitting import WINDOW, Limits, rows
 from seq2seq.translation.stretches import Finished, Portion, gathered, portions
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown
@@ -37,15 +38,15 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches th
 NOTHING = Wishes()
 SMALLEST_BATCH = 1500  # tokens; with 500 the same search takes a quarter longer
 SHARES = 6  # a batch is at most such a share of what is left of a chunk: with the last ones processes end together
-SHORTEST_LIMIT = 16  # tokens; any one character has fewer
+NO_LENGTHS: LengthsOf = {}
 
 
 class Translator:
     """Translates lines in the directions that the model was trained on.
 
-    model: in evaluation mode, on `device`. longest_source: tokens of a sentence; longer ones are split. usual_source:
-    of a line whose sentences are translated together, those of longer lines are not; None takes `trained_source`, what
-    was usual in training. batch_tokens: source tokens of a batch, padding included,
+    model: in evaluation mode, on `device`. longest_source: tokens of a sentence; longer ones are split.
+    max_sentences: of a line that are translated together; None takes for both what was usual in the direction's
+    training text, `lengths`. batch_tokens: source tokens of a batch, padding included,
     times the hypotheses that a search has side by side. dtype: of the large products
     (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
     what is in the wrong one; None cannot tell. unknown: what becomes of what the tokenizer has no pieces for: `keep`
@@ -61,30 +62,29 @@ class Translator:
         tokenizer: Tokenizer,
         search: Search,
         directions: Sequence[tuple[str, str]],
-        longest_source: int,
+        longest_source: int | None,
         batch_tokens: int,
         dtype: torch.dtype,
         device: torch.device,
         repair: Repair | None = None,
         languages: Languages | None = None,
         unknown: Unknown = "keep",
-        usual_source: int | None = None,
-        trained_source: int | None = None,
+        max_sentences: int | None = None,
+        lengths: LengthsOf = NO_LENGTHS,
         untranslated: Untranslated | None = None,
         letterless: Collection[tuple[str, str]] = (),
         shortlist: bool = False,
         learnt_shortlist: Shortlist | None = None,
     ) -> None:
-        if longest_source < SHORTEST_LIMIT:
-            raise ConfigError(f"longest_source: expected at least {SHORTEST_LIMIT} tokens, got {longest_source}")
-        if usual_source is not None and usual_source < 1:
-            raise ConfigError(f"usual_source: expected a positive int or null, got {usual_source}")
+        if longest_source is not None and longest_source < FEWEST_TOKENS:
+            raise ConfigError(f"longest_source: expected at least {FEWEST_TOKENS} tokens or null, got {longest_source}")
+        if max_sentences is not None and max_sentences < 1:
+            raise ConfigError(f"max_sentences: expected a positive int or null, got {max_sentences}")
         if batch_tokens < 1:
             raise ConfigError(f"batch_tokens: expected a positive int, got {batch_tokens}")
         self.tokenizer = tokenizer
         self.directions = list(directions)
-        self.longest_source = longest_source
-        self.usual_source = min(usual_source or trained_source or longest_source, longest_source)
+        self.longest_source, self.max_sentences, self.lengths = longest_source, max_sentences, lengths
         self.batch_tokens = batch_tokens
         among = learnt_shortlist if shortlist else None
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
@@ -166,10 +166,12 @@ class Translator:
         copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless)
         asked = (wishes, copied, constrained, self.searcher.aligns)
         preparing = Preparing(self.tokenizer, source, target, *asked)
-        order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments)
+        lengths = self.lengths.get((source, target), Lengths())
+        order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments, lengths=lengths)
         how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own
-        longest = WINDOW * self.longest_source
-        begun = (self._begin(some, preparing, order, how) for lines in chunks for some in portions(lines, longest))
+        limits = self.limits(source, target)
+        every = (some for lines in chunks for some in portions(lines, source, WINDOW * limits.tokens))
+        begun = (self._begin(some, preparing, order, limits, how) for some in every)
         promised = prefetch(begun, ahead) if ahead else begun
         return gathered((self._finish(one, preparing, order) for one in promised), source, target)
 
@@ -185,19 +187,29 @@ class Translator:
         problem = "may be several of the model's directions" if meant else "this model translates"
         raise ConfigError(f"source={source} target={target}: {problem} {known}; choose one of these")
 
-    def _begin(self, portion: Portion, preparing: Preparing, order: Order, how: Searching) -> "Promises":
+    def limits(self, source: str, target: str) -> Limits:
+        """What a part of a line in this direction has at most."""
+        learnt = self.lengths.get((source, target), Lengths())
+        return Limits(self.longest_source or learnt.tokens, self.max_sentences or learnt.sentences)
+
+    def _begin(
+        self, portion: Portion, preparing: Preparing, order: Order, limits: Limits, how: Searching
+    ) -> "Promises":
         """Hand in a portion's parts; similar lengths are searched together, the longest first."""
         prepared = [preparing.line(one._replace(text=seen(one.text))) for one in portion.stretches]
         texts = [one.taken.text for one in prepared]
         source = preparing.source
-        limits = self.longest_source, self.usual_source
-        found = rows(texts, lambda units: self.tokenizer.encode(units, source, "source"), *limits)
+        # Whoever requires a phrase does not say of which sentence: they stay together as far as they may be long.
+        own = [
+            limits._replace(sentences=len(one.given.text) or 1) if one.given.required else limits for one in prepared
+        ]
+        found = rows(texts, source, lambda units: self.tokenizer.encode(units, source, "source"), own)
         parts = [part for one, cuts in zip(prepared, found, strict=True) for part in preparing.parts(one, cuts)]
         longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
         batches = list(self._batches(longest, parts))
         promised = [how.submit([parts[part] for part in batch], order) for batch in batches]
         begins = [beginnings([cut.text for cut in cuts], source) if len(cuts) > 1 else [0] for cuts in found]
-        return Promises(portion, prepared, [len(cuts) for cuts in found], begins, batches, promised)
+        return Promises(portion, prepared, [[cut.whole for cut in cuts] for cuts in found], begins, batches, promised)
 
     def _finish(self, promises: "Promises", preparing: Preparing, order: Order) -> Finished:
         """The translations of a portion's stretches."""
@@ -206,12 +218,11 @@ class Translator:
             for batch, found in zip(promises.batches, promises.found, strict=True)
             for part, answer in zip(batch, taken(found), strict=True)
         }
-        remaining = iter(answers[part] for part in range(sum(promises.lengths)))
-        lines = zip(promises.lines, promises.lengths, promises.begins, strict=True)
+        remaining = iter(answers[part] for part in range(len(answers)))
         translations = []
-        for prepared, length, begins in lines:
-            own = [next(remaining) for _ in range(length)]
-            found = joined(own, prepared.taken.text, begins, preparing.source, order, self.tokenizer)
+        for prepared, whole, begins in zip(promises.lines, promises.whole, promises.begins, strict=True):
+            own, broken = [next(remaining) for _ in whole], not all(whole)
+            found = joined(own, prepared.taken.text, begins, broken, preparing.source, order, self.tokenizer)
             translations.append(preparing.finished(found, prepared))
         return Finished(promises.portion, [prepared.given.text for prepared in promises.lines], translations)
 
@@ -233,11 +244,11 @@ class Translator:
 
 
 class Promises(NamedTuple):
-    """A portion under way: its stretches, each one's parts, where they begin, each batch's parts, and its promise."""
+    """A portion under way: its stretches; of each part whether it is whole and where it begins; batches, promises."""
 
     portion: Portion
     lines: list[Prepared]
-    lengths: list[int]
+    whole: list[list[bool]]
     begins: list[list[int]]
     batches: list[list[int]]
     found: "list[Future[Found]]"

@@ -14,13 +14,16 @@ OTHERS = re.compile(r"[\W_]+")  # than letters and digits
 COPIED_LETTERS = 8  # of a language without spaces between words
 
 
-def notes(answers: Sequence[Answer], source: str, text: str, languages: tuple[str, str]) -> tuple[Status, ...]:
+def notes(
+    answers: Sequence[Answer], source: str, text: str, languages: tuple[str, str], broken: bool = False
+) -> tuple[Status, ...]:
     """All that is to be said of a line that was translated to `text` in one or several parts, the most serious first.
 
-    `languages`: of the source and of the translation. Nothing is said of a line with which all went well.
+    `languages`: of the source and of the translation. `broken`: a sentence was cut; sentences that were translated one
+    by one are as training had them. Nothing is said of a line with which all went well.
     """
     said = {note for answer in answers for note in answer.notes}
-    if len(answers) > 1:
+    if broken:
         said.add(Status.SPLIT)
     if not text.strip():
         said.add(Status.EMPTY)

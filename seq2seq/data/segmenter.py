@@ -14,6 +14,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 CLOSERS = r"[\"'”’»›)\]）」』】〉》]"
 OPENERS = re.compile(r"(?:[“„‘«‹(\[（「『【〈《¿¡]|(?<=\s)[\"'])+\s*$")
 PAIRED = re.compile(r"[\"“”„«»()\[\]（）「」『』‘’]|(?<!\w)'|'(?!\w)")  # between two of them sentencex ends nothing
+BRACKETS = (")", "]", "）")  # behind which a sentence of its own may be short
 ELLIPSIS = re.compile(rf"…{CLOSERS}*\s+")
 MARKS = re.compile(rf"[।॥။។៕།༎᙮᠃᠉۔。｡！？]+{CLOSERS}*\s*")  # end sentences whatever follows
 TITLES = frozenset(
@@ -59,14 +60,14 @@ def _pieces(text: str, language: str) -> Iterator[list[str]]:
 
 def _whole(stretches: Iterator[list[str]]) -> Iterator[str]:
     """Sentences; what holds no letter belongs to the one before it, the number of a list to the one behind it."""
-    held = list[str]()
+    held, spoken = list[str](), False
     for stretch in stretches:
         one = "".join(stretch)
-        spoken = any(map(str.isalpha, one))
-        if held and (spoken or any(map(str.isalnum, one))) and any(map(str.isalpha, "".join(held))):
+        if spoken and any(map(str.isalnum, one)):
             yield "".join(held)
-            held = []
+            held, spoken = [], False
         held.append(one)
+        spoken = spoken or any(map(str.isalpha, one))
     if held:
         yield "".join(held)
 
@@ -101,7 +102,8 @@ def _unquoted(text: str, language: str) -> list[str]:
             continue
         if opening := OPENERS.search(text, begin, end):
             end = opening.start() if opening.start() > begin else end
-        if _substantial(text[begin:end]) and _substantial(text[end:]):
+        closed = text[begin:end].rstrip()[-1:] in BRACKETS
+        if closed or (_substantial(text[begin:end]) and _substantial(text[end:])):
             found.append(text[begin:end])
             begin = end
     return [*found, text[begin:]]

@@ -103,7 +103,7 @@ def test_without_its_partial_file_a_journal_is_worth_nothing(folder: Path) -> No
 
 
 def test_statuses_tell_what_became_of_each_line(tmp_path: Path) -> None:
-    (tmp_path / "in").write_text("the dog\n\n" + "the big house. " * 30 + "\n", "utf-8")
+    (tmp_path / "in").write_text("the dog\n\n" + "the big house, " * 30 + "\n", "utf-8")
     translator = echo_translator(longest=32)
     for key in (None, "a key"):
         translate_file(translator, "en", "de", tmp_path / "in", tmp_path / "out", "text", tmp_path / "told", key)

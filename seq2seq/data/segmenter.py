@@ -32,7 +32,7 @@ WORDS, LETTERS = 3, 4  # that a sentence in quotes or brackets has, to be one by
 
 
 def sentences(text: str, code: str) -> list[str]:
-    """The sentences of a line in a language, each with the spaces behind it: joined they are the line. None of an empty line.
+    """The sentences of a line, each with the spaces behind it: joined they are the line. None of an empty line.
 
     `Mr. Smith`, `d. h.`, `3.50`, `am 3. Mai` and `No. 5` end no sentence. Time grows with the length, no faster.
 

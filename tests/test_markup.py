@@ -129,7 +129,8 @@ def test_a_line_that_is_its_own_translation_comes_back(line: str) -> None:
         ("<b>Bob</b> runs", "„Bob“ rennt", [(0, 0), (1, 1)], "<b>„Bob</b>“ rennt"),
         ("one<br>two", "eins zwei", [(0, 0), (1, 1)], "eins<br>zwei"),
         ("b<b>ol</b>d x", "fett x", [(0, 0), (1, 1)], "<b>fett</b> x"),
-        ("a &amp; b c", "eins", [], "&amp; eins"),
+        ("a &amp; b c", "eins", [], "eins &amp;"),
+        ("the <b>big</b> dog", "der große Hund", [], "der <b>große</b> Hund"),
         ("<b>a</b>", "", [], "<b></b>"),
     ],
 )

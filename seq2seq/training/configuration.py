@@ -49,6 +49,7 @@ ADDED: Mapping[str, object] = {
     "translator.unknown": "keep",
     "translator.max_sentences": None,
     "translator.untranslated": None,
+    "translator.casing": False,
     "translator.shortlist": True,  # which training has none of
 }
 

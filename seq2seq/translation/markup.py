@@ -120,6 +120,9 @@ def restored(found: Candidate, given: Marked, language: str) -> Candidate:
     aligned = [
         (one, other) for one, other in found.alignment or () if one < len(source.spans) and other < len(target.spans)
     ]
+    if not aligned and target.spans:  # as far along
+        ratio = len(target.spans) / len(source.spans)
+        aligned = [(word, int(word * ratio)) for word in range(len(source.spans))]
     order = _Placing(given, source, target, aligned).everything()
     text, places, tags = _written(order, given, target, language)
     if found.alignment is None:
@@ -127,7 +130,8 @@ def restored(found: Candidate, given: Marked, language: str) -> Candidate:
     before, after = _Words(given.line, given.language), _Words(text, language)
     links = {
         (before.at(given.origins[source.spans[one][0]]), after.at(places[target.spans[other][0]]))
-        for one, other in aligned
+        for one, other in found.alignment
+        if one < len(source.spans) and other < len(target.spans)
     }
     for number, begin in tags:
         tag = given.tags[number]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
+from seq2seq.translation.casing import Casing, word_cost
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
 from seq2seq.translation.line_markup import LineMarkup, line_markup
@@ -34,20 +35,28 @@ class Wishes(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A line as it goes on, and what was given; `required`: all phrases that its translation must have."""
+    """A line as it goes on, and what was given; `required`: all phrases that its translation must have.
+
+    capitals: whether the translation is to be in capitals.
+    """
 
     given: Line
     taken: Taken
     required: tuple[str, ...]
     markup: LineMarkup
+    capitals: bool
 
 
 class Copied(NamedTuple):
-    """What of a line is copied: see Translator. `translated`: the model may have learnt what 12:30 becomes."""
+    """What of a line is copied: see Translator. `translated`: the model may have learnt what 12:30 becomes.
+
+    casing: whether lines in capitals are read in the case of training text.
+    """
 
     unknown: Unknown
     untranslated: Untranslated | None
     translated: bool
+    casing: bool = False
 
 
 class Preparing:
@@ -74,6 +83,9 @@ class Preparing:
         self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes
         self.copied, self.constrained, self.aligning = copied, constrained, aligning
         self.dictionary = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
+        self.casing = (
+            Casing(word_cost(tokenizer, source), tokenizer.characters, source, target) if copied.casing else None
+        )
         self.ids = lru_cache(10_000)(self._ids)
         self.is_strange = lru_cache(10_000)(self._is_strange)
 
@@ -82,9 +94,9 @@ class Preparing:
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
         markup = line_markup(line.text, self.copied.untranslated, self.source)
-        taken = self._taken(markup.marked.text)
+        taken, capitals = self._taken(markup.marked.text)
         terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
-        return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])), markup)
+        return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])), markup, capitals)
 
     def parts(self, prepared: Prepared, cuts: Sequence[Cut]) -> list[Part]:
         """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
@@ -109,30 +121,48 @@ class Preparing:
     def finished(self, translation: Translation, prepared: Prepared) -> Translation:
         """The translation with all that was taken out, and what is to be said of it besides."""
         said = set(translation.notes)
-        if prepared.taken.held or prepared.markup.changed:
+        changed = bool(prepared.taken.held) or prepared.markup.changed
+        if changed or (prepared.capitals and translation.best):
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
             translation = translation._replace(text=best[0].text, best=best)
+        if changed:
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
         if prepared.markup.lost(translation.text, self.dictionary):
             said.add(Status.MARKUP)
-        if not prepared.given._replace(required=prepared.required).met_by(translation.text, self.target):
+        if not self._met(prepared, translation.text):
             said.add(Status.UNMET)
         notes = serious(said)
         return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
 
-    def _taken(self, text: str) -> Taken:
-        """A line without what is copied; all that is copied of it where nothing else is left."""
-        unknown, untranslated, translated = self.copied
+    def _met(self, prepared: Prepared, text: str) -> bool:
+        """Whether a translation is as asked for; in capitals, where it is."""
+        asked = prepared.given._replace(required=prepared.required)
+        if prepared.capitals and self.casing:
+            shown = [self.casing.shown(phrase, True) for phrase in (asked.prefix, *asked.required)]
+            banned = tuple(self.casing.shown(phrase, True) for phrase in asked.banned)
+            asked = asked._replace(prefix=shown[0], required=tuple(shown[1:]), banned=banned)
+        return asked.met_by(text, self.target)
+
+    def _taken(self, text: str) -> tuple[Taken, bool]:
+        """A line without what is copied; all that is copied of it where nothing else is left.
+
+        And whether its translation is to be in capitals.
+        """
+        unknown, untranslated, translated, _ = self.copied
         copied = list(merged(untranslated.runs(text, self.source))) if untranslated else []
-        line = text
+        line, capitals = text, False
+        if self.casing:
+            line, copied, capitals = self.casing.read(text, copied)
         if unknown != "keep":
-            line, copied = readable_around(text, copied, self.tokenizer.characters)
+            line, copied = readable_around(line, copied, self.tokenizer.characters)
         strange = None if unknown == "keep" or self.tokenizer.characters.issuperset(line) else self.is_strange
         taken = taken_out(line, self.source, strange, unknown == "symbols", self.dictionary, copied)
         letterless = untranslated and not taken.looked_up and untranslated.copies(taken.text, translated)
-        return as_it_is(text) if taken.whole is not None or letterless else taken
+        return as_it_is(text) if taken.whole is not None or letterless else taken, capitals
 
     def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
+        if self.casing and prepared.taken.whole is None:
+            one = one._replace(text=self.casing.shown(one.text, prepared.capitals))
         found = put_back(one, prepared.taken, self.target) if prepared.taken.held else one
         found = prepared.markup.restored(found, self.target)
         return found if self.wishes.alignments else found._replace(alignment=None)

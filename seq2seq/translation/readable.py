@@ -48,7 +48,9 @@ def readable_around(text: str, runs: Sequence[tuple[int, int]], known: Set[str])
 
 
 def _word(word: str, known: Set[str]) -> str:
-    """Its characters, those that are not known replaced where that helps."""
+    """Its characters, those that are not known replaced where that helps; all are small then."""
+    if any(one not in known and one.lower() in known for one in word) and not word.islower():
+        word = word.lower()
     return word if known >= set(word) else "".join(one if one in known else _other(one, known) for one in word)
 
 

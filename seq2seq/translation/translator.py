@@ -53,7 +53,8 @@ class Translator:
     shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words too.
     shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one.
     untranslated: what is copied because nobody translates it; None: nothing. letterless: the directions in which the
-    model may have learnt to translate lines without letters. Threads may share a translator.
+    model may have learnt to translate lines without letters. casing: whether lines in capitals and in title case are
+    read in the case of training text (casing.py). Threads may share a translator.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Translator:
         letterless: Collection[tuple[str, str]] = (),
         shortlist: bool = False,
         learnt_shortlist: Shortlist | None = None,
+        casing: bool = False,
     ) -> None:
         if longest_source is not None and longest_source < FEWEST_TOKENS:
             raise ConfigError(f"longest_source: expected at least {FEWEST_TOKENS} tokens or null, got {longest_source}")
@@ -89,6 +91,7 @@ class Translator:
         among = learnt_shortlist if shortlist else None
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
         self.unknown, self.untranslated, self.letterless = unknown, untranslated, letterless
+        self.casing = casing
         self._alone = AtOnce(self.searcher)
         self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
 
@@ -163,7 +166,7 @@ class Translator:
         if wishes.tokens:
             self.searcher.check_tokens()
         constrained = isinstance(self.searcher.search, Constrained)
-        copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless)
+        copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless, self.casing)
         asked = (wishes, copied, constrained, self.searcher.aligns)
         preparing = Preparing(self.tokenizer, source, target, *asked)
         lengths = self.lengths.get((source, target), Lengths())

@@ -43,10 +43,10 @@ def translator(casing: bool) -> Translator:
     [
         ("TWO DOGS ARE PLAYING IN THE SNOW.", "Two dogs are playing in the snow."),
         ("TWO DOGS. TWO IN BERLIN, USA", "Two dogs. Two in Berlin, USA"),
-        ("I SNOW. THE DOGS PLAYING!", "I snow. the dogs playing!"),
+        ("I SNOW. THE DOGS PLAYING!", "I snow. The dogs playing!"),
         ("DOGS 12 SNOW", "dogs 12 snow"),
         ("Two Dogs Are Playing In The Snow", "Two dogs are playing in the snow"),
-        ("THE DOG'S SNOW", "the dog's snow"),
+        ("THE DOG'S SNOW", "The dog's snow"),
     ],
 )
 def test_a_line_takes_the_case_of_training(line: str, seen: str) -> None:

@@ -22,9 +22,11 @@ FEWEST_WORDS = 4  # of a line in title case
 GAIN = 0.85  # of a line's pieces that are left, at most, for its case to be changed
 UNREAD = 20.0  # nats that a piece without a meaning costs
 PIECE = 5.0  # nats that a piece costs where pieces have no probabilities
-MARGIN = (
-    3.0  # nats that a word with a capital must be likelier inside a sentence, and may be less likely where it begins
+MARGIN = 3.0  # nats that a word with a capital must be likelier: every word has some that begin a sentence
+BEGINNING = (
+    8.0  # nats that it may be less likely where it begins a sentence; more where training text has no capital there
 )
+RARE = 12.0  # nats that a word costs that may be a name: in title case it stays as it is
 DOTLESS = frozenset({"az", "crh", "kaa", "tr", "tt"})  # languages whose capitals of i and ı are İ and I
 UNICASE = frozenset({"ka"})  # Georgian: its capitals are of headlines, which nobody expects of a translation
 
@@ -88,9 +90,10 @@ class Casing:
             return word
         small = min(self._small_forms(word), key=self.cost)
         capital = self._capital(small)
-        plain = capital if self.cost(capital) + (-MARGIN if begins else MARGIN) < self.cost(small) else small
+        plain = capital if self.cost(capital) + (-BEGINNING if begins else MARGIN) < self.cost(small) else small
         if not capitals:  # a title's capital may be a name's
-            return plain if begins or self.cost(small) + 1 < self.cost(word) else word
+            is_name = self.cost(small) > RARE and self.cost(word) <= self.cost(small) + 1
+            return word if is_name and not begins else plain
         return word if self.cost(word) < self.cost(plain) - MARGIN else plain
 
     def _small_forms(self, word: str) -> list[str]:

@@ -45,6 +45,7 @@ def test_marks_that_are_known_stay() -> None:
 def test_a_model_of_small_letters_reads_capitals() -> None:
     assert readable("Two DOGS in Österreich", KNOWN - set(string.ascii_uppercase)) == "two dogs in österreich"
     assert readable("Two Ödogs", KNOWN) == "Two ödogs"
+    assert readable("ÀÜB", KNOWN) == "Àüb"
 
 
 @given(TEXT, st.sets(st.sampled_from("’“–…²\u200b\u200d\u202e\ufeff\u0308é")))

@@ -50,8 +50,13 @@ def readable_around(text: str, runs: Sequence[tuple[int, int]], known: Set[str])
 def _word(word: str, known: Set[str]) -> str:
     """Its characters, those that are not known replaced where that helps; all are small then."""
     if any(one not in known and one.lower() in known for one in word) and not word.islower():
-        word = word.lower()
+        small = word.lower()  # of a whole word, for a sigma at its end
+        word = small if known >= set(small) else "".join(_small(one, known) for one in word)
     return word if known >= set(word) else "".join(one if one in known else _other(one, known) for one in word)
+
+
+def _small(character: str, known: Set[str]) -> str:
+    return character.lower() if known >= set(character.lower()) else character
 
 
 def _other(character: str, known: Set[str]) -> str:

@@ -20,6 +20,7 @@ CONF = configuration_folder()
 SMALL = ["model.width=16", "encoder.layers=1", "decoder.layers=1"]
 TEXT = ["corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]"]
 MODEL_PARTS = ("cell", "attention", "bridge", "sublayer", "encoder", "decoder", "network")
+NAMED = ("cleaning", "augmentation")  # groups whose nodes are parts by name, so that several can be chosen
 ELSEWHERE = ("hydra", "paper", "language_model")  # groups with a test of their own
 COMMAND_OF = {"reading": "train_language_model"}  # of a group that `train` lacks
 FAMILIES = {
@@ -69,9 +70,10 @@ def test_every_choice_builds(chosen: dict[str, str], nowhere: None) -> None:
     node = composed("train", *corpus, *overrides, *SMALL)
     model = build(node["model"], {"source_vocabulary": 20, "target_vocabulary": 20}, "model")
     assert sum(parameter.numel() for parameter in model.parameters()) > 0
-    for name, one in node["cleaning"].items():
-        assert build(one, where=f"cleaning.{name}") is not None
-    for family in chosen.keys() - {"cleaning", *MODEL_PARTS}:
+    for family in NAMED:
+        for name, one in node[family].items():
+            assert build(one, where=f"{family}.{name}") is not None
+    for family in chosen.keys() - {*NAMED, *MODEL_PARTS}:
         assert build(node[family], where=family) is not None
 
 

@@ -57,6 +57,7 @@ FAMILIES = (
     "search",
     "data.corpus",
     "data.cleaning",
+    "data.augmentation",
 )
 
 

@@ -119,7 +119,7 @@ def places() -> list[tuple[Any, str, str]]:
     found += [(one, "forward", "dropout") for one in (VariationalDropout, WordDropout)]
     found += [(torch.nn.utils, "clip_grad_norm_", "optimiser"), (ExponentialAverage, "add", "optimiser")]
     found += [(one, "step", "optimiser") for one in (torch.optim.Adam, torch.optim.AdamW)]
-    found += [(torch.optim.Optimizer, "zero_grad", "optimiser"), (Loader, "_batch", "data"), (Loader, "_plan", "data")]
+    found += [(torch.optim.Optimizer, "zero_grad", "optimiser"), (Loader, "_batch", "data"), (Loader, "_plans", "data")]
     return found
 
 

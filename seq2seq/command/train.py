@@ -13,7 +13,7 @@ from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus, say
 from seq2seq.command.training import corpus_with_valid, keep_tokenizer, new_network, train
-from seq2seq.config import build, call
+from seq2seq.config import build, build_all, call
 from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.loader import Loader
@@ -45,6 +45,7 @@ def run(
     init_optimizer: bool,
     freeze: list[str],
     loader: Node,
+    augmentation: Node,
     model: Node,
     objective: Node,
     optimizer: Node,
@@ -71,6 +72,7 @@ def run(
     beginning = Beginning(run, init_from, init_optimizer, freeze)
     optimizing = beginning.of(network, "translator", model, prepared.tokenizer, None, optimizer)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
+    noises = build_all(augmentation, "augmentation")
     parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
     lengths = learnt_lengths(prepared.train)
     limits = {
@@ -87,7 +89,7 @@ def run(
 
     facts = about(corpus, text, prepared, prepared.tokenizer, license)
     export = _export(network, model, prepared, text.directions, lengths, facts)
-    aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train)
+    aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
     return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
 
 

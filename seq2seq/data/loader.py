@@ -8,7 +8,8 @@ An epoch's order is cut into windows of `window` pairs; a window is sorted by le
 are shuffled. Position is two integers, epoch and batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ import torch
 
 from seq2seq import symbols
 from seq2seq.data.arrays import Integers, Pieces
+from seq2seq.data.augmentation.augmentation import Augmentation, Plan, unchanged
+from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.batch import Batch
 from seq2seq.data.order import permuted
 from seq2seq.data.prefetch import prefetch
@@ -38,10 +41,10 @@ class Padding(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What an epoch holds: how many batches, and the rows of the one that needs the most memory."""
+    """What an epoch holds: how many batches, and the one that needs the most memory."""
 
     batches: int
-    worst: Integers
+    worst: Plan
 
 
 class Loader:
@@ -50,7 +53,7 @@ class Loader:
     tokens: rows times the longest row of a batch, on either side, its pieces and its EOS counted. seed: of every order
     and sample. window: pairs that are sorted by length together. nbest, alpha, dropout, sampled: see Sampling, which
     changes lengths a little after batches were filled. ahead: batches that a thread makes in advance; 0 makes them when
-    they are asked for.
+    they are asked for. noises: what changes training pairs, by name; see Augmentation.
     Raises ConfigError, also where a pair of the store is too long for a batch.
     """
 
@@ -66,6 +69,7 @@ class Loader:
         dropout: float,
         sampled: Sequence[str],
         ahead: int,
+        noises: Mapping[str, Noise] | None = None,
     ) -> None:
         for name, value, least in (
             ("tokens", tokens, 1),
@@ -83,6 +87,7 @@ class Loader:
             )
         self.store, self.tokens, self.seed, self.window, self.ahead = store, tokens, seed, window, ahead
         self.sampling = Sampling(tokenizer, seed, nbest, alpha, dropout, sampled)
+        self.augmentation = Augmentation(noises, store, tokenizer, self.sampling, seed, tokens) if noises else None
         self._tags = np.array([tokenizer.tag_id(language) for language in store.languages], dtype=np.int64)
         self._surveyed: dict[int, Survey] = {}
 
@@ -101,9 +106,16 @@ class Loader:
         return self._surveyed[epoch].batches
 
     def worst(self, epoch: int) -> Batch:
-        """The batch of an epoch that needs the most memory: the most places on both sides, then the longest rows."""
+        """The batch of an epoch that needs the most memory: the most places on both sides, then the longest rows.
+
+        Where lines are changed, its rows are as long as they may become.
+        """
         self.batch_count(epoch)
-        return self._batch(self._surveyed[epoch].worst, epoch)
+        plan = self._surveyed[epoch].worst
+        source, target = self.sampling(self.store, plan.rows, epoch)
+        if self.augmentation:
+            source, target = _stretched(source, plan.source), _stretched(target, plan.target)
+        return self._framed(source, target, plan.rows)
 
     def texts(self, batch: Batch) -> list[tuple[str, str]]:
         """The lines of source and target that a batch was made of."""
@@ -113,10 +125,10 @@ class Loader:
         """The padding of an epoch's batches without subword sampling, EOS counted, tags not."""
         real = padded = 0
         for window in range(self._windows):
-            for rows in self._plan(epoch, window):
-                for lengths in self.store.lengths(rows):
-                    real += int(lengths.sum()) + len(rows)
-                    padded += (int(lengths.max()) + 1) * len(rows)
+            for plan in self._plans(epoch, window):
+                for lengths in (plan.source, plan.target):
+                    real += int(lengths.sum()) + len(lengths)
+                    padded += (int(lengths.max()) + 1) * len(lengths)
         return Padding(real, padded)
 
     @property
@@ -124,39 +136,44 @@ class Loader:
         return -(-len(self.store) // self.window)
 
     def _survey(self, epoch: int) -> "Survey":
-        count, most, worst = 0, (0, 0), np.empty(0, dtype=np.int64)
+        count, most, worst = 0, (0, 0), unchanged(self.store, np.empty(0, dtype=np.int64))
         for window in range(self._windows):
-            plan = self._plan(epoch, window)
-            count += len(plan)
-            for rows in plan:
-                source, target = (int(lengths.max()) + 2 for lengths in self.store.lengths(rows))
-                if (size := (len(rows) * (source + target), source * target)) > most:
-                    most, worst = size, rows
+            plans = self._plans(epoch, window)
+            count += len(plans)
+            for plan in plans:
+                source, target = int(plan.source.max()) + 2, int(plan.target.max()) + 2
+                if (size := (len(plan.rows) * (source + target), source * target)) > most:
+                    most, worst = size, plan
         return Survey(count, worst)
 
     def _make(self, epoch: int, start: int) -> Iterator[Batch]:
         for window in range(self._windows):
-            plan = self._plan(epoch, window)
-            for rows in plan[start:]:
-                yield self._batch(rows, epoch)
-            start = max(0, start - len(plan))
+            plans = self._plans(epoch, window)
+            for plan in plans[start:]:
+                yield self._batch(plan, epoch)
+            start = max(0, start - len(plans))
 
-    def _plan(self, epoch: int, window: int) -> list[Integers]:
-        """The rows of each batch of a window."""
+    def _plans(self, epoch: int, window: int) -> list[Plan]:
+        """What the batches of a window are made of."""
         first = window * self.window
         positions = np.arange(first, min(first + self.window, len(self.store)), dtype=np.int64)
         rows = permuted(positions, len(self.store), self.seed, epoch)
-        source, target = self.store.lengths(rows)
-        order = by_length(source, target)
-        edges = fill(source[order] + 1, target[order] + 1, self.tokens)
-        batches = np.split(rows[order], edges[1:-1])
-        shuffled = np.random.Generator(np.random.PCG64([self.seed, epoch, window])).permutation(len(batches))
-        return [batches[number] for number in shuffled]
+        plan = self.augmentation.plan(rows, epoch) if self.augmentation else unchanged(self.store, rows)
+        order = by_length(plan.source, plan.target)
+        edges = fill(plan.source[order] + 1, plan.target[order] + 1, self.tokens)
+        plans = [plan.at(order[start:end]) for start, end in pairwise(edges)]
+        shuffled = np.random.Generator(np.random.PCG64([self.seed, epoch, window])).permutation(len(plans))
+        return [plans[number] for number in shuffled]
 
-    def _batch(self, rows: Integers, epoch: int) -> Batch:
-        source, target = self.sampling(self.store, rows, epoch)
-        tags = self._tags[self.store.language_numbers(rows)[1]]
-        return self.batch(source, target, tags, rows)
+    def _batch(self, plan: Plan, epoch: int) -> Batch:
+        source, target = self.sampling(self.store, plan.rows, epoch)
+        if self.augmentation:
+            for place, *changed in self.augmentation(plan, epoch):
+                source[place], target[place] = changed
+        return self._framed(source, target, plan.rows)
+
+    def _framed(self, source: list[Pieces], target: list[Pieces], rows: Integers) -> Batch:
+        return self.batch(source, target, self._tags[self.store.language_numbers(rows)[1]], rows)
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
         """Pieces as padded rows; `tags` are those of the target languages. A loader of other rows has its own."""
@@ -186,6 +203,11 @@ def fill(source: Integers, target: Integers, tokens: int) -> list[int]:
             edges.append(row)
             longest = length
     return [*edges, len(source)]
+
+
+def _stretched(pieces: list[Pieces], lengths: Integers) -> list[Pieces]:
+    """As long as this, whatever they are then."""
+    return [np.resize(line, length) for line, length in zip(pieces, lengths.tolist(), strict=True)]
 
 
 def padded(pieces: list[Pieces], first: Integers | None, last: int | None) -> tuple[torch.Tensor, torch.Tensor]:

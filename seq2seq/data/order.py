@@ -6,6 +6,7 @@ had at once, in constant memory, which is what makes a loader resumable at any p
 """
 
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -30,6 +31,11 @@ def uniform(rows: Integers, seed: int, epoch: int, stream: int) -> Reals:
     """One random number in [0, 1) for each row, the same wherever and whenever the row is drawn in this epoch."""
     key = _keys(seed, epoch)[stream]
     return (_mixed(rows.astype(np.uint64) ^ key) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def named(seed: int, name: str) -> int:
+    """A seed of its own for whatever has this name, so that what draws beside it changes none of its numbers."""
+    return seed << 32 | crc32(name.encode())
 
 
 def _keys(seed: int, epoch: int) -> Unsigned:

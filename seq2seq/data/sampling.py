@@ -49,15 +49,20 @@ class Sampling:
         pieces = store.ids(rows)
         if not self._draws:
             return pieces
-        texts = store.texts(rows)
-        drawn = [
-            self._drawn(side, lines, uniform(rows, self.seed, epoch, number).tolist()) if side in self._draws else usual
-            for number, (side, lines, usual) in enumerate(zip(SIDES, texts, pieces, strict=True))
-        ]
-        return drawn[0], drawn[1]
+        source, target = store.texts(rows)
+        return (
+            self.segments("source", source, pieces[0], rows, epoch),
+            self.segments("target", target, pieces[1], rows, epoch),
+        )
 
-    def _drawn(self, side: Side, lines: list[str], numbers: list[float]) -> list[Pieces]:
-        draw = self._draws[side]
+    def segments(
+        self, side: Side, lines: Sequence[str], usual: Sequence[Pieces], rows: Integers, epoch: int
+    ) -> list[Pieces]:
+        """The pieces of lines that stand in these rows: the `usual` ones, unless this side is sampled."""
+        draw = self._draws.get(side)
+        if draw is None:
+            return list(usual)
+        numbers = uniform(rows, self.seed, epoch, SIDES.index(side)).tolist()
         return [np.array(draw(line, number), dtype=np.int64) for line, number in zip(lines, numbers, strict=True)]
 
 

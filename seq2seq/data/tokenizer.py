@@ -168,6 +168,13 @@ class Tokenizer:
         processor = self._processors[side]
         return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)
 
+    def parted(self, line: str) -> tuple[str, str]:
+        """A source line's tags as they are written, and the rest of it."""
+        rest = line
+        while (match := SOURCE_TAG.match(rest)) and match[1] in self._source_tags:
+            rest = rest[match.end() :]
+        return line[: len(line) - len(rest)], rest
+
     def _tagged(self, line: str, side: Side) -> tuple[list[int], str]:
         """The source tags that a line begins with, and the rest of it, as it is read."""
         tags: list[int] = []

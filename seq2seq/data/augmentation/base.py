@@ -1,0 +1,52 @@
+"""Noise: kinds of change that users' text shows and clean training text does not."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from seq2seq.data.corpus.base import Pair
+from seq2seq.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """One kind of change: a pure function of a pair (or of several that become one) and of random numbers.
+
+    share: the probability that a pair of the training text is changed so; of a noisy test set every pair is.
+    Members call nothing but `random()` of the generator: only that gives equal numbers in every version of Python.
+    Raises ConfigError.
+    """
+
+    growth: ClassVar[float] = (
+        1.0  # at most so many times the pieces of the source; a line that grows more is not changed
+    )
+    most: ClassVar[int] = 1  # pairs that become one, at most
+
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ConfigError(f"share: expected a probability from 0 to 1, got {self.share}")
+
+    def pairs(self, number: float) -> int:
+        """How many pairs become one; `number` is a random one in [0, 1)."""
+        return 1
+
+    @abstractmethod
+    def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
+        """The changed pair. There are as many `pairs` as the method of that name says."""
+
+
+class SourceNoise(Noise):
+    """Changes the source alone."""
+
+    def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
+        """See Noise."""
+        [pair] = pairs
+        return pair._replace(source=self.changed(pair.source, random))
+
+    @abstractmethod
+    def changed(self, text: str, random: Random) -> str:
+        """The source as it is to be read."""

@@ -1,0 +1,15 @@
+"""CAPITALS."""
+
+from random import Random
+
+from seq2seq.data.augmentation.base import SourceNoise
+
+
+class Upper(SourceNoise):
+    """`Two dogs.` becomes `TWO DOGS.`; the target stays as it is."""
+
+    growth = 4.0  # most words are spelt in single letters then
+
+    def changed(self, text: str, random: Random) -> str:
+        """See SourceNoise."""
+        return text.upper()

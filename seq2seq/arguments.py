@@ -19,6 +19,7 @@ NEEDS_CORPUS = (  # their defaults lists hold `corpus: ???`
     "train_tagger",
     "train_generator",
 )
+CHOSEN = {("evaluate", "noise"): "augmentation@noise"}  # keys that choose from a group of another name
 
 
 def arranged(command: str, arguments: Sequence[str], keys: TextKeys) -> list[str]:
@@ -32,11 +33,17 @@ def arranged(command: str, arguments: Sequence[str], keys: TextKeys) -> list[str
         elif argument.startswith("-") or before in VALUED:
             options.append(argument)
         else:
-            overrides.append(quoted(argument, keys, swept))
+            overrides.append(chosen(command, quoted(argument, keys, swept)))
     named = any(override.startswith("corpus=") for override in overrides)
     if command in NEEDS_CORPUS and not named and {"--help", "-h"} & set(options):
         overrides.append("corpus=files")
     return overrides + options
+
+
+def chosen(command: str, argument: str) -> str:
+    """The override with its group as Hydra calls it: `noise=[upper]` of evaluate is a choice of augmentations."""
+    key, equals, value = argument.partition("=")
+    return CHOSEN.get((command, key), key) + equals + value
 
 
 def quoted(argument: str, keys: TextKeys, swept: bool = False) -> str:

@@ -12,7 +12,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seq2seq.arguments import NEEDS_CORPUS
+from seq2seq.arguments import NEEDS_CORPUS, chosen
 from seq2seq.cli import COMMANDS
 from seq2seq.config import build, configuration_folder
 
@@ -80,6 +80,14 @@ def test_every_choice_builds(chosen: dict[str, str], nowhere: None) -> None:
 @pytest.mark.parametrize(("family", "option"), [(one, name) for one in COMMAND_OF for name in FAMILIES[one]])
 def test_every_choice_that_train_lacks_builds(family: str, option: str) -> None:
     assert build(composed(COMMAND_OF[family], *TEXT, f"{family}={option}")[family], where=family) is not None
+
+
+def test_noise_of_evaluate_is_chosen_among_the_augmentations() -> None:
+    words = [chosen("evaluate", word) for word in ("model=x", "noise=[upper,typos]", "noise.typos.rate=0.1")]
+    node = composed("evaluate", *words)
+    assert list(node["noise"]) == ["upper", "typos"] and node["noise"]["typos"]["rate"] == 0.1
+    assert composed("evaluate", "model=x")["noise"] == {} == composed("train", *TEXT)["augmentation"]
+    assert "joined" in composed("train", *TEXT, "augmentation=robust")["augmentation"]
 
 
 def test_one_cell_override_changes_both_sides() -> None:

@@ -7,6 +7,9 @@ import pytest
 from rich.console import Console
 from toy_translator import WORDS, echo_translator
 
+from seq2seq.data.augmentation.joined import Joined
+from seq2seq.data.augmentation.typos import Typos
+from seq2seq.data.augmentation.upper import Upper
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.corpus.files import Files
 from seq2seq.errors import ConfigError, DataError
@@ -67,6 +70,25 @@ def test_another_code_of_the_same_language_is_the_models(tmp_path: Path) -> None
         split: {"en_US-deu": found["en-de"], "deu-en_US": found["de-en"]} for split, found in results.items()
     }
     assert (tmp_path / "run" / "hypotheses" / "one.en_US-deu.deu").is_file()
+
+
+def test_noisy_versions_stand_beside_each_test_set(tmp_path: Path) -> None:
+    """The echo translator repeats the source, so references that stay as they are score like what it was given."""
+    noises = {"upper": Upper(0.0), "joined": Joined(0.0, 0.3), "typos": Typos(0.0, 0.3)}
+    results = evaluate(echo_translator(), corpus(tmp_path), tmp_path / "run", print, noises, 1)
+    assert list(results)[:4] == ["one", "one+upper", "one+joined", "one+typos"] and len(results) == 8
+    clean, upper, joined, typos = (results[f"two{name}"]["de-en"] for name in ("", "+upper", "+joined", "+typos"))
+    assert clean.exact == joined.exact == upper.exact == 100 and typos.exact < 100
+    assert "case:lc" in upper.signature["bleu"] and "case:mixed" in clean.signature["bleu"]
+    kept = (tmp_path / "run" / "hypotheses" / "two+joined.de-en.en").read_text().splitlines()
+    assert " ".join(kept).split() == " ".join(SENTENCES[0][::-1]).split() and len(kept) < len(SENTENCES[0])
+    written = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert written["two+typos"]["de-en"]["bleu"] == typos.bleu
+    assert evaluate(echo_translator(), corpus(tmp_path), tmp_path / "run", print, noises, 1) == results
+    other = evaluate(echo_translator(), corpus(tmp_path), tmp_path / "run", print, noises, 2)
+    assert other["two+typos"] != results["two+typos"] and other["one"] == results["one"]
+    alone = evaluate(echo_translator(), corpus(tmp_path), tmp_path / "run", print, {"typos": noises["typos"]}, 1)
+    assert alone["two+typos"] == results["two+typos"]
 
 
 def test_a_corpus_without_test_sets_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from seq2seq.command.about import corpus_name
 from seq2seq.command.opened import FusionNode, Node, cores, opened
-from seq2seq.config import build
+from seq2seq.config import build, build_all
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.evaluation.evaluate import Results, evaluate, evaluate_files, save
 from seq2seq.evaluation.record import record
@@ -21,6 +21,8 @@ def run(
     fusion: FusionNode,
     coverage: float,
     test: list[str] | None,
+    noise: Node,
+    seed: int,
     hypotheses: Path | None,
     references: Path | None,
     target: str | None,
@@ -33,6 +35,8 @@ def run(
 ) -> int:
     """Prints the table of all scores; those of a model are written to evaluation.json too."""
     if hypotheses or references:
+        if noise:
+            raise ConfigError("noise: only a model can be given noisy text; set model= instead of hypotheses=")
         if model or not (hypotheses and references and target):
             raise ConfigError("hypotheses, references and target belong together, without model: give all three")
         scores = evaluate_files(hypotheses, references, target, _say)
@@ -45,13 +49,15 @@ def run(
             raise ConfigError("output: expected a folder for the scores of an ensemble")
         node = corpus or _corpus_of_run(first)
         text = build({**node, "test": test} if test else node, where="corpus")
+        noises = build_all(noise, "noise")
         processes = cores(threads)
         chosen = opened(model, weights, search, translator, precision, fusion, coverage)
         with chosen.in_processes(processes):
-            results = evaluate(chosen, text, output or first, _say)
+            results = evaluate(chosen, text, output or first, _say, noises, seed)
         if output is None and fusion["language_model"] is None:
             how = {"search": search, "precision": precision}
-            record(first, corpus_name(node), text, results, how, _say)
+            clean = {split: results[split] for split in text.test}
+            record(first, corpus_name(node), text, clean, how, _say)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="

@@ -1,13 +1,15 @@
 """Translating test sets and scoring what comes out."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.lines import Lines
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.metric import Scores, bleu_and_chrf, missing_tokenizers, score
+from seq2seq.evaluation.noise import Version, versions
 from seq2seq.languages import matching_directions
 from seq2seq.translation.lines import writing
 from seq2seq.translation.translator import Translator
@@ -17,11 +19,19 @@ Results = dict[str, dict[str, Scores]]  # test set -> "en-de" -> scores
 RESULTS, HYPOTHESES = "evaluation.json", "hypotheses"
 
 
-def evaluate(translator: Translator, corpus: Corpus, folder: Path, report: Callable[[str], None]) -> Results:
+def evaluate(
+    translator: Translator,
+    corpus: Corpus,
+    folder: Path,
+    report: Callable[[str], None],
+    noises: Mapping[str, Noise] | None = None,
+    seed: int = 0,
+) -> Results:
     """Scores every test set of the corpus in every direction that both the corpus and the model have.
 
     Writes `folder/evaluation.json` and the translations, `folder/hypotheses/TEST.en-de.de`; `report` is told what
-    happens. Raises ConfigError where there is no test set or no common direction.
+    happens. Of each kind in `noises` there is a version of every test set, drawn from `seed`: `TEST+upper`.
+    Raises ConfigError where there is no test set or no common direction.
     """
     if not corpus.test:
         raise ConfigError("corpus.test: names no split; set corpus.test=[NAME] to say what to evaluate on")
@@ -38,18 +48,30 @@ def evaluate(translator: Translator, corpus: Corpus, folder: Path, report: Calla
         report(message)
     results: Results = {}
     for split in corpus.test:
-        results[split] = {}
-        for (source, target), pairs in grouped(corpus.pairs(split)).items():
-            if (source, target) not in directions:
-                continue
-            hypotheses = translated(translator, pairs)
-            with writing(folder / HYPOTHESES / f"{split}.{source}-{target}.{target}") as write:
-                write(hypotheses)
-            scores = score(hypotheses, [pair.target for pair in pairs], target)
-            results[split][f"{source}-{target}"] = scores
-            report(f"{split} {source}-{target}: BLEU {scores.bleu:.1f}, chrF {scores.chrf:.1f}, TER {scores.ter:.1f}")
+        groups = {
+            direction: pairs for direction, pairs in grouped(corpus.pairs(split)).items() if direction in directions
+        }
+        for version in versions(split, noises or {}, seed):
+            results[version.name] = {
+                f"{source}-{target}": _scored(translator, version, pairs, folder, report)
+                for (source, target), pairs in groups.items()
+            }
     save(results, folder / RESULTS)
     return results
+
+
+def _scored(
+    translator: Translator, version: Version, pairs: Sequence[Pair], folder: Path, report: Callable[[str], None]
+) -> Scores:
+    """The scores of a version of a test set in one direction; writes the translations."""
+    source, target = pairs[0].source_language, pairs[0].target_language
+    pairs = version.of(pairs)
+    hypotheses = translated(translator, pairs)
+    with writing(folder / HYPOTHESES / f"{version.name}.{source}-{target}.{target}") as write:
+        write(hypotheses)
+    found = score(hypotheses, [pair.target for pair in pairs], target, version.cased)
+    report(f"{version.name} {source}-{target}: BLEU {found.bleu:.1f}, chrF {found.chrf:.1f}, TER {found.ter:.1f}")
+    return found
 
 
 def evaluate_files(hypotheses: Path, references: Path, target: str, report: Callable[[str], None]) -> Scores:

@@ -27,15 +27,21 @@ class Scores(NamedTuple):
     signature: dict[str, str]
 
 
-def score(hypotheses: Sequence[str], references: Sequence[str], target: str) -> Scores:
-    """The scores of raw lines in the language `target` against one reference a line.
+def score(hypotheses: Sequence[str], references: Sequence[str], target: str, cased: bool = True) -> Scores:
+    """The scores of raw lines in the language `target` against one reference a line; `cased`: whether case counts.
 
     Settings are sacreBLEU's own, but for what the language counts as words (languages.py); Japanese and Korean need
     MeCab (`pip install sacrebleu[ja]` or `[ko]`). Raises DataError unless there are as many references as hypotheses,
     and at least one.
     """
     _check(hypotheses, references)
-    metrics = {"bleu": BLEU(tokenize=bleu_tokenizer(target)), "chrf": CHRF(), "ter": _ter(target)}
+    if not cased:
+        hypotheses, references = ([line.lower() for line in lines] for lines in (hypotheses, references))
+    metrics = {
+        "bleu": BLEU(tokenize=bleu_tokenizer(target), lowercase=not cased),
+        "chrf": CHRF(lowercase=not cased),
+        "ter": _ter(target),  # which never looks at case
+    }
     # sacreBLEU wants a list of reference files: handing it a list of lines would be silently wrong.
     values = {name: metric.corpus_score(hypotheses, [references]).score for name, metric in metrics.items()}
     signature = {name: str(metric.get_signature()) for name, metric in metrics.items()}

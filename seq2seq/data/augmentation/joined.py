@@ -7,8 +7,7 @@ from random import Random
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.corpus.base import Pair
 from seq2seq.errors import ConfigError
-
-UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})  # languages written without spaces
+from seq2seq.languages import writing
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,6 @@ class Joined(Noise):
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
         """See Noise."""
         first = pairs[0]
-        source = _gap(first.source_language).join(pair.source.strip() for pair in pairs)
-        target = _gap(first.target_language).join(pair.target.strip() for pair in pairs)
+        source = writing(first.source_language).gap.join(pair.source.strip() for pair in pairs)
+        target = writing(first.target_language).gap.join(pair.target.strip() for pair in pairs)
         return first._replace(source=source, target=target)
-
-
-def _gap(language: str) -> str:
-    return "" if language in UNSPACED else " "

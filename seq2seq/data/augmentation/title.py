@@ -12,6 +12,7 @@ class Title(SourceNoise):
     """`Two dogs don't play.` becomes `Two Dogs Don't Play.`"""
 
     growth = 2.0
+    cased = False
 
     def changed(self, text: str, random: Random) -> str:
         """See SourceNoise."""

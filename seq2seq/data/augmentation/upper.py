@@ -9,6 +9,7 @@ class Upper(SourceNoise):
     """`Two dogs.` becomes `TWO DOGS.`; the target stays as it is."""
 
     growth = 4.0  # most words are spelt in single letters then
+    cased = False
 
     def changed(self, text: str, random: Random) -> str:
         """See SourceNoise."""

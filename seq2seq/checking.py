@@ -7,10 +7,13 @@ Annotations whose values no YAML can hold (tensors, protocols, type variables) a
 """
 
 import inspect
+import os
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+
+from seq2seq.errors import ConfigError
 
 UNIONS = (typing.Union, types.UnionType)
 LISTS = (list, Sequence, Iterable, Collection)
@@ -43,6 +46,15 @@ def convert(value: object, annotation: object, where: str) -> object:
     if (origin or annotation) in MAPPINGS:
         return _mapping(value, annotation, where)
     return _scalar(value, origin or annotation, where)
+
+
+def check_lines(lines: object, names: str = "lines") -> None:
+    """Raises ConfigError for one text where several are expected: each of its characters would be a line."""
+    if isinstance(lines, str | bytes | os.PathLike | Mapping) or hasattr(lines, "_fields"):
+        given = repr(lines) if len(repr(lines)) <= 60 else f"{repr(lines)[:60]}..."
+        raise ConfigError(
+            f"{names}: expected several, as a list or an iterator, got one {type(lines).__name__}: {given}; write [...]"
+        )
 
 
 def place(path: object) -> Path:

@@ -127,8 +127,18 @@ def _checked(
         try:
             arguments[key] = convert(value, annotations.get(key, object), _join(where, key))
         except Mismatch as error:
-            raise ConfigError(f"{error.where}: expected {error.expected}, got {error.found!r}") from None
+            raise ConfigError(f"{error.where}: expected {error.expected}, got {_shown(error.found)}") from None
     return arguments
+
+
+def _shown(value: object) -> str:
+    """A value in a message; of what a node built its kind, not its address."""
+    kind = type(value)
+    return (
+        f"a {kind.__name__}"
+        if kind.__module__.startswith("seq2seq") and kind.__repr__ is object.__repr__
+        else repr(value)
+    )
 
 
 def _join(where: str, key: str) -> str:

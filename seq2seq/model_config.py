@@ -8,6 +8,7 @@ from typing import Any
 
 from seq2seq import __version__
 from seq2seq.errors import ModelError
+from seq2seq.json_text import read_json
 
 CONFIG = "config.json"
 FORMATS: Mapping[str, int] = {"fp32": 1, "bf16": 2, "int8": 2}  # 1: read by all toolkits; 2: weights in less space
@@ -21,7 +22,7 @@ def read_config(place: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"longer than {LARGEST:,} bytes")
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path.read_text(encoding="utf-8"))
         own = _own_sum(config) if isinstance(config, dict) else ""
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read as JSON: {error}; copy the folder again") from error

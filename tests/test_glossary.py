@@ -145,7 +145,7 @@ def test_a_search_that_cannot_promise_phrases_is_refused() -> None:
     plain = translator(beam(3))
     with pytest.raises(ConfigError, match="glossary: this search cannot promise phrases; set search=constrained"):
         plain.translate(["one"], "en", "de", glossary=GLOSSARY)
-    with pytest.raises(ConfigError, match="required: this search cannot promise phrases; set search=constrained"):
+    with pytest.raises(ConfigError, match=r"required: this search cannot promise phrases; set search=constrained"):
         list(plain.translate([Line("one", required=("x",))], "en", "de"))
 
 
@@ -193,3 +193,18 @@ def test_lines_are_parsed() -> None:
 def test_bad_lines_are_named(raw: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         parsed(raw, "in:7")
+
+
+@pytest.mark.parametrize("terms", [{"": "x"}, {" \u3000": "x"}, {"dog": ""}])
+def test_terms_and_phrases_are_not_empty(terms: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="glossary: expected a term and a phrase"):
+        Glossary(terms)
+
+
+def test_phrases_that_would_need_very_much_memory_are_refused() -> None:
+    for line in (
+        Line("dog", required=("der hund " * 200,)),
+        Line("dog", required=tuple(f"hund {n}" for n in range(200))),
+    ):
+        with pytest.raises(ConfigError, match=r"required: .* may have .* tokens"):
+            list(translator().translate([line], "en", "de"))

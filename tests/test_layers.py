@@ -12,6 +12,7 @@ GROUND = (
     "seq2seq.arguments",
     "seq2seq.symbols",
     "seq2seq.errors",
+    "seq2seq.json_text",
     "seq2seq.config",
     "seq2seq.checking",
     "seq2seq.device",

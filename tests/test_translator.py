@@ -174,3 +174,12 @@ def test_memory_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> N
         assert len(times) == expected
     list(translator.translate(["the dog"], "en", "de"))
     assert len(times) == 2 and 0 < translator.searcher.searched < 20
+
+
+@pytest.mark.parametrize("lines", ["two dogs", ""])
+def test_one_text_is_no_list_of_lines(lines: str) -> None:
+    """Each of its characters would be a line."""
+    translator = echo_translator()
+    for method in (translator.translate, translator.stream):
+        with pytest.raises(ConfigError, match="lines: expected several"):
+            method(lines, "en", "de")

@@ -5,13 +5,13 @@ curves.panels[0].title, curves.panels[0].curves[0].y       "loss (nats per targe
 """
 
 import itertools
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from seq2seq.errors import DataError
+from seq2seq.json_text import read_json
 
 LOG = "log.jsonl"
 Axis = Literal["update", "tokens", "hours"]
@@ -94,7 +94,7 @@ def _records(folder: Path) -> list[Record]:
     found: dict[tuple[object, object], Record] = {}
     for number, line in enumerate(lines[:-1], 1):  # what follows the last line end is nothing, or half a line
         try:
-            record = json.loads(line)
+            record = read_json(line)
             found[record["event"], record["update"]] = record
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}:{number}: expected a record with event and update, found {line[:60]!r}") from error

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from seq2seq.data import estimate
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.existing import Existing
 from seq2seq.data.survey import LanguageSurvey, Memory, SplitSurvey, scripts, survey
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.data.vocabulary import LONGEST_LINE, Trained, Vocabulary, train_tokenizer
@@ -60,7 +61,7 @@ class Report(NamedTuple):
 def doctor(
     corpus: Corpus,
     cleaning: Mapping[str, Filter],
-    tokenizer: Vocabulary,
+    tokenizer: Vocabulary | Existing,
     tokens: int,
     longest: int,
     epochs: float,
@@ -80,7 +81,7 @@ def doctor(
     short_lines: how many lines of a language have too few words for BLEU.
     Raises ConfigError for illegal settings only.
     """
-    plan = estimate.Plan(tokens, longest, epochs, speed, width, layers, heads, tokenizer.vocabulary)
+    plan = estimate.Plan(tokens, longest, epochs, speed, width, layers, heads, _tokens_of(tokenizer))
     plan.check()
     if not 0 <= leakage <= 1:
         raise ConfigError(f"doctor.leakage: expected a share from 0 to 1, got {leakage}")
@@ -146,7 +147,7 @@ class _Examination:
         found = ", ".join(f"{name} {count:,}" for name, count in returns.items()) or "none"
         self.note("warning" if returns else "fine", "all", "carriage returns removed at line ends", found)
 
-    def needs(self, train: list[SplitSurvey], tokenizer: Vocabulary, plan: estimate.Plan) -> None:
+    def needs(self, train: list[SplitSurvey], tokenizer: Vocabulary | Existing, plan: estimate.Plan) -> None:
         """Memory, disk and time of a training."""
         try:
             trained = self._tokenizer(tokenizer)
@@ -164,8 +165,10 @@ class _Examination:
         self._long(longest, plan)
         self._estimates(train, pieces, min(longest, plan.longest), plan)
 
-    def _tokenizer(self, settings: Vocabulary) -> Trained:
+    def _tokenizer(self, settings: Vocabulary | Existing) -> Trained:
         """Trained on less text than for a preparation, where that suffices to fill the vocabulary."""
+        if isinstance(settings, Existing):
+            return Trained(settings.look(), 0, 0)
         less = copy(settings)
         less.sample = min(SAMPLE, settings.sample)
         try:
@@ -250,6 +253,10 @@ class _Examination:
         )
         epochs = f"{plan.epochs:g} epochs {_time(training)} at {plan.speed:,.0f} target tokens a second"
         self.note("fine", "estimate", "time", f"preparing {_time(preparing)}, {epochs}")
+
+
+def _tokens_of(tokenizer: Vocabulary | Existing) -> int:
+    return max(tokenizer.look().sizes) if isinstance(tokenizer, Existing) else tokenizer.vocabulary
 
 
 def _pieces(tokenizer: Tokenizer, text: str, language: str) -> int:

@@ -19,15 +19,22 @@ class Existing:
     def __init__(self, folder: str | Path | None) -> None:
         self.folder = folder
 
+    def look(self) -> Tokenizer:
+        """The tokenizer, without a copy anywhere. Raises as `load` does."""
+        return _found(self._place())
+
+    def _place(self) -> Path:
+        if self.folder is None:
+            raise ConfigError("tokenizer.folder: expected a run folder or a model folder, got null (or set init_from)")
+        return place(self.folder)
+
     def load(self, cache: Path, report: Callable[[str], None]) -> Tokenizer:
         """The tokenizer. A copy is left in the cache, and serves, with a report, once the folder is gone: a run that
         began with the tokenizer can go on without the folder.
 
         Raises ConfigError where no folder is named, ModelError where it never had a tokenizer.
         """
-        if self.folder is None:
-            raise ConfigError("tokenizer.folder: expected a run folder or a model folder, got null (or set init_from)")
-        folder = place(self.folder)
+        folder = self._place()
         name = f"existing-{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}"
         try:
             tokenizer = _found(folder)

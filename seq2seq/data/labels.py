@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from seq2seq.errors import DataError, ModelError
+from seq2seq.json_text import read_json
 
 FILE = "labels.json"
 MOST = 1 << 16  # labels; more are most often text that was taken for labels
@@ -54,7 +55,7 @@ class Labels:
         """What `save` wrote into a folder. ModelError where that is missing or damaged."""
         path = folder / FILE
         try:
-            names = json.loads(path.read_bytes())
+            names = read_json(path.read_bytes())
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ValueError("expected a list of texts")
             return cls(names)

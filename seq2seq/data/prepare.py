@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seq2seq.checking import place
 from seq2seq.data.cache import entry
@@ -24,6 +25,7 @@ from seq2seq.data.store import FORMAT, Store, Writer
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.json_text import read_json
 
 Report = Callable[[str], None]
 DROPPED = "dropped.tsv"  # reason and origin of every pair that was dropped, a line each
@@ -102,7 +104,7 @@ class _Build:
         rules = VERSION if tokenizer.canonical else None
         key = _key([FORMAT, rules, self.corpus.languages, sides, splits, vars(tokenizer)])
         folder = self._entry(f"tokenizer-{key}", lambda new: self._train(tokenizer, new))
-        return key, Tokenizer.load(folder), int(json.loads((folder / REPORT).read_text())["overlong"])
+        return key, Tokenizer.load(folder), int(_report(folder)["overlong"])
 
     def _check_languages(self, tokenizer: Tokenizer) -> None:
         if missing := [language for language in self.corpus.languages if language not in tokenizer.languages]:
@@ -173,7 +175,18 @@ def _stored(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 
 def _counts(folder: Path) -> Counts:
-    return Counts(**json.loads((folder / REPORT).read_text()))
+    return Counts(**_report(folder))
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    try:
+        found = read_json((folder / REPORT).read_text("utf-8"))
+        if isinstance(found, dict):
+            return found
+        problem = "expected an object"
+    except (OSError, ValueError) as error:
+        problem = str(error)
+    raise DataError(f"{folder / REPORT}: cannot be read: {problem}; remove the folder and prepare again")
 
 
 def _key(content: object) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.corpus.base import Pair
 from seq2seq.errors import DataError
+from seq2seq.json_text import read_json
 
 FORMAT = 2  # of the folder; another number is another cache entry
 PAIRS, SIZES = "pairs.arrow", "store.json"
@@ -95,7 +96,7 @@ class Store:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         try:
-            self.sizes = Sizes(**json.loads((self.folder / SIZES).read_text(encoding="utf-8")))
+            self.sizes = Sizes(**read_json((self.folder / SIZES).read_text(encoding="utf-8")))
             reader = pa.ipc.open_file(pa.memory_map(str(self.folder / PAIRS)))
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{folder}: not a prepared store ({error}); remove the folder and prepare again") from error

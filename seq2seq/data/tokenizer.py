@@ -20,6 +20,7 @@ from sentencepiece import SentencePieceProcessor
 from seq2seq import symbols
 from seq2seq.data.arrays import Reals
 from seq2seq.data.canonical import VERSION, source_text, target_text
+from seq2seq.data.tokenizer_check import check_model
 from seq2seq.errors import DataError, ModelError
 
 Side = Literal["source", "target"]
@@ -223,6 +224,7 @@ def _is_canonical(model: bytes) -> bool:
 
 
 def _processor(model: bytes) -> SentencePieceProcessor:
+    check_model(model)
     try:
         processor = SentencePieceProcessor(model_proto=model)
         processor.id_to_piece(list(range(processor.get_piece_size())))

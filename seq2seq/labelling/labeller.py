@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seq2seq.checking import check_lines
 from seq2seq.data.arrays import Pieces
 from seq2seq.data.batch import Batch
 from seq2seq.data.labelled_loader import classified, tagged
@@ -64,6 +65,7 @@ class Labeller:
 
     def label_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[Labelling]]:
         """The labels of every line, chunk by chunk; the lines of a chunk are batched among themselves."""
+        check_lines(chunks, "chunks")
         return (self._label_chunk(lines) for lines in chunks)
 
     def _label_chunk(self, lines: Sequence[str]) -> list[Labelling]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from seq2seq.checking import check_lines
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
@@ -53,6 +54,7 @@ class Sampler:
 
     def sample(self, beginnings: Iterable[str], language: str) -> Iterator[list[Sample]]:
         """A line for every beginning, in order, some at a time. Raises ConfigError at once for an unknown language."""
+        check_lines(beginnings, "beginnings")
         language = known_language(language, self.languages)
         return self._chunks(iter(beginnings), language)
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq import symbols
+from seq2seq.checking import check_lines
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
@@ -90,6 +91,7 @@ class Scorer:
 
     def score(self, lines: Iterable[Sequence[str]], language: str) -> Iterator[list[Score]]:
         """The scores of chunks of lines, chunk by chunk, in order. Raises ConfigError for an unknown language."""
+        check_lines(lines, "chunks")
         language = known_language(language, self.languages)
         return (self._chunk(chunk, language) for chunk in lines)
 

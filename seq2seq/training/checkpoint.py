@@ -22,6 +22,7 @@ from torch import Tensor
 
 from seq2seq.durable import listed, put, storing
 from seq2seq.errors import TrainingError
+from seq2seq.json_text import read_json
 
 FORMAT = "1"  # of the files; raised when older ones can no longer be read
 KEPT = 2  # newest checkpoints
@@ -78,7 +79,7 @@ class Checkpoints:
         found = []
         for path in self._newest_first():
             with suppress(_Damaged), storing(path), _opened(path) as file:
-                found.append(json.loads((file.metadata() or {})["content"]))
+                found.append(read_json((file.metadata() or {})["content"]))
         return found
 
     def save_best(self, update: int, weights: Mapping[str, Tensor]) -> None:
@@ -145,7 +146,7 @@ def _read(path: Path) -> Checkpoint:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         if _checksum(tensors, header["content"]) != header["checksum"]:
             raise ValueError("its checksum is wrong")
-        return Checkpoint(tensors, json.loads(header["content"]))
+        return Checkpoint(tensors, read_json(header["content"]))
 
 
 @contextmanager

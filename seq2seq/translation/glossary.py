@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seq2seq.data.lines import Lines
-from seq2seq.errors import DataError
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.languages import unspaced
 
 PART = re.compile(r"\w+|[^\w\s]")  # what may not be cut: a word, or one punctuation mark
@@ -20,6 +20,9 @@ class Glossary:
     """
 
     def __init__(self, terms: Mapping[str, str]) -> None:
+        for term, phrase in terms.items():
+            if not term.strip() or not phrase.strip():
+                raise ConfigError(f"glossary: expected a term and a phrase, got {term!r}: {phrase!r}")
         self.terms = dict(terms)
         self._words = _Index(self.terms, PART.findall)
         self._characters = _Index(self.terms, _characters)
@@ -63,7 +66,7 @@ class _Index:
         for parts, phrase in self.exact.items():
             self.folded.setdefault(_folded(parts), phrase)
         self.lengths: dict[str, list[int]] = {}  # of the terms that begin with a part, the longest first
-        for parts in self.folded:
+        for parts in filter(None, self.folded):
             lengths = self.lengths.setdefault(parts[0], [])
             if len(parts) not in lengths:
                 lengths.append(len(parts))

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from seq2seq.durable import put, storing
 from seq2seq.errors import DataError
+from seq2seq.json_text import read_json
 
 THEN = "the same command then goes on where it stopped"
 
@@ -78,7 +79,11 @@ class Journal:
         head, *lines = self._journal.read().split(b"\n")[:-1] or [b""]
         sizes = [path.stat().st_size if path.exists() else 0 for path in self._partial]
         while head == key and lines:
-            found = Done(**json.loads(lines[-1]))
+            try:
+                found = Done(**read_json(lines[-1]))
+            except (ValueError, TypeError):  # half a line, or none of ours
+                lines.pop()
+                continue
             if all(size <= there for size, there in zip(found.sizes, sizes, strict=True)):
                 self._journal.truncate(sum(len(line) + 1 for line in [head, *lines]))
                 return found

@@ -12,6 +12,7 @@ from seq2seq.data.order import permuted
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
+from seq2seq.json_text import read_json
 from seq2seq.translation.beside import reading
 
 FILE = "languages.safetensors"
@@ -52,7 +53,7 @@ class Languages:
         if not path.exists():
             return None
         with reading(path, "copy the folder again") as file:
-            names = json.loads(file.metadata()["languages"])
+            names = read_json(file.metadata()["languages"])
             scores = file.get_tensor("scores").astype(np.float64)
         if not isinstance(names, list) or scores.shape != (len(names), vocabulary) or not np.isfinite(scores).all():
             raise ModelError(f"{path}: expected {vocabulary} finite numbers a language, found {scores.shape}")

@@ -1,10 +1,10 @@
 """A line to translate, and what its translation must be like."""
 
-import json
 import re
 from typing import NamedTuple
 
 from seq2seq.errors import DataError
+from seq2seq.json_text import read_json
 from seq2seq.languages import unspaced
 
 LATIN = "[0-9A-Z_a-z\u00c0-\u024f]"  # letters and digits that make words with spaces between them, in any text
@@ -50,7 +50,7 @@ def parsed(raw: str, where: str) -> Line:
     if not raw.strip():
         return Line("")
     try:
-        found = json.loads(raw)
+        found = read_json(raw)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: expected a JSON object with the key text, found no JSON: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("text"), str):

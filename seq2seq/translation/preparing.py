@@ -20,6 +20,8 @@ from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.verdict import serious
 from seq2seq.translation.words import SPACE, source_spans
 
+LONGEST_PHRASE, LONGEST_TOGETHER = 100, 300  # tokens; memory grows with the square of a required phrase
+
 
 class Wishes(NamedTuple):
     """What somebody wants besides translations.
@@ -105,13 +107,15 @@ class Preparing:
             required = prepared.required
             if len(cuts) > 1:
                 required = tuple(self.wishes.glossary.required(cut.text, self.source)) if self.wishes.glossary else ()
+            phrases = [self.ids(phrase) for phrase in required]
+            _check_phrases(required, phrases)
             copied = prepared.taken.held or prepared.markup.changed
             aligned = self.wishes.alignments or (copied and self.aligning())
             found.append(
                 Part(
                     cut.ids,
                     self.ids(prepared.given.prefix, True) if number == 0 else (),
-                    [self.ids(phrase) for phrase in required],
+                    phrases,
                     [self.ids(phrase) for phrase in prepared.given.banned],
                     source_spans(self.tokenizer, cut.text, self.source) if aligned else (),
                 )
@@ -182,3 +186,17 @@ class Preparing:
 
     def _is_strange(self, word: str) -> bool:
         return not self.tokenizer.unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])
+
+
+def _check_phrases(texts: Sequence[str], phrases: Sequence[Sequence[int]]) -> None:
+    """Raises ConfigError for required phrases whose search would need very much memory."""
+    for text, phrase in zip(texts, phrases, strict=True):
+        if len(phrase) > LONGEST_PHRASE:
+            raise ConfigError(
+                f"required: a phrase may have {LONGEST_PHRASE} tokens, {text[:40]!r}... has {len(phrase):,}: shorten it"
+            )
+    if (together := sum(map(len, phrases))) > LONGEST_TOGETHER:
+        raise ConfigError(
+            f"required: the phrases of a line may have {LONGEST_TOGETHER} tokens together, those of a line have "
+            f"{together:,}, {texts[0][:40]!r} among them: require fewer"
+        )

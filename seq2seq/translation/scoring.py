@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from seq2seq.checking import check_lines
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.symbols import EOS
@@ -59,6 +60,7 @@ class PairScorer:
 
         Raises ConfigError at once for a direction that the model does not know, and where it cannot align.
         """
+        check_lines(chunks, "chunks")
         source, target = self.translator.direction(source, target)
         if alignments:
             self.translator.searcher.forcing.check()

@@ -11,6 +11,7 @@ from safetensors.numpy import save
 
 from seq2seq.data.arrays import Integers, Reals
 from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.json_text import read_json
 from seq2seq.translation.beside import reading
 
 FILE = "shortlist.safetensors"
@@ -86,7 +87,7 @@ class Shortlist:
         if not path.exists():
             return None
         with reading(path, "remove it, or make it again with seq2seq shortlist") as file:
-            about = json.loads(file.metadata()[ABOUT])
+            about = read_json(file.metadata()[ABOUT])
             names, share = about["languages"], float(about["share"])
             parts = [{part: file.get_tensor(f"{n}.{part}") for part in KINDS} for n in range(len(names))]
             languages = {str(name): _checked(part, tokenizer) for name, part in zip(names, parts, strict=True)}

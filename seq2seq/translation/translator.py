@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from seq2seq.checking import check_lines
 from seq2seq.data.prefetch import prefetch
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
@@ -133,6 +134,7 @@ class Translator:
         The first lines come out before the last ones are read, and memory does not grow with their number.
         Raises ConfigError at once where the model was not trained on the direction, or cannot do what is asked.
         """
+        check_lines(lines)
         wishes = Wishes(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
         chunks = self.translate_chunks(growing(lines, extent), source, target, wishes)
         return (translation for chunk in chunks for translation in chunk)
@@ -152,6 +154,7 @@ class Translator:
 
         A thread takes the lines, at most `most` before one is translated; what has come meanwhile is one batch.
         """
+        check_lines(lines)
         wishes = Wishes(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
         chunks = self.translate_chunks(arriving(lines, most), source, target, wishes)
         return (translation for chunk in chunks for translation in chunk)
@@ -160,6 +163,7 @@ class Translator:
         self, chunks: Iterable[Sequence[str | Line]], source: str, target: str, wishes: Wishes = NOTHING
     ) -> Iterator[list[Translation]]:
         """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
+        check_lines(chunks, "chunks")
         source, target = self.direction(source, target)
         if wishes.alignments:
             self.searcher.forcing.check()

@@ -8,6 +8,7 @@ from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
 from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
+from seq2seq.json_text import read_json
 
 
 class JSONL(Corpus):
@@ -43,7 +44,7 @@ class JSONL(Corpus):
         file = Lines(path)
         for number, line in enumerate(file, start=1):
             try:
-                row = json.loads(line)
+                row = read_json(line)
                 json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate is no text
             except ValueError as error:
                 raise DataError(f"{path}:{number}: expected a JSON object of texts: {error}; mend the line") from error

@@ -29,6 +29,7 @@ TEXT = st.text(st.sampled_from("ab ä’“–…²½\u200b\u200d\u0308\u202e\uf
         ("A\u200bman\u200b walks\u200d down\u2060.", "A man  walks down."),
         ("\u202eTwo\u202c\ufeff do\u00adgs", "Two dogs"),
         ("m² ½ ① x₂", "m² ½ ① x₂"),
+        ("a dog۔ a man। what؟ one، two؛ 三。", "a dog. a man. what? one, two; 三."),
         (f"{FAMILY} ❤\ufe0f", f"{FAMILY} ❤\ufe0f"),
         ("Ω é 男", "Ω é 男"),
         ("\u200b\ufeff\u200d", " "),

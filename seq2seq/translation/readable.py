@@ -14,14 +14,15 @@ CHANGING = frozenset({"<super>", "<sub>", "<circle>", "<square>", "<fraction>"})
 WORD = re.compile(r"\S+")
 PLAIN = str.maketrans(
     {**dict.fromkeys("‘’‚‛´`ʼ′", "'"), **dict.fromkeys("“”„‟«»″", '"'), **dict.fromkeys("‐‑‒–—―−", "-"), "…": "..."}
+    | {**dict.fromkeys("۔।॥。｡።։។᙮᠃᠉", "."), **dict.fromkeys("؟፧", "?"), **dict.fromkeys("،、፣", ","), "؛": ";"}
 )
 
 
 def readable(text: str, known: Set[str]) -> str:
     """The text without marks that nobody sees, whose characters take a form that is known, if they have one.
 
-    That is their composed form (NFC), that of quotes and dashes in ASCII, their compatible one (NFKC), or the small one
-    of a capital: `ﬁne “½”` becomes `fine "½"`. Known characters stay, and so do joiners inside of emoji.
+    That is their composed form (NFC), that of quotes, dashes and stops in ASCII, their compatible one (NFKC), or the
+    small one of a capital: `ﬁne “½”` becomes `fine "½"`. Known characters stay, and so do joiners inside of emoji.
     """
     if known >= set(text):
         return text

@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -92,6 +95,22 @@ def test_memory_and_first_line_of_a_command(tmp_path: Path) -> None:
     watched = script("watched").watch(base.Command(below, None, output), output, [0])
     assert 60_000_000 < watched.peak < 200_000_000
     assert 0 < watched.first < watched.seconds - 0.3
+
+
+def test_a_process_that_ends_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the system refuses to tell of it, as it does between two glances; the watcher goes on."""
+    watched = script("watched")
+
+    def gone(*given: object, **named: object) -> None:
+        raise ProcessLookupError("no such process")
+
+    for module, name in ((os, "scandir"), (os, "listdir"), (os, "killpg"), (Path, "read_text"), (Path, "open")):
+        monkeypatch.setattr(module, name, gone)
+    looking = watched.Looking(os.getpid(), tmp_path / "output", time.perf_counter() - 2 * watched.LIMIT)
+    threading.Timer(0.05, looking._ended.set).start()
+    looking.run()
+    assert watched._tree(os.getpid()) == [os.getpid()]
+    assert looking.peak == 0 and looking.first == float("inf") and watched._busy([0]) == 0
 
 
 def test_a_line_waits_for_its_translation_only(race: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ class Looking(threading.Thread):
         """The process and those it has started."""
         try:
             os.killpg(self.process, signal.SIGKILL)
-        except ProcessLookupError:
+        except OSError:  # they have ended, or belong to somebody else by now
             return
 
 
@@ -113,32 +113,41 @@ def _line(file: Path) -> bool:
         return False
 
 
+def _text(file: Path) -> str:
+    """What the system tells there; nothing where it does not, or where the process ended a moment ago."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Likewise of a folder, which pathlib's glob cannot read while it disappears."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _tree(process: int) -> list[int]:
     """A process and all below it; that alone where the system does not tell."""
     found, left = [], [process]
     while left:
         found.append(left.pop())
-        for task in Path(f"/proc/{found[-1]}/task").glob("*/children"):
-            try:
-                left += map(int, task.read_text().split())
-            except OSError:
-                continue
+        for task in _inside(Path(f"/proc/{found[-1]}/task")):
+            left += map(int, _text(task / "children").split())
     return found
 
 
 def _memory(process: int) -> int:
     """Bytes, its share of what several processes have together; 0 where the system does not tell."""
-    try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    lines = _text(Path(f"/proc/{process}/smaps_rollup")).splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def _busy(cores: list[int]) -> float:
     """Seconds that these cores have been busy since the machine started; 0 where the system does not tell."""
-    file = Path("/proc/stat")
-    rows = [line.split() for line in file.read_text().splitlines()] if file.is_file() else []
+    rows = [line.split() for line in _text(Path("/proc/stat")).splitlines()]
     named = {f"cpu{core}" for core in cores}
-    ticks = sum(int(value) for row in rows if row[0] in named for value in (*row[1:4], *row[6:9]))
+    ticks = sum(int(value) for row in rows if row and row[0] in named for value in (*row[1:4], *row[6:9]))
     return ticks / os.sysconf("SC_CLK_TCK")

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from toy_network import toy_model
 
+from seq2seq import device
 from seq2seq.data.batch import Batch
 from seq2seq.network.model import Model
 
@@ -119,8 +121,33 @@ def test_the_first_windows_do_not_count() -> None:
 
 
 def test_too_short_a_run_is_an_error() -> None:
-    with pytest.raises(SystemExit, match="more --seconds"):
+    with pytest.raises(script("speed").TooShortError, match="more --seconds"):
         script("speed").summary("11M", "bf16", 4, record(2, 1.0))
+
+
+def test_a_training_that_ends_early_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its own words, whatever its exit code says."""
+    speed = script("speed")
+    monkeypatch.setattr(speed, "RUN", tmp_path / "run")
+    for code, log, message in (
+        (1, "", "failed:\nerror: trainer.precision"),
+        (0, record(2, 1.0), "more --seconds; .*\nerror"),
+    ):
+
+        def run(*given: object, code: int = code, log: str = log, **named: object) -> object:
+            (tmp_path / "run").mkdir()
+            (tmp_path / "run" / "log.jsonl").write_text(log, "utf-8")
+            return subprocess.CompletedProcess([], code, "", "error: trainer.precision: bf16 is not available")
+
+        monkeypatch.setattr(speed.subprocess, "run", run)
+        with pytest.raises(SystemExit, match=message):
+            speed.trained("11M", "bf16", 1, 1.0, [])
+
+
+def test_only_the_formats_of_this_machine_are_measured() -> None:
+    models, opennmt = script("models"), script("opennmt")
+    assert set(models.FORMATS) == set(device.formats()) - {"int8"}
+    assert models.FASTEST in models.FORMATS and f"seq2seq, {models.FASTEST}" == opennmt.OURS
 
 
 def test_the_share_is_of_the_higher_rate_and_the_table_says_it() -> None:
@@ -147,4 +174,4 @@ def test_opennmt_steps_become_windows_and_turns_a_table() -> None:
     assert opennmt.STEP.search(line).groups() == ("7", "3032")
     turns = [opennmt.Turn(who, 3, speed, 4000.0) for who, speed in ((opennmt.THEIRS, 100.0), (opennmt.OURS, 500.0))]
     turns += [opennmt.Turn(opennmt.OURS, 3, 700.0, 4000.0), opennmt.Turn(opennmt.FEEDING, 3, 300.0, 4000.0)]
-    assert "| 3 | seq2seq, bf16 | 500, 700 | 600 | 6.00 | 4,000 |" in opennmt.table(turns)
+    assert f"| 3 | {opennmt.OURS} | 500, 700 | 600 | 6.00 | 4,000 |" in opennmt.table(turns)

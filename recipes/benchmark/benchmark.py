@@ -1,8 +1,9 @@
 """How fast training is, beside what the machine can multiply: `python benchmark.py [--seconds 40] [--models 11M]`.
 
-For the 11M-parameter model and the default one: target tokens a second of `seq2seq train` in fp32 and bf16, on one core
-and on all, the share of the machine's rate of matrix products that is, and where an update's time goes. Everything is
-measured in this one run, because machines differ and are shared. Writes runs/benchmark/results.json and results.md.
+For the 11M-parameter model and the default one: target tokens a second of `seq2seq train` in fp32 and, where the
+machine has it, bf16, on one core and on all, the share of the machine's rate of matrix products that is, and where an
+update's time goes. Everything is measured in this one run, because machines differ and are shared. Writes
+runs/benchmark/results.json and results.md.
 """
 
 import argparse

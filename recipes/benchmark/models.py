@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from seq2seq.command.prepare import prepared_corpus
 from seq2seq.config import build, configuration_folder
 from seq2seq.data.prepare import Prepared
+from seq2seq.device import formats, precision
 from seq2seq.network.model import Model
 
 WIDE = ["tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"]
@@ -24,7 +25,10 @@ MODELS = {
     "11M, SRU": [*WIDE, *ATTENTIVE, *UNEVEN, "cell=sru", "model.tying=target"],
     "default": [],
 }
-FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+FORMATS = {  # those of large products that this machine has
+    name: dtype for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)) if name in formats()
+}
+FASTEST = "bf16" if precision("auto") == torch.bfloat16 else "fp32"
 UPDATE = 4250  # places of the longer side in an update, padding counted: about 4,000 target tokens
 CACHE = "runs/benchmark/cache"
 TEXT = ["corpus=multi30k", "corpus.directions=[en-de]", f"cache={CACHE}"]

@@ -29,8 +29,15 @@ class Speed(NamedTuple):
     padding: float  # share of the places
 
 
+class TooShortError(Exception):
+    """A training that made too few updates to say how fast it is."""
+
+
 def trained(model: str, number_format: str, processes: int, seconds: float, cores: list[int]) -> Speed:
-    """Trains for some seconds, on those cores (none: wherever the system puts it)."""
+    """Trains for some seconds, on those cores (none: wherever the system puts it).
+
+    Raises SystemExit with the training's own words where it fails or is too short.
+    """
     shutil.rmtree(RUN, ignore_errors=True)
     budget = [f"trainer.hours={seconds / 3600}", "trainer.validate_every=1000000", "trainer.checkpoint_minutes=1000"]
     often = ["trainer.report_every=2", "trainer.average=0", "validation.lines=1"]
@@ -40,15 +47,17 @@ def trained(model: str, number_format: str, processes: int, seconds: float, core
     done = subprocess.run([*pinned, *command], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    text = (RUN / "log.jsonl").read_text("utf-8")
-    return summary(model, number_format, processes, text)
+    try:
+        return summary(model, number_format, processes, (RUN / "log.jsonl").read_text("utf-8"))
+    except TooShortError as error:
+        raise SystemExit(f"{error}; it ended with:\n{done.stderr[-1000:]}") from error
 
 
 def summary(model: str, number_format: str, processes: int, log: str) -> Speed:
-    """What log.jsonl says."""
+    """What log.jsonl says. Raises TooShortError."""
     records = [record for record in map(json.loads, log.splitlines()) if record["event"] == "training"]
     if len(records) < 2:
-        raise SystemExit(f"{model}: only {2 * len(records)} updates in that time: give more --seconds")
+        raise TooShortError(f"{model}: only {2 * len(records)} updates in that time: give more --seconds")
     steady = records[max(1, int(WARM_UP * len(records))) :]
     found = [record["tokens_per_second"] for record in steady]
     tokens = (records[-1]["tokens"] - records[0]["tokens"]) / (records[-1]["update"] - records[0]["update"])

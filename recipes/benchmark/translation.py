@@ -26,6 +26,8 @@ from race import Race
 from records import Record, Records
 from translation_table import markdown
 
+from seq2seq.device import formats
+
 FOLDER = Path("runs/benchmark")
 PLACE = FOLDER / "translation"
 PEERS = ("opennmt", "joeynmt", "marian")
@@ -53,8 +55,8 @@ def arguments() -> argparse.Namespace:
     """Those of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="whom to run beside ours")
-    formats = "ours: a precision each, and options of `seq2seq translate` after it"
-    parser.add_argument("--formats", nargs="+", default=["bf16", "int8", "fp32"], help=formats)
+    asked = "ours: a precision each, and options of `seq2seq translate` after it"
+    parser.add_argument("--formats", nargs="+", default=sorted(formats()), help=asked)
     parser.add_argument("--minutes", type=float, default=20.0, help="of training each model that is not there")
     parser.add_argument("--turns", type=int, default=2, help="how often each speed and latency is measured")
     parser.add_argument("--seconds", type=float, default=8.0, help="of translating, for a speed")

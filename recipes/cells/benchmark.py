@@ -18,12 +18,15 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from seq2seq.config import build, configuration_folder
-from seq2seq.device import autocast, tune_memory
+from seq2seq.device import autocast, formats, tune_memory
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.cell.scanned import Scanned
 
 BATCH, LENGTH, LONG, WIDTHS, MIDDLE = 64, 25, 200, (256, 512, 1024), 512
-FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+tune_memory()  # before the first product: formats() tries some
+FORMATS = {  # those that this machine has
+    name: dtype for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)) if name in formats()
+}
 TORCH = {"torch.nn.LSTM": nn.LSTM, "torch.nn.GRU": nn.GRU}
 
 
@@ -55,7 +58,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    tune_memory()
     torch.set_num_threads(1)
     names = sorted(path.stem for path in (configuration_folder() / "cell").glob("*.yaml"))
     makers = {**TORCH, **{name: maker(name) for name in names}}

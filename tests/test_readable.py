@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, toy_tokenizer
 
-from seq2seq.translation.readable import readable, readable_around
+from seq2seq.data.traced import Traced, around
+from seq2seq.translation.readable import readable, traced_readable
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.untranslated import Untranslated
@@ -65,7 +66,9 @@ def test_runs_stay_as_they_are(parts: list[str]) -> None:
     """Every other part is one."""
     ends = [len("".join(parts[: number + 1])) for number in range(len(parts))]
     runs = [(ends[number] - len(parts[number]), ends[number]) for number in range(1, len(parts), 2)]
-    line, places = readable_around("".join(parts), runs, KNOWN)
+    traced, places = around("".join(parts), runs, lambda part: traced_readable(Traced.given(part), KNOWN))
+    line = traced.text
+    assert len(traced.origins) == len(line)
     assert [line[begin:end] for begin, end in places] == parts[1::2]
     rest = "".join(readable(part, KNOWN) for part in parts[::2])
     assert (

@@ -76,6 +76,11 @@ def traced_spaces(text: str) -> Traced:
     return Traced.given(text) if _matches(USUAL, text) else _traced(text, SPACES)
 
 
+def traced_line(text: str) -> Traced:
+    """A line that is to stay as it is, but one line that can be written: controls are spaces."""
+    return Traced.given(text) if _matches(WRITTEN, text) else _traced(text, LINE)
+
+
 class _Step(NamedTuple):
     """One rule, for a text and for one whose places are kept."""
 
@@ -153,11 +158,14 @@ def _visible(character: str) -> str:
 
 def _target_visible(character: str) -> str:
     """The same, but spaces stay as they were chosen."""
-    if character in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029" or unicodedata.category(character) == "Cc":
+    return "" if HIDDEN.match(character) else _written(character)
+
+
+def _written(character: str) -> str:
+    """A character, or what stands for it on a line of UTF-8."""
+    if character in "\u2028\u2029" or unicodedata.category(character) == "Cc":
         return WINDOWS.get(character, " ")
-    if "\ud800" <= character <= "\udfff":
-        return "\ufffd"
-    return "" if HIDDEN.match(character) else character
+    return "\ufffd" if "\ud800" <= character <= "\udfff" else character
 
 
 def _usual(character: str) -> str:
@@ -199,4 +207,5 @@ SOURCE = (
     _if_any("．，：", [_where("(?<=[0-9])[．，：](?=[0-9])", lambda match: unicodedata.normalize("NFKC", match[0]))]),
     _if_any("\u0640", [_where(f"(?<=[{ARABIC}])\u0640+(?=[{ARABIC}])", "")]),  # lengthens a word
 )
+LINE = (_where("^\ufeff", ""), _each(_written))
 TARGET = (_each(_target_visible), JOINED, COMPOSED)

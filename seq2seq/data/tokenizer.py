@@ -19,8 +19,13 @@ from sentencepiece import SentencePieceProcessor
 
 from seq2seq import symbols
 from seq2seq.data.arrays import Reals
+<<<<<<< HEAD
 from seq2seq.data.canonical import VERSION, source_text, target_text
 from seq2seq.data.tokenizer_check import check_model
+=======
+from seq2seq.data.canonical import VERSION, source_text, target_text, traced_source, traced_spaces, traced_target
+from seq2seq.data.traced import Traced
+>>>>>>> 52f78b0 (wip positions)
 from seq2seq.errors import DataError, ModelError
 
 Side = Literal["source", "target"]
@@ -85,6 +90,15 @@ class Tokenizer:
     def never_generated(self) -> list[int]:
         """Ids that no text is made of: PAD, UNK, BOS and all tags."""
         return [symbols.PAD, symbols.UNK, symbols.BOS, *self._tags.values(), *self._source_tags.values()]
+
+    def read(self, line: str, side: Side) -> Traced:
+        """A line as the model reads it, and where its characters come from: see canonical.py.
+
+        A tokenizer that is not canonical leaves all but spaces and hidden characters as they are.
+        """
+        if side == "target":
+            return traced_target(line)
+        return traced_source(line) if self.canonical else traced_spaces(line)
 
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
         """The pieces of each line, a source tag before them, without the language's tag or EOS.

@@ -43,6 +43,24 @@ class Traced(NamedTuple):
         return Traced("".join([*parts, self.text[done:]]), [*origins, *self.origins[done:]])
 
 
+def around(
+    text: str, runs: Sequence[tuple[int, int]], form: Callable[[str], Traced]
+) -> tuple[Traced, list[tuple[int, int]]]:
+    """What `form` makes of a text but for these runs, which come one after the other; and where they stand then."""
+    parts: list[str] = []
+    origins: list[int] = []
+    places: list[tuple[int, int]] = []
+    end = 0
+    for begin, after in [*runs, (len(text), len(text))]:
+        formed = form(text[end:begin])
+        parts += [formed.text, text[begin:after]]
+        origins += [end + one for one in formed.origins]
+        places.append((len(origins), len(origins) + after - begin))
+        origins += range(begin, after)
+        end = after
+    return Traced("".join(parts), origins), places[:-1]
+
+
 def _composing(text: str) -> Iterator[tuple[int, int]]:
     """Where characters with their marks begin and end: nothing is composed across these places."""
     begin = 0

@@ -20,13 +20,15 @@ NULL = 0.1  # share of its attention that a word's link needs at least: below, i
 class Pair(NamedTuple):
     """A source line (or part) and a translation as ids, without tags; `finished`: whether EOS follows.
 
-    `spans`: the words that each source piece holds, where alignments are asked for.
+    `spans`: the words that each source piece holds, where alignments are asked for; `target_spans`: those that each
+    target piece holds, unless they are the words of the pieces' own text.
     """
 
     source: Sequence[int]
     target: Sequence[int]
     finished: bool
     spans: Sequence[Span] = ()
+    target_spans: Sequence[Span] = ()
 
 
 class Detail(NamedTuple):
@@ -91,7 +93,7 @@ def _links(looked: Tensor, pair: Pair, tokenizer: Tokenizer, language: str) -> t
     """The alignment of one pair."""
     pieces = looked[: len(pair.target), 1 : 1 + len(pair.source)]
     [text] = tokenizer.decode([pair.target], language)
-    return links(pieces, pair.spans, target_spans(tokenizer, pair.target, text, language))
+    return links(pieces, pair.spans, pair.target_spans or target_spans(tokenizer, pair.target, text, language))
 
 
 def links(

@@ -4,21 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from seq2seq.data.canonical import traced_line, traced_source, traced_spaces
 from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.traced import Traced, around
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
 from seq2seq.translation.casing import Casing, word_cost
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
 from seq2seq.translation.line_markup import LineMarkup, line_markup
-from seq2seq.translation.readable import readable_around
+from seq2seq.translation.readable import traced_readable
 from seq2seq.translation.searcher import Part
 from seq2seq.translation.splitting import Cut
 from seq2seq.translation.translation import Candidate, Status, Translation
-from seq2seq.translation.unknown import Taken, Unknown, as_it_is, merged, put_back, taken_out
+from seq2seq.translation.unknown import Taken, Unknown, as_it_is, merged, put_back, renumbered, taken_out
 from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.verdict import serious
-from seq2seq.translation.words import SPACE, source_spans
+from seq2seq.translation.words import SPACE, numbers, source_spans
 
 LONGEST_PHRASE, LONGEST_TOGETHER = 100, 300  # tokens; memory grows with the square of a required phrase
 
@@ -39,7 +41,8 @@ class Wishes(NamedTuple):
 class Prepared(NamedTuple):
     """A line as it goes on, and what was given; `required`: all phrases that its translation must have.
 
-    capitals: whether the translation is to be in capitals.
+    capitals: whether the translation is to be in capitals. numbers: for each word of the line that goes on, before
+    anything is taken out, its number in the given line.
     """
 
     given: Line
@@ -47,6 +50,7 @@ class Prepared(NamedTuple):
     required: tuple[str, ...]
     markup: LineMarkup
     capitals: bool
+    numbers: Sequence[int]
 
 
 class Copied(NamedTuple):
@@ -84,7 +88,8 @@ class Preparing:
             raise ConfigError("glossary: this search cannot promise phrases; set search=constrained")
         self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes
         self.copied, self.constrained, self.aligning = copied, constrained, aligning
-        self.dictionary = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
+        entries = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
+        self.dictionary = {tokenizer.read(word, "source").text: entry for word, entry in entries.items()}
         self.casing = (
             Casing(word_cost(tokenizer, source), tokenizer.characters, source, target) if copied.casing else None
         )
@@ -95,10 +100,16 @@ class Preparing:
         """A line, in the form that the model sees, without what it cannot read or nobody translates."""
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
-        markup = line_markup(line.text, self.copied.untranslated, self.source)
+        spaced = traced_spaces(line.text)
+        markup = line_markup(spaced.text, self.copied.untranslated, self.source)
         taken, capitals = self._taken(markup.marked.text)
+        if taken.whole == spaced.text:
+            spaced = traced_line(line.text)
+            taken = as_it_is(spaced.text)
         terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
-        return Prepared(line, taken, tuple(dict.fromkeys([*line.required, *terms])), markup, capitals)
+        required = tuple(dict.fromkeys([*line.required, *terms]))
+        own = numbers(spaced, line.text, self.source) if self.wishes.alignments else ()
+        return Prepared(line, taken, required, markup, capitals, own)
 
     def parts(self, prepared: Prepared, cuts: Sequence[Cut]) -> list[Part]:
         """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
@@ -126,7 +137,7 @@ class Preparing:
         """The translation with all that was taken out, and what is to be said of it besides."""
         said = set(translation.notes)
         changed = bool(prepared.taken.held) or prepared.markup.changed
-        if changed or (prepared.capitals and translation.best):
+        if changed or (translation.best and (prepared.capitals or self.wishes.alignments)):
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
             translation = translation._replace(text=best[0].text, best=best)
         if changed:
@@ -157,19 +168,28 @@ class Preparing:
         line, capitals = text, False
         if self.casing:
             line, copied, capitals = self.casing.read(text, copied)
-        if unknown != "keep":
-            line, copied = readable_around(line, copied, self.tokenizer.characters)
-        strange = None if unknown == "keep" or self.tokenizer.characters.issuperset(line) else self.is_strange
-        taken = taken_out(line, self.source, strange, unknown == "symbols", self.dictionary, copied)
+        read, copied = around(line, copied, self._read)
+        strange = None if unknown == "keep" or self.tokenizer.characters.issuperset(read.text) else self.is_strange
+        taken = taken_out(read.text, self.source, strange, unknown == "symbols", self.dictionary, copied)
         letterless = untranslated and not taken.looked_up and untranslated.copies(taken.text, translated)
-        return as_it_is(text) if taken.whole is not None or letterless else taken, capitals
+        if taken.whole is not None or letterless:
+            return as_it_is(text), capitals
+        return taken if read.text == line else renumbered(taken, numbers(read, line, self.source)), capitals
+
+    def _read(self, text: str) -> Traced:
+        """Text as the model reads it; in forms that it knows, where it is not to see what it does not know."""
+        read = traced_source(text) if self.tokenizer.canonical else Traced.given(text)
+        return read if self.copied.unknown == "keep" else traced_readable(read, self.tokenizer.characters)
 
     def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
         if self.casing and prepared.taken.whole is None:
             one = one._replace(text=self.casing.shown(one.text, prepared.capitals))
-        found = put_back(one, prepared.taken, self.target) if prepared.taken.held else one
+        found = put_back(one, prepared.taken, self.target)
         found = prepared.markup.restored(found, self.target)
-        return found if self.wishes.alignments else found._replace(alignment=None)
+        if not self.wishes.alignments:
+            return found._replace(alignment=None)
+        links = {(prepared.numbers[source], target) for source, target in found.alignment or ()}
+        return found._replace(alignment=tuple(sorted(links)))
 
     def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:
         """A phrase as the decoder says it; inside a sentence no space goes before it, where words are not spaced."""

@@ -6,14 +6,19 @@ from typing import NamedTuple
 
 import torch
 
+<<<<<<< HEAD
 from seq2seq.checking import check_lines
+=======
+from seq2seq.data.tokenizer import Side, Tokenizer
+from seq2seq.data.traced import Traced
+>>>>>>> 52f78b0 (wip positions)
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.symbols import EOS
 from seq2seq.translation.details import Detail, Pair, details
 from seq2seq.translation.translation import Token
-from seq2seq.translation.translator import Translator, seen
-from seq2seq.translation.words import source_spans
+from seq2seq.translation.translator import Translator
+from seq2seq.translation.words import Span, numbers, text_spans
 
 
 class Scored(StrEnum):
@@ -68,20 +73,26 @@ class PairScorer:
 
     def _chunk(self, chunk: Sequence[tuple[str, str]], source: str, target: str, alignments: bool) -> list[PairScore]:
         tokenizer = self.translator.tokenizer
-        lines, translations = ([seen(pair[side]) for pair in chunk] for side in (0, 1))
-        short = [[line if len(line) <= 64 * self.longest else "" for line in side] for side in (lines, translations)]
-        encoded = tokenizer.encode(short[0], source, "source"), tokenizer.encode(short[1], target, "target")
-        found = [PairScore(self._status(*both)) for both in zip(lines, translations, *encoded, strict=True)]
-        rows = [row for row, one in enumerate(found) if one.status is Scored.OK]
-        pairs = [
-            Pair(
-                encoded[0][row],
-                encoded[1][row],
-                True,
-                source_spans(tokenizer, lines[row], source) if alignments else (),
-            )
-            for row in rows
+        lines = [tokenizer.read(line, "source") for line, _ in chunk]
+        translations = [tokenizer.read(translation, "target") for _, translation in chunk]
+        short = [
+            [one.text if len(one.text) <= 64 * self.longest else "" for one in side] for side in (lines, translations)
         ]
+        encoded = tokenizer.encode(short[0], source, "source"), tokenizer.encode(short[1], target, "target")
+        found = [
+            PairScore(self._status(line.text, translation.text, *ids))
+            for line, translation, *ids in zip(lines, translations, *encoded, strict=True)
+        ]
+        rows = [row for row, one in enumerate(found) if one.status is Scored.OK]
+        pairs = [Pair(encoded[0][row], encoded[1][row], True) for row in rows]
+        if alignments:
+            pairs = [
+                pair._replace(
+                    spans=_spans(tokenizer, lines[row], chunk[row][0], source, "source"),
+                    target_spans=_spans(tokenizer, translations[row], chunk[row][1], target, "target"),
+                )
+                for row, pair in zip(rows, pairs, strict=True)
+            ]
         for row, pair, detail in zip(rows, pairs, self._read(pairs, target, alignments), strict=True):
             pieces = tokenizer.pieces([*pair.target, EOS])
             tokens = tuple(map(Token, pieces, detail.scores))
@@ -99,3 +110,10 @@ class PairScorer:
             return Scored.BLANK
         too_long = max(len(source), len(target)) > self.longest or not source or not target
         return Scored.TOO_LONG if too_long else Scored.OK
+
+
+def _spans(tokenizer: Tokenizer, read: Traced, given: str, language: str, side: Side) -> list[Span]:
+    """Which words of a given line each piece holds of what was read of it."""
+    own = numbers(read, given, language)
+    found = text_spans(tokenizer, read.text, language, side)
+    return [Span(own[span.begin], own[span.end - 1] + 1) for span in found]

@@ -28,10 +28,10 @@ class Portion(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A portion, its stretches as the model saw them, and their translations."""
+    """A portion, its stretches as they were given, and their translations."""
 
     portion: Portion
-    seen: Sequence[str]
+    given: Sequence[str]
     translations: Sequence[Translation]
 
 

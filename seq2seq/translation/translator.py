@@ -1,6 +1,5 @@
 """Lines to lines: a model, its tokenizer and a search as one translator."""
 
-import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,7 +17,7 @@ from seq2seq.search.base import Search, Wide
 from seq2seq.search.constrained import Constrained
 from seq2seq.translation.arriving import arriving
 from seq2seq.translation.glossary import Glossary
-from seq2seq.translation.joining import clean, joined
+from seq2seq.translation.joining import joined
 from seq2seq.translation.language import Languages
 from seq2seq.translation.length import FEWEST_TOKENS, Lengths, LengthsOf
 from seq2seq.translation.line import Line
@@ -33,9 +32,8 @@ from seq2seq.translation.stretches import Finished, Portion, gathered, portions
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown
 from seq2seq.translation.untranslated import Untranslated
-from seq2seq.translation.words import beginnings
+from seq2seq.translation.words import places
 
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # no corpus teaches them
 NOTHING = Wishes()
 SMALLEST_BATCH = 1500  # tokens; with 500 the same search takes a quarter longer
 SHARES = 6  # a batch is at most such a share of what is left of a chunk: with the last ones processes end together
@@ -203,7 +201,7 @@ class Translator:
         self, portion: Portion, preparing: Preparing, order: Order, limits: Limits, how: Searching
     ) -> "Promises":
         """Hand in a portion's parts; similar lengths are searched together, the longest first."""
-        prepared = [preparing.line(one._replace(text=seen(one.text))) for one in portion.stretches]
+        prepared = [preparing.line(one) for one in portion.stretches]
         texts = [one.taken.text for one in prepared]
         source = preparing.source
         # Whoever requires a phrase does not say of which sentence: they stay together as far as they may be long.
@@ -215,7 +213,10 @@ class Translator:
         longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
         batches = list(self._batches(longest, parts))
         promised = [how.submit([parts[part] for part in batch], order) for batch in batches]
-        begins = [beginnings([cut.text for cut in cuts], source) if len(cuts) > 1 else [0] for cuts in found]
+        begins = [
+            places(text, [cut.text for cut in cuts], source) if len(cuts) > 1 else [0]
+            for text, cuts in zip(texts, found, strict=True)
+        ]
         return Promises(portion, prepared, [[cut.whole for cut in cuts] for cuts in found], begins, batches, promised)
 
     def _finish(self, promises: "Promises", preparing: Preparing, order: Order) -> Finished:
@@ -264,8 +265,3 @@ class Promises(NamedTuple):
 def extent(line: str | Line) -> int:
     """A line's length in characters."""
     return len(line.text if isinstance(line, Line) else line)
-
-
-def seen(line: str) -> str:
-    """What a model sees of a line: controls and line separators are spaces, a byte order mark inside a file is none."""
-    return CONTROL.sub(" ", clean(line).removeprefix("\ufeff"))

@@ -10,7 +10,6 @@ without such words, and each goes behind the word that stands for the one before
 So does what nobody translates (untranslated.py), read or not.
 """
 
-import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,13 +19,11 @@ from typing import Literal, NamedTuple
 from seq2seq.languages import unspaced
 from seq2seq.translation.placeholders import takes_next
 from seq2seq.translation.translation import Candidate
-from seq2seq.translation.words import SEPARATOR, SPACE, words
+from seq2seq.translation.words import starts, words
 
 Unknown = Literal["keep", "symbols", "copy"]
 INSIDE = "'’-_"  # belong to a word where they stand between its letters
 JOINER = "\u200d"  # makes one emoji of several
-LETTER = re.compile(rf"[^\s{SPACE}]")
-WORD = re.compile(rf"[^\s{SPACE}]+")
 
 
 class Held(NamedTuple):
@@ -73,14 +70,14 @@ def taken_out(
         return Taken(line)
     kept, ends = _cut(line, runs, unspaced(language))
     left = "".join(character for character, _ in kept)
-    starts, all_starts = _starts(left, language), _starts(line, language)
+    own_starts, all_starts = starts(left, language), starts(line, language)
     held = []
     for (begin, after), end in zip(runs, ends, strict=True):
         word, number = line[begin:after], bisect_right(all_starts, begin) - 1
-        held.append(Held(dictionary.get(word, word), bisect_left(starts, end), number, _closing(line, after)))
-    numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in starts)
+        held.append(Held(dictionary.get(word, word), bisect_left(own_starts, end), number, _closing(line, after)))
+    numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in own_starts)
     looked_up = any(one.text != line[begin:after] for one, (begin, after) in zip(held, runs, strict=True))
-    return Taken(left, tuple(held), tuple(numbers), looked_up=looked_up) if starts or looked_up else as_it_is(line)
+    return Taken(left, tuple(held), tuple(numbers), looked_up=looked_up) if own_starts or looked_up else as_it_is(line)
 
 
 def as_it_is(line: str) -> Taken:
@@ -109,11 +106,23 @@ def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[
     return kept + [(line[place], place) for place in range(end, len(line))], ends
 
 
+def renumbered(taken: Taken, numbers: Sequence[int]) -> Taken:
+    """With the numbers of words in another text: `numbers` has one for each word of the text that it was taken from."""
+    held = tuple(one._replace(number=numbers[one.number]) for one in taken.held)
+    own = taken.numbers if taken.held else range(len(numbers))
+    return taken._replace(held=held, numbers=tuple(numbers[number] for number in own))
+
+
 def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
     if taken.whole is not None:
         pairs = tuple((word, word) for word in range(len(words(taken.whole, language))))
         return found._replace(text=taken.whole, alignment=pairs)
+    if not taken.held:
+        links = [
+            (taken.numbers[source] if taken.numbers else source, target) for source, target in found.alignment or ()
+        ]
+        return found._replace(alignment=None if found.alignment is None else tuple(sorted({*links})))
     targets: dict[int, list[int]] = {}
     for source, target in found.alignment or ():
         targets.setdefault(source, []).append(target)
@@ -204,7 +213,7 @@ def _units(line: str, dense: bool) -> Iterator[tuple[int, int]]:
         if begin >= 0 and not _joins(line, begin, place, character, dense):
             yield begin, place
             begin = -1
-        if begin < 0 and not SEPARATOR.fullmatch(character):
+        if begin < 0 and not character.isspace():
             begin = place
 
 
@@ -224,8 +233,3 @@ def _closing(line: str, begin: int) -> str:
     while end < len(line) and unicodedata.category(line[end]) in ("Po", "Pe", "Pf"):
         end += 1
     return line[begin:end]
-
-
-def _starts(text: str, language: str) -> list[int]:
-    """Where words begin."""
-    return [match.start() for match in (LETTER if unspaced(language) else WORD).finditer(text)]

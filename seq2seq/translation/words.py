@@ -1,15 +1,18 @@
 """Words of a text and the pieces they are made of."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 from typing import Literal, NamedTuple
 
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.tokenizer import Side, Tokenizer
+from seq2seq.data.traced import Traced
 from seq2seq.languages import unspaced
 
 SPACE = "\u2581"  # how pieces spell a space
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+WORD, CHARACTER = re.compile(r"\S+"), re.compile(r"\S")
 SEPARATOR = re.compile(rf"[\s{SPACE}]+")
 
 
@@ -26,28 +29,57 @@ def unit(language: str) -> Literal["words", "characters"]:
 
 
 def words(text: str, language: str) -> list[str]:
-    """The words of a line, in order: `["Two", "dogs", "play."]`."""
-    found = [word for word in SEPARATOR.split(text) if word]
-    return [character for word in found for character in word] if unit(language) == "characters" else found
+    """The words of a line, in order: `["Two", "dogs", "play."]`, as `str.split` has them."""
+    return CHARACTER.findall(text) if unit(language) == "characters" else text.split()
+
+
+def starts(text: str, language: str) -> list[int]:
+    """Where words begin."""
+    return [match.start() for match in (CHARACTER if unit(language) == "characters" else WORD).finditer(text)]
+
+
+def numbers(text: Traced, given: str, language: str) -> list[int]:
+    """For each word of a text that was made of `given`, the number of the word there that it comes from."""
+    if text.text == given:
+        return list(range(len(words(given, language))))
+    begins = starts(given, language)
+    return [bisect_right(begins, text.origins[start]) - 1 for start in starts(text.text, language)]
 
 
 def beginnings(parts: Sequence[str], language: str) -> list[int]:
     """The number of each part's first word in the line that the parts make together; a cut may go through a word."""
     found, count = [], 0
     for before, part in zip(["", *parts], parts, strict=False):
-        through = unit(language) == "words" and not any(map(SEPARATOR.fullmatch, (before[-1:] or " ", part[:1] or " ")))
+        through = unit(language) == "words" and not any(map(str.isspace, (before[-1:] or " ", part[:1] or " ")))
         found.append(count - bool(through))
         count = found[-1] + len(words(part, language))
     return found
 
 
+def places(text: str, parts: Sequence[str], language: str) -> list[int]:
+    """The number of each part's first word in a line; of what stands between parts nothing is a word."""
+    gaps: list[str] = []
+    end = 0
+    for part in parts:
+        begin = text.find(part, end)
+        assert begin >= 0, "parts come from the line, in order"
+        gaps += [text[end:begin], part]
+        end = begin + len(part)
+    return beginnings(gaps, language)[1::2]
+
+
 def source_spans(tokenizer: Tokenizer, line: str, language: str) -> list[Span]:
     """Which words of the line each of its source pieces holds, in part or whole."""
+    return text_spans(tokenizer, line, language, "source")
+
+
+def text_spans(tokenizer: Tokenizer, line: str, language: str, side: Side) -> list[Span]:
+    """Which words of a line each of its pieces on a side holds, in part or whole."""
 
     def letters(word: str) -> str:
-        return tokenizer.normalised(word, "source")[1]
+        return tokenizer.normalised(word, side)[1]
 
-    return spans(tokenizer.spelled(line, "source"), words(line, language), letters)
+    return spans(tokenizer.spelled(line, side), words(line, language), letters)
 
 
 def target_spans(tokenizer: Tokenizer, ids: Sequence[int], text: str, language: str) -> list[Span]:
@@ -66,7 +98,9 @@ def spans(pieces: Sequence[str], words: Sequence[str], letters: Callable[[str], 
     if sum(counts) != sum(lengths):
         lengths = [len(SEPARATOR.sub("", letters(word))) for word in words]
     owners = list(chain.from_iterable(repeat(number, length) for number, length in enumerate(lengths)))
-    found, last = [], max(0, len(words) - 1)
+    if not words:
+        return []
+    found, last = [], len(words) - 1
     for end, count in zip(accumulate(counts), counts, strict=True):
         held = owners[end - count : end] or owners[end : end + 1] or [last]  # beyond the end: letters that were added
         found.append(Span(held[0], held[-1] + 1))

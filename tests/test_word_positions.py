@@ -68,7 +68,7 @@ def test_words_are_those_that_the_user_sees(canonical: bool, odd: str) -> None:
     """A copied word tells where it stands."""
     [found] = translator(canonical, 100, "copy").translate([f"{odd} 🐕 dog"], "en", "de", alignments=True)
     alignment, copied = found.best[0].alignment or (), found.text.split().index("🐕")
-    assert (odd.split() + ["🐕", "dog"]).index("🐕") in [source for source, target in alignment if target == copied]
+    assert ([*odd.split(), "🐕", "dog"]).index("🐕") in [source for source, target in alignment if target == copied]
 
 
 def test_numbers_of_words() -> None:

@@ -19,13 +19,9 @@ from sentencepiece import SentencePieceProcessor
 
 from seq2seq import symbols
 from seq2seq.data.arrays import Reals
-<<<<<<< HEAD
-from seq2seq.data.canonical import VERSION, source_text, target_text
-from seq2seq.data.tokenizer_check import check_model
-=======
 from seq2seq.data.canonical import VERSION, source_text, target_text, traced_source, traced_spaces, traced_target
+from seq2seq.data.tokenizer_check import check_model
 from seq2seq.data.traced import Traced
->>>>>>> 52f78b0 (wip positions)
 from seq2seq.errors import DataError, ModelError
 
 Side = Literal["source", "target"]

@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 import torch
 
-<<<<<<< HEAD
 from seq2seq.checking import check_lines
-=======
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.data.traced import Traced
->>>>>>> 52f78b0 (wip positions)
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.symbols import EOS

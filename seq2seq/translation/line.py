@@ -1,13 +1,17 @@
 """A line to translate, and what its translation must be like."""
 
 import re
+import unicodedata
 from typing import NamedTuple
 
+from seq2seq.data.canonical import target_text
 from seq2seq.errors import DataError
 from seq2seq.json_text import read_json
 from seq2seq.languages import unspaced
 
-LATIN = "[0-9A-Z_a-z\u00c0-\u024f]"  # letters and digits that make words with spaces between them, in any text
+LATIN = re.compile(
+    "[0-9A-Z_a-z\u00c0-\u024f]"
+)  # letters and digits that make words with spaces between them, in any text
 KEYS = ("text", "prefix", "required", "banned")
 
 
@@ -28,17 +32,18 @@ class Line(NamedTuple):
         return bool(self.prefix or self.required or self.banned)
 
     def met_by(self, translation: str, language: str) -> bool:
-        """Whether a translation is as wanted; runs of spaces count as one, and a banned phrase is whole words.
+        """Whether a translation is as wanted; runs of spaces count as one, and phrases are whole words.
 
-        Where `language` puts no spaces between words, only letters of scripts that do make a word longer.
+        So is a prefix that ends in a space. Where `language` puts no spaces between words, only letters of scripts that
+        do make a word longer.
         """
         if not self.wishes:
             return True
         found = _plain(translation)
         return (
-            found.startswith(_plain(self.prefix))
-            and all(_plain(phrase) in found for phrase in self.required)
-            and not any(_alone(_plain(phrase), language).search(found) for phrase in self.banned)
+            _begins(found, self.prefix, language)
+            and all(_has(found, _plain(phrase), language) for phrase in self.required)
+            and not any(_has(found, _plain(phrase), language) for phrase in self.banned)
         )
 
 
@@ -71,13 +76,33 @@ def _phrases(found: dict[str, object], key: str, where: str) -> tuple[str, ...]:
     return tuple(phrases)
 
 
-def _alone(phrase: str, language: str) -> re.Pattern[str]:
-    """Finds a phrase that is no part of a longer word."""
-    letter = LATIN if unspaced(language) else r"\w"
-    before = rf"(?<!{letter})" if re.match(letter, phrase) or not unspaced(language) else ""
-    after = rf"(?!{letter})" if re.match(letter, phrase[-1:]) or not unspaced(language) else ""
-    return re.compile(before + re.escape(phrase) + after)
+def _begins(found: str, prefix: str, language: str) -> bool:
+    """Whether a translation begins so; behind a space a new word begins."""
+    start = _plain(prefix)
+    if prefix[-1:].isspace() and start and not unspaced(language):
+        return f"{found} ".startswith(f"{start} ")
+    return found.startswith(start)
+
+
+def _has(found: str, phrase: str, language: str) -> bool:
+    """Whether a phrase is there as whole words: no letter of its own goes on in the letter beside it."""
+    letter = _is_latin if unspaced(language) else _is_letter
+    place = found.find(phrase)
+    while place >= 0:
+        before, after = found[place - 1 : place], found[place + len(phrase) :][:1]
+        if not (letter(before) and letter(phrase[:1])) and not (letter(after) and letter(phrase[-1:])):
+            return True
+        place = found.find(phrase, place + 1)
+    return False
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() or character == "_" or (bool(character) and unicodedata.category(character)[0] == "M")
+
+
+def _is_latin(character: str) -> bool:
+    return bool(LATIN.fullmatch(character))
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(target_text(text).split())

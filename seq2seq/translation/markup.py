@@ -15,7 +15,7 @@ from typing import NamedTuple
 from seq2seq.languages import unspaced
 from seq2seq.translation.tags import Tag
 from seq2seq.translation.translation import Candidate
-from seq2seq.translation.unknown import LETTER, WORD
+from seq2seq.translation.words import CHARACTER, WORD
 
 CLOSING = ".,;:!?…)]»”’。、，！？；："  # no space goes before it
 SYMBOLS = "%&@#*/\\{}"  # not punctuation that stands around a word
@@ -52,7 +52,7 @@ class _Words:
 
     def __init__(self, text: str, language: str) -> None:
         self.text = text
-        self.spans = [match.span() for match in (LETTER if unspaced(language) else WORD).finditer(text)]
+        self.spans = [match.span() for match in (CHARACTER if unspaced(language) else WORD).finditer(text)]
         self.cores = [_core(text, *span) for span in self.spans]
         self.starts = [begin for begin, _ in self.spans]
 

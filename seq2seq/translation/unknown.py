@@ -119,10 +119,7 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
         pairs = tuple((word, word) for word in range(len(words(taken.whole, language))))
         return found._replace(text=taken.whole, alignment=pairs)
     if not taken.held:
-        links = [
-            (taken.numbers[source] if taken.numbers else source, target) for source, target in found.alignment or ()
-        ]
-        return found._replace(alignment=None if found.alignment is None else tuple(sorted({*links})))
+        return _linked(found, taken.numbers)
     targets: dict[int, list[int]] = {}
     for source, target in found.alignment or ():
         targets.setdefault(source, []).append(target)
@@ -152,6 +149,13 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
     text = ("" if unspaced(language) else " ").join(said)
     return found._replace(text=text, alignment=tuple(sorted(links)))
+
+
+def _linked(found: Candidate, numbers: Sequence[int]) -> Candidate:
+    """With the numbers of source words in another text, if there are any."""
+    if not found.alignment or not numbers:
+        return found
+    return found._replace(alignment=tuple(sorted({(numbers[source], target) for source, target in found.alignment})))
 
 
 def _in_order(places: Sequence[int], held: Sequence[Held]) -> list[int]:

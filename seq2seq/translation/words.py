@@ -58,14 +58,13 @@ def beginnings(parts: Sequence[str], language: str) -> list[int]:
 
 def places(text: str, parts: Sequence[str], language: str) -> list[int]:
     """The number of each part's first word in a line; of what stands between parts nothing is a word."""
-    gaps: list[str] = []
-    end = 0
+    begins, found, end = starts(text, language), [], 0
     for part in parts:
         begin = text.find(part, end)
         assert begin >= 0, "parts come from the line, in order"
-        gaps += [text[end:begin], part]
         end = begin + len(part)
-    return beginnings(gaps, language)[1::2]
+        found.append(bisect_right(begins, begin + len(part) - len(part.lstrip())) - 1)
+    return found
 
 
 def source_spans(tokenizer: Tokenizer, line: str, language: str) -> list[Span]:

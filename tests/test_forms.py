@@ -34,10 +34,11 @@ def test_all_forms_tell_the_same_translations(tmp_path: Path) -> None:
     assert [(int(row[0]), int(row[1])) for row in rows] == [
         (line, rank) for line in (1, 2, 3, 4) for rank in ((1, 2, 3) if line != 2 else (1,))
     ]
-    assert all(len(row) == 4 for row in rows)
+    assert all(len(row) == 5 for row in rows)
     assert [row[3] for row in rows if row[1] == "1"] == text == [one["text"] for one in objects]
     best = [each for one in objects for each in one["best"]]
-    assert [[f"{each['score']:.4f}", each["text"]] for each in best] == [row[2:] for row in rows if row[0] != "2"]
+    assert [[f"{each['score']:.4f}", each["text"]] for each in best] == [row[2:4] for row in rows if row[0] != "2"]
+    assert [f"{each['ranking']:.4f}" for each in best] == [row[4] for row in rows if row[0] != "2"]
     for each in best:
         assert sum(score for _, score in each["tokens"]) == pytest.approx(each["score"], abs=5e-3)
     linked = (tmp_path / "linked").read_text().split("\n")
@@ -47,8 +48,8 @@ def test_all_forms_tell_the_same_translations(tmp_path: Path) -> None:
 
 def test_a_tab_in_a_translation_makes_no_column() -> None:
     one = Translation("a\tb", -1.5, Status.OK, (Candidate("a\tb", -1.5),))
-    assert written(one, "tsv", 7) == "7\t1\t-1.5000\ta b"
-    assert written(Translation("", 0.0, Status.BLANK, ()), "tsv", 8) == "8\t1\t0.0000\t"
+    assert written(one, "tsv", 7) == "7\t1\t-1.5000\ta b\t"
+    assert written(Translation("", 0.0, Status.BLANK, ()), "tsv", 8) == "8\t1\t0.0000\t\t"
     assert written(one, "text", 7) == "a\tb"
     assert pharaoh(((0, 0), (2, 1))) == "0-0 2-1"
 

@@ -104,6 +104,20 @@ class Wide(Protocol):
 
 
 @runtime_checkable
+class Listing(Protocol):
+    """A search that returns n-best lists, whose hypotheses differ in tokens but perhaps not in text."""
+
+    @property
+    def best(self) -> int:
+        """The length of a list."""
+        ...
+
+    def extended(self) -> "Search":
+        """The same search with twice the width, all of which it returns, for lists that hold a text twice."""
+        ...
+
+
+@runtime_checkable
 class Deciding(Protocol):
     """A search whose choice among its hypotheses needs their text."""
 

@@ -1,5 +1,7 @@
 """Beam search: several hypotheses a sentence, compared by length-normalised score."""
 
+from copy import copy
+
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -32,6 +34,17 @@ class Beam:
         self.width = width
         self.contest = Contest(width, best, length_penalty, alpha, lookahead)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+
+    @property
+    def best(self) -> int:
+        """How many hypotheses of a sentence are returned."""
+        return self.contest.best
+
+    def extended(self) -> "Beam":
+        """See Listing."""
+        wider = copy(self)
+        wider.contest, wider.width = self.contest.extended(), 2 * self.width
+        return wider
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""

@@ -1,6 +1,7 @@
 """Hypotheses side by side: the search that beams share, and the steps that it is made of."""
 
 from collections.abc import Callable
+from copy import copy
 from itertools import count
 from typing import NamedTuple
 
@@ -55,6 +56,12 @@ class Contest:
         if lookahead is not None and lookahead < 1:
             raise ConfigError(f"search.lookahead: expected a positive int, or null for none, got {lookahead}")
         self.lookahead = lookahead
+
+    def extended(self) -> "Contest":
+        """Twice the width, all of which is returned."""
+        wider = copy(self)
+        wider.width = wider.best = 2 * self.width
+        return wider
 
     def done(
         self, finished: "Beams", going: "Beams", limit: Int[Tensor, " batch"], length: int

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,17 @@ class Constrained:
         self.width = width
         self.contest = Contest(width, best, length_penalty, alpha)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+
+    @property
+    def best(self) -> int:
+        """How many hypotheses of a sentence are returned."""
+        return self.contest.best
+
+    def extended(self) -> "Constrained":
+        """See Listing."""
+        wider = copy(self)
+        wider.contest, wider.width = self.contest.extended(), 2 * self.width
+        return wider
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""

@@ -1,5 +1,6 @@
 """Diverse beam search: groups of hypotheses, each of which avoids what the groups before it say at the same place."""
 
+from copy import copy
 from itertools import count
 from typing import NamedTuple
 
@@ -50,6 +51,12 @@ class Diverse:
         self.best, self.groups, self.diversity = best, groups, diversity
         self.contest = Contest(width // groups, min(best, width // groups), length_penalty, alpha)
         self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+
+    def extended(self) -> "Diverse":
+        """See Listing."""
+        wider = copy(self)
+        wider.contest, wider.width, wider.best = self.contest.extended(), 2 * self.width, 2 * self.width
+        return wider
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """At most `best` different hypotheses a sentence, best first; sentences that are done leave the batch."""

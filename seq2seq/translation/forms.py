@@ -34,8 +34,8 @@ def written(translation: Translation, form: Form, number: int) -> str:
     """The translation of line `number`, from 1.
 
     `text` is its text, `json` an object with its text, score, status and all that was found. `tsv` is a row for each
-    that was found: the line's number, its rank from 1, its score in nats, its text (a tab in it becomes a space); a
-    blank line has one row too.
+    that was found: the line's number, its rank from 1, its score in nats, its text (a tab in it becomes a space),
+    and what the rows of a line are ordered by (see Candidate.ranking); a blank line has one row too.
     """
     if form == "text":
         return translation.text
@@ -68,9 +68,14 @@ def told(before: int, lines: Sequence[str | Line], translations: Sequence[Transl
 def _as_rows(translation: Translation, number: int) -> str:
     best = translation.best or (Candidate(translation.text, translation.score),)
     rows = (
-        (str(number), str(rank), f"{one.score:.4f}", one.text.replace("\t", " ")) for rank, one in enumerate(best, 1)
+        (str(number), str(rank), f"{one.score:.4f}", one.text.replace("\t", " "), _shown(one.ranking))
+        for rank, one in enumerate(best, 1)
     )
     return "\n".join(map("\t".join, rows))
+
+
+def _shown(ranking: float | None) -> str:
+    return "" if ranking is None else f"{ranking:.4f}"
 
 
 def _as_json(translation: Translation) -> str:
@@ -87,6 +92,8 @@ def _as_json(translation: Translation) -> str:
 def _candidate(one: Candidate) -> dict[str, object]:
     """What was found of it; what was not asked for is left out."""
     values: dict[str, object] = {"text": one.text, "score": round(one.score, 4)}
+    if one.ranking is not None:
+        values["ranking"] = round(one.ranking, 4)
     if one.tokens:
         values["tokens"] = [[piece, round(score, 4)] for piece, score in one.tokens]
     if one.alignment is not None:

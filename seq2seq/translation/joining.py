@@ -1,5 +1,6 @@
 """The translation of a line from what was found for its parts."""
 
+import math
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
@@ -45,9 +46,18 @@ def candidates(answer: Answer, order: Order, tokenizer: Tokenizer) -> tuple[Cand
     """What was found for a part as text, with all that is asked for."""
     texts = tokenizer.decode([one.tokens for one in answer.hypotheses], order.target)
     if not answer.details:
-        return tuple(Candidate(clean(text), one.score) for text, one in zip(texts, answer.hypotheses, strict=True))
+        return tuple(
+            Candidate(clean(text), one.score, ranking=_ranking(one))
+            for text, one in zip(texts, answer.hypotheses, strict=True)
+        )
     return tuple(
-        Candidate(clean(text), one.score, _tokens(one, detail, tokenizer) if order.tokens else (), detail.alignment)
+        Candidate(
+            clean(text),
+            one.score,
+            _tokens(one, detail, tokenizer) if order.tokens else (),
+            detail.alignment,
+            _ranking(one),
+        )
         for text, one, detail in zip(texts, answer.hypotheses, answer.details, strict=True)
     )
 
@@ -60,6 +70,10 @@ def gap(before: str, behind: str, language: str) -> str:
     if usual := writing(language).gap:
         return usual
     return " " if before[-1:].isascii() and behind[:1].isascii() and before and behind[:1].isalnum() else ""
+
+
+def _ranking(one: Hypothesis) -> float | None:
+    return None if math.isnan(one.normalised) else one.normalised
 
 
 def clean(text: str) -> str:

@@ -139,6 +139,7 @@ class Preparing:
         changed = bool(prepared.taken.held) or prepared.markup.changed
         if changed or (translation.best and (prepared.capitals or self.wishes.alignments)):
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
+            best = _different(best)
             translation = translation._replace(text=best[0].text, best=best)
         if changed:
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
@@ -206,6 +207,14 @@ class Preparing:
 
     def _is_strange(self, word: str) -> bool:
         return not self.tokenizer.unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])
+
+
+def _different(best: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Those whose text none before them has: what was put back may make texts equal."""
+    found: dict[str, Candidate] = {}
+    for one in best:
+        found.setdefault(one.text, one)
+    return tuple(found.values())
 
 
 def _check_phrases(texts: Sequence[str], phrases: Sequence[Sequence[int]]) -> None:

@@ -1,7 +1,9 @@
 """Parts of lines to hypotheses, one batch at a time, with what else is asked or to be said of them."""
 
+import math
 import time
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -12,10 +14,11 @@ from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import Forcing
-from seq2seq.search.base import Deciding, Hypothesis, Request, Search, Start, Step
+from seq2seq.search.base import Deciding, Hypothesis, Listing, Request, Search, Start, Step
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
 from seq2seq.translation.length import Lengths
+from seq2seq.translation.nbest import different, followed
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.shortlist import Shortlist
 from seq2seq.translation.shortlist_search import shortlist_search
@@ -131,7 +134,33 @@ class Searcher:
             release_memory()
 
     def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
-        """Each part's hypotheses, best first."""
+        """Each part's hypotheses, best first, no text twice among them (see nbest.py)."""
+        found = self._searched(parts, order)
+        if not (isinstance(self.search, Listing) and self.search.best > 1):
+            return found
+        lists = [different(one, self._texts(one, order.target)) for one in found]
+        short = [row for row, one in enumerate(lists) if len(one) < len(found[row])]
+        if short:
+            more = self._extended._searched([parts[row] for row in short], order)
+            for row, others in zip(short, more, strict=True):
+                both = followed(lists[row], others)
+                lists[row] = different(both, self._texts(both, order.target))[: self.search.best]
+        return lists
+
+    @cached_property
+    def _extended(self) -> "Searcher":
+        """The same with a wider search."""
+        assert isinstance(self.search, Listing)
+        wider = copy(self)
+        wider.search = self.search.extended()
+        wider.among = self.among and self.among.with_search(wider.search)
+        return wider
+
+    def _texts(self, hypotheses: Sequence[Hypothesis], target: str) -> list[str]:
+        return self.tokenizer.decode([one.tokens for one in hypotheses], target)
+
+    def _searched(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
+        """What the search finds for each part, best first."""
         request = self.request(parts, order)
         with autocast(self.dtype, self.device):
             if self.among is not None and self.among.knows(order.target):
@@ -221,5 +250,6 @@ class Searcher:
         )
 
     def _decided(self, search: Deciding, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
-        texts = self.tokenizer.decode([one.tokens for one in hypotheses], target)
-        return [hypotheses[number] for number in search.decide(texts, target)]
+        """In the search's order, which no number of the model's tells."""
+        texts = self._texts(hypotheses, target)
+        return [hypotheses[number]._replace(normalised=math.nan) for number in search.decide(texts, target)]

@@ -1,6 +1,7 @@
 """A search among the pieces of each sentence's list: the search itself sees places in lists and knows of nothing."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -30,6 +31,12 @@ class ShortlistSearch:
             language: columns(model, torch.from_numpy(known.common), dtype)
             for language, known in shortlist.languages.items()
         }
+
+    def with_search(self, search: Search) -> "ShortlistSearch":
+        """The same lists and layers for another search."""
+        other = copy(self)
+        other.search = search
+        return other
 
     def knows(self, language: str) -> bool:
         """Whether there are lists of this target language."""

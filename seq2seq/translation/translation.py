@@ -36,12 +36,16 @@ class Candidate(NamedTuple):
 
     tokens: its pieces, EOS the last (of each part, where the line was split); empty unless asked for.
     alignment: which source word each of its words stands for, as pairs of numbers from 0; None unless asked for.
+    ranking: what the candidates of a line are ordered by, the highest first (those that were cut off last): the score,
+    divided as the search's length penalty says. None where the search ranks by something else (mbr), or the translation
+    has several parts.
     """
 
     text: str
     score: float
     tokens: tuple[Token, ...] = ()
     alignment: tuple[tuple[int, int], ...] | None = None
+    ranking: float | None = None
 
 
 class Translation(NamedTuple):

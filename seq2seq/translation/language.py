@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from seq2seq.data.arrays import Pieces, Reals
-from seq2seq.data.order import permuted
+from seq2seq.data.balanced import balanced
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
@@ -63,11 +63,10 @@ class Languages:
 def counted(store: Store, tokenizer: Tokenizer) -> Languages | None:
     """The languages of training text; None where only one is spelt with target-side pieces.
 
-    Looks at so many rows, drawn without a generator, that every language of a balanced corpus has 10,000 lines.
+    Looks at 10,000 lines of every language, however little of the text it is.
     """
     names = tokenizer.languages
-    count = min(len(store), LINES * len(names))
-    rows = np.sort(permuted(np.arange(count), len(store), seed=0, epoch=0))
+    rows = balanced(store, LINES)
     counts = np.zeros((len(names), tokenizer.sizes[1]))
     sides = list(zip(store.language_numbers(rows), store.ids(rows), strict=True))
     for languages, lines in sides if tokenizer.joint else sides[1:]:

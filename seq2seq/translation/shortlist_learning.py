@@ -6,7 +6,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.arrays import Integers
-from seq2seq.data.order import permuted
+from seq2seq.data.balanced import balanced
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError
@@ -19,9 +19,9 @@ def learn(
 ) -> Shortlist:
     """The shortlists of every target language of a store.
 
-    pairs: of each target language, at most so many are looked at, where all have about equally many; drawn without a
-    generator. threshold: the least p(target | source) of a candidate; most: of a source piece, the likeliest; common:
-    pieces of every list, the most frequent ones; share: see Shortlist. Raises ConfigError.
+    pairs: of each target language, at most so many are looked at; drawn without a generator. threshold: the least
+    p(target | source) of a candidate; most: of a source piece, the likeliest; common: pieces of every list, the most
+    frequent ones; share: see Shortlist. Raises ConfigError.
     """
     for name, value in {"pairs": pairs, "most": most, "common": common, "share": share}.items():
         if value <= 0:
@@ -40,10 +40,15 @@ def learn(
 
 def _sampled(store: Store, pairs: int) -> list[tuple[int, Integers]]:
     """The target languages, and rows of each."""
-    numbers = len(store.languages)
-    rows = np.sort(permuted(np.arange(min(len(store), pairs * numbers)), len(store), seed=0, epoch=0))
+    rows = balanced(store, pairs)
     targets = store.language_numbers(rows)[1]
-    return [(int(number), rows[targets == number][:pairs]) for number in np.unique(targets)]
+    return [(int(number), _spread(rows[targets == number], pairs)) for number in np.unique(targets)]
+
+
+def _spread(rows: Integers, most: int) -> Integers:
+    """At most so many rows, from everywhere."""
+    count = min(most, len(rows))
+    return rows[np.arange(count) * len(rows) // max(count, 1)]
 
 
 def _common(tokenizer: Tokenizer, counts: Integers, count: int) -> Integers:

@@ -16,6 +16,7 @@ from sentencepiece import SentencePieceTrainer
 from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
 from seq2seq import symbols
+from seq2seq.data import bpe_dropout
 from seq2seq.data.bpe_dropout import NEVER, BPEDropout
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.prepare import Prepared, prepare
@@ -222,3 +223,15 @@ def test_a_rate_is_a_probability(rate: float) -> None:
     with pytest.raises(ConfigError, match=r"loader\.dropout: expected a probability"):
         BPEDropout([], rate)
     assert NEVER > 2**32
+
+
+def test_what_is_remembered_is_bounded_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of a language without spaces are sentences: a bound in words would not bound the memory."""
+    monkeypatch.setattr(bpe_dropout, "CACHED", 100)
+    tokenizer = MODELS["usual"]
+    segment = BPEDropout(tokenizer.listed("source"), 0.0)
+    for line in TEXT[:50]:
+        whole = line.replace(" ", "")
+        assert segment(f"\u2581{whole}", 1) == tokenizer.encode([whole], "en", "source")[0]
+        assert sum(map(len, segment._usual)) <= max(100, len(whole) + 1)
+    assert segment._usual

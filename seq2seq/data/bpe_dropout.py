@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 SPACE = "▁"  # sentencepiece's own, at the beginning of every word
 WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
 NEVER = 1 << 62  # the rank of neighbours that make no piece
-CACHED = 1 << 17  # words whose usual segmentation is remembered
+CACHED = 1 << 20  # characters of words whose usual segmentation is remembered, about 200 bytes each
 
 Symbol = int | tuple[int, ...]  # a piece; or ids that no merge touches: a symbol of its own, bytes, UNK
 
@@ -45,6 +45,7 @@ class BPEDropout:
         self._word = re.compile(".+", re.DOTALL) if across else WORD  # what no merge reaches beyond
         self._special = re.compile("|".join(map(re.escape, sorted(self._symbols, key=len, reverse=True))))
         self._usual: dict[str, _Usual] = {}
+        self._characters = 0  # of all of them
 
     def __call__(self, line: str, seed: int) -> list[int]:
         """The pieces of a line as the model sees it (see Tokenizer.normalised); equal seeds give equal pieces."""
@@ -62,8 +63,10 @@ class BPEDropout:
         characters = self._split(word)
         ranks = [self._ranks.get(pair, NEVER) for pair in pairwise(characters)]
         merged, merges = self._merge(characters, ranks, _Chance(0.0, 0))
-        if len(self._usual) >= CACHED:
+        self._characters += len(word)
+        if self._characters > CACHED:  # where words are written without spaces, they are sentences
             self._usual.clear()
+            self._characters = len(word)
         self._usual[word] = usual = _Usual(characters, ranks, _flat(merged), merges)
         return usual
 

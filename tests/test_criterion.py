@@ -71,6 +71,17 @@ def test_bf16_stays_close_to_fp32() -> None:
         assert difference < 0.02 * torch.linalg.vector_norm(loss_gradients[1])
 
 
+@pytest.mark.parametrize("margin", [5.0, 7.0, 9.0])
+def test_bf16_logits_lose_no_loss_where_the_network_is_nearly_sure(margin: float) -> None:
+    """A gold word of probability 0.998 and more: its loss and its gradient are those of fp32, not 0."""
+    logits = torch.zeros(1, 8)
+    logits[0, 3] = margin  # exact in bf16
+    exact = logits.double().log_softmax(1)[0, 3]
+    sums, correct, probabilities = module._consume(logits.bfloat16(), torch.tensor([3]))
+    assert float(sums[0] - sums[1]) == pytest.approx(-float(exact), rel=1e-3) and int(correct) == 1
+    assert float(1 - probabilities[0, 3]) == pytest.approx(1 - float(exact.exp()), rel=1e-3)
+
+
 def gradients(loss: Loss, *leaves: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(loss.smoothed, leaves)
 

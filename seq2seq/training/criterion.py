@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
 
-CHUNK = 2**22  # logits that stand in memory at once: 8 MB in bf16, so that a chunk stays in the processor's cache
+CHUNK = 2**22  # logits that stand in memory at once: 16 MB of probabilities, about a processor's cache
 
 
 class Loss(NamedTuple):
@@ -98,7 +98,7 @@ class _ChunkedLoss(torch.autograd.Function):
                 # by flat place: on a CPU, scatter_ copies the whole chunk and costs more than the softmax
                 places = words + vocabulary * torch.arange(len(words), device=words.device)
                 probabilities.view(-1).index_add_(0, places, probabilities.new_full((len(words),), smoothing - 1))
-                total.add(start, part, probabilities, matrix)
+                total.add(start, part, probabilities.to(dtype), matrix)
         logit_sum = (features.float() @ uniform).sum() + (0.0 if bias is None else len(gold) * bias.float().sum())
         plain = sums[0] - sums[1]
         smoothed = (1 - smoothing) * plain + smoothing * (sums[0] - logit_sum / vocabulary)
@@ -115,12 +115,17 @@ class _ChunkedLoss(torch.autograd.Function):
 
 
 def _consume(logits: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Turn a chunk's logits into probabilities, in place; also its two sums and how often `words` came first."""
+    """Turn a chunk's logits into probabilities, in fp32 (in place where they are); also its two sums and how often
+    `words` came first.
+
+    In bf16 every probability above 0.998 would be 1: no loss and no gradient for what is not yet certain.
+    """
     best = logits.amax(1)
     chosen = logits.gather(1, words[:, None])[:, 0]
-    probabilities = torch.softmax(logits, 1, out=logits)
+    single = logits.dtype == torch.float32
+    probabilities = torch.softmax(logits, 1, out=logits) if single else torch.softmax(logits, 1, dtype=torch.float32)
     # log of the normaliser = highest logit - its log-probability, and that probability is the highest one
-    log_sum = best.float() - probabilities.amax(1).float().log()
+    log_sum = best.float() - probabilities.amax(1).log()
     return torch.stack((log_sum.sum(), chosen.float().sum())), (chosen == best).sum(), probabilities
 
 

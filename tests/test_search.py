@@ -139,6 +139,21 @@ def test_a_search_ends_when_no_open_hypothesis_can_win() -> None:
     assert len(lengths) == 2
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_hypotheses_that_end_too_early_do_not_crowd_out_a_certain_one(width: int) -> None:
+    """Token 4 is all but certain eight times, and then EOS; of all else EOS is the likeliest."""
+    lengths = []
+
+    def step(tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        lengths.append(tokens.shape[1])
+        likely = torch.zeros(VOCABULARY)
+        likely[[4, EOS]] = torch.tensor([9.0, 4.0] if len(lengths) < 9 else [0.0, 9.0])
+        return likely.log_softmax(-1).expand(*tokens.shape, VOCABULARY).clone(), state
+
+    [[found]] = beam(width, factor=10.0)(Toy(0).start, step, Request(*batch_of(4), FORBIDDEN))
+    assert found.tokens == [4] * 8 and found.finished
+
+
 def test_neighbours_and_padding_change_nothing(member: Search) -> None:
     toy = Toy(3)
     source, mask, first = batch_of(4, 9, 1, 6, 2, 12)

@@ -76,8 +76,9 @@ class Contest:
         done = (limit <= length) | (bound == IMPOSSIBLE)
         if finished.scores.shape[1] >= self.best:
             done |= finished.normalised[:, self.best - 1] >= bound
-        if finished.scores.shape[1] == self.width:
-            done |= finished.normalised[:, -1] > IMPOSSIBLE
+        if finished.scores.shape[1] == self.width:  # all places taken, and nothing open is better as it stands
+            current = going.scores.amax(1) / self.penalty(limit.new_tensor([length]))
+            done |= (finished.normalised[:, -1] > IMPOSSIBLE) & (finished.normalised[:, 0] >= current)
         return done
 
     def results(self, finished: "Beams", going: "Beams", length: int) -> list[list[Hypothesis]]:

@@ -1,9 +1,10 @@
 """`seq2seq train_generator`: labels, or vectors of numbers, each with a line of text, become a generator."""
 
 from collections.abc import Mapping
-from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.labelled import parts, train_parts
@@ -15,6 +16,7 @@ from seq2seq.data.labelled_tokenizer import LabelTokenizer, NumberTokenizer
 from seq2seq.data.store import Store
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError
+from seq2seq.evaluation.validation import held_out_pairs
 from seq2seq.labelling.generation import Generation, share_exact
 from seq2seq.training.validation import ValidationLoss
 
@@ -49,7 +51,7 @@ def run(
     loss = ValidationLoss(made.network, made.held_out, made.dtype)
     searching = build(search, where="search")
     generation = Generation(made.network, made.tokenizer, searching, 64, made.dtype, default_device())
-    pairs = call(held_out_pairs, {**validation, "stores": list(made.prepared.valid.values())}, "validation")
+    pairs = call(_sample, {**validation, "stores": list(made.prepared.valid.values())}, "validation")
 
     def validate() -> Mapping[str, float]:
         return {"loss": loss(), "exact": share_exact(generation, pairs)}
@@ -60,8 +62,10 @@ def run(
     )
 
 
-def held_out_pairs(stores: list[Store], lines: int) -> list[Pair]:
-    """The first pairs, at most `lines`."""
+def _sample(stores: list[Store], lines: int) -> list[Pair]:
+    """Pairs from all over the stores, at most `lines`."""
     if lines < 1:
         raise ConfigError(f"validation.lines: expected a positive int, got {lines}")
-    return list(islice(chain.from_iterable(store.pairs() for store in stores), lines))
+    sources, targets = stores[0].language_numbers(np.arange(1))
+    direction = stores[0].languages[int(sources[0])], stores[0].languages[int(targets[0])]  # the only one
+    return held_out_pairs(stores, [direction], lines)

@@ -36,6 +36,8 @@ HALVES = st.text(st.sampled_from(NASTY + "\ud83d\ude00") | st.characters(), max_
         ("cafe\u0301 か\u3099 \u1112\u1161\u11ab", "café が 한"),
         ("e\u00ad\u0301", "é"),
         ("seven\u200bhundred, \u200bhau\u00adse\u2060 \ufeffa\u200e.", "seven hundred, hause a."),
+        ("Yes,\u200bit is.\u200bNo\u200b(why\u200b?)\u200b“so\u200b”", 'Yes, it is. No (why?) "so"'),
+        ("a-\u200bb a_\u200bb https://a.b/\u200bc?d=\u200be", "a-b a_b https://a.b/c?d=e"),
         ("กา\u200bขา 中\u200b国 https://a.b/\u200bc น\u0e33", "กาขา 中国 https://a.b/c น\u0e33"),
         ("می\u200cخواهم ab\u200cc क\u094d\u200dष a\u200db", "می\u200cخواهم abc क\u094d\u200dष ab"),
         ("അവന\u0d4d\u200d", "അവൻ"),

@@ -188,7 +188,7 @@ JOINERS = (
     _where(r"([ണനരലളക])\u0d4d\u200d|(ত)\u09cd\u200d", lambda match: CHILLUS[match[1] or match[2]]),
     _where(rf"(?<!{IN_EMOJI})(?<![{JOINING}])\u200d+|\u200d+(?!{IN_EMOJI})(?<![{JOINING}]\u200d)", ""),
     _where(rf"(?<![{JOINING}])\u200c+|\u200c+(?![{JOINING}])", ""),
-    _where(rf"(?<=[^\W{UNSPACED}])\u200b+(?=[^\W{UNSPACED}])", " "),
+    _where(rf"(?<=[^\s/_@=&#\u200b{UNSPACED}-])\u200b+(?=[^\W{UNSPACED}]|[\"'(\[<«„“‘])", " "),  # not inside of links
     _where("\u200b", ""),
     _where(rf"(?<=\w)[{SELECTORS}]+(?!\u20e3)", ""),
     _where("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+", ""),

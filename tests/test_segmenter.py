@@ -30,6 +30,8 @@ def test_sentences_joined_are_the_line(text: str, language: str, times: int) -> 
         ("en", ['"A dog runs fast. ', 'A man sleeps here." ', "(A cat sits there.) ", "Yes."]),
         ("en", ["'A dog runs fast. ", "A man sleeps here.' ", "The dogs' bones lie. ", "The cats' food stands."]),
         ("en", ["Two dogs run… ", "A man sleeps."]),
+        ("en", ["A dog runs fast; ", "a man sleeps here; ", "it is late. ", "Yes; no; maybe."]),
+        ("en", ["A dog &amp; a man run fast &quot; here."]),
         ("de", ["Er kam am 3. Mai, d. h. spät. ", "Der 2. Weltkrieg, z.B. dort. ", "Ja."]),
         ("de", ["Er sagt: „Der Hund rennt schnell. ", "Der Mann schläft dort.“ ", "Dann geht er."]),
         ("cs", ["Přišel 3. května. ", "Odešel."]),

@@ -316,3 +316,13 @@ def test_carriage_returns_are_removed_and_counted(tmp_path: Path) -> None:
     corpus = files(tmp_path)
     assert [(pair.source, pair.target) for pair in corpus.pairs("train")] == [("a", "c"), ("b", "d")]
     assert corpus.carriage_returns == {"train.en": 2, "train.de": 1}
+
+
+def test_all_broken_lines_are_counted_and_some_named(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("en\tde\n" + "a\tb\n" + "c\n" * 7 + "a\tb\n", "utf-8")
+    corpus = TSV(str(tmp_path), [], ["en-de"], [], ["train"], [], [])
+    with pytest.raises(DataError, match=r"tsv:3: .*found 1.*\(7 lines of the file are broken: 3, 4, 5, 6, 7, \.\.\.\)"):
+        list(corpus.pairs("train"))
+    (tmp_path / "train.jsonl").write_text('{"en": "a", "de": "b"}\n[1]\n{"en": 3, "de": "b"}\n', "utf-8")
+    with pytest.raises(DataError, match=r"jsonl:2: expected a JSON object.*\(2 lines of the file are broken: 2, 3\)"):
+        list(JSONL(str(tmp_path), ["en-de"], [], ["train"], [], []).pairs("train"))

@@ -18,7 +18,11 @@ TRAININGS = [path for path in RECIPES if "seq2seq train" in path.read_text("utf-
 @pytest.fixture(scope="module", params=TRAININGS, ids=lambda path: path.parent.name)
 def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[str]]]:
     """A recipe, and the seq2seq commands that it gives with the override seed=7, run with a seq2seq that only notes."""
-    script, folder = request.param, tmp_path_factory.mktemp("recipe")
+    return request.param, noted(request.param, tmp_path_factory.mktemp("recipe"), "seed=7")
+
+
+def noted(script: Path, folder: Path, *overrides: str) -> list[list[str]]:
+    """The seq2seq commands of a recipe."""
     programs = folder / "bin"
     programs.mkdir()
     for name, body in {
@@ -31,9 +35,9 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         (programs / name).chmod(0o755)
     work = folder / "work"
     work.mkdir()
-    environment = {"PATH": f"{programs}:/usr/bin:/bin", "SEQ2SEQ_DATA": "/nowhere"}
-    subprocess.run(["bash", str(script), "seed=7"], cwd=work, env=environment, check=True, capture_output=True)
-    return script, [shlex.split(line) for line in (folder / "noted").read_text("utf-8").splitlines()]
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "SEQ2SEQ_DATA": "/nowhere", "LC_ALL": "C.UTF-8"}
+    subprocess.run(["bash", str(script), *overrides], cwd=work, env=environment, check=True, capture_output=True)
+    return [shlex.split(line) for line in (folder / "noted").read_text("utf-8").splitlines()]
 
 
 def test_there_are_recipes() -> None:
@@ -71,3 +75,12 @@ def test_it_writes_below_runs_and_its_name(recipe: tuple[Path, list[list[str]]])
         assert configuration["run"] == folder or configuration["run"].startswith(f"{folder}/")
         assert configuration["cache"].startswith("runs/")
     assert re.search(r"results\.json", script.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("script", TRAININGS, ids=lambda path: path.parent.name)
+def test_the_run_folder_is_that_of_the_whole_script(script: Path, tmp_path: Path) -> None:
+    given = noted(script, tmp_path, "run=other/mü a", "seed=7")
+    words = [word for command in given for word in command if f"runs/{script.parent.name}" in word]
+    assert words == []
+    places = [word.partition("=")[2] for command in given for word in command if word.startswith(("run=", "model="))]
+    assert places and all(place.startswith("other/mü a") for place in places)

@@ -4,15 +4,16 @@
 # to runs/multi30k_en_de below the current folder.
 set -euo pipefail
 run=runs/multi30k_en_de
+. "$(dirname "$0")/../run_folder.sh"
 
-data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocabulary=6000 cache=$run/cache)
+data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocabulary=6000 "cache=$run/cache")
 seq2seq prepare "${data[@]}"
 
 tuned=(loader.tokens=400 optimizer.learning_rate=0.002 schedule.warmup=400 trainer.ema=0.998
     trainer.hours=0.3 trainer.validate_every=1000)
-seq2seq train run=$run "${data[@]}" "${tuned[@]}" "$@"
+seq2seq train "run=$run" "${data[@]}" "${tuned[@]}" "$@"
 
-echo 'Two dogs are playing in the snow.' | seq2seq translate model=$run source=en target=de || [ $? = 3 ] # some came out truncated
+echo 'Two dogs are playing in the snow.' | seq2seq translate "model=$run" source=en target=de || [ $? = 3 ] # some came out truncated
 
-seq2seq evaluate model=$run
-cp $run/evaluation.json $run/results.json
+seq2seq evaluate "model=$run"
+cp "$run/evaluation.json" "$run/results.json"

@@ -5,9 +5,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 run=runs/objectives
+. "$(dirname "$0")/../run_folder.sh"
 
-mkdir -p $run
-python "$here/compare.py" $run "$@"
+mkdir -p "$run"
+python "$here/compare.py" "$run" "$@"
 
-cat $run/compared.md
-cp $run/compared.json $run/results.json
+cat "$run/compared.md"
+cp "$run/compared.json" "$run/results.json"

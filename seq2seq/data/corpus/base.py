@@ -11,6 +11,8 @@ from typing import NamedTuple
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.languages import conventional, is_code, same_code
 
+NAMED = 5  # broken lines
+
 
 class Record(NamedTuple):
     """One text in several languages; `origin` says where it was read: `"train.en:17"`."""
@@ -161,6 +163,33 @@ def _hash_file(path: Path) -> bytes:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+
+
+class Broken:
+    """The broken rows of a file: the error for the first of them counts the others and names some.
+
+    Once there is one, a reader goes through the rest of the file without handing it on.
+    """
+
+    def __init__(self) -> None:
+        self.first = ""
+        self.numbers: list[int] = []
+        self.count = 0
+
+    def add(self, number: int, problem: str) -> None:
+        """A row by its number, and what is wrong with it."""
+        self.first = self.first or problem
+        self.numbers += [number][: NAMED - len(self.numbers)]
+        self.count += 1
+
+    def check(self) -> None:
+        """Raises DataError where there is any."""
+        if self.count > 1:
+            more = ", ..." if self.count > len(self.numbers) else ""
+            numbers = f"{', '.join(map(str, self.numbers))}{more}"
+            raise DataError(f"{self.first} ({self.count:,} lines of the file are broken: {numbers})")
+        if self.count:
+            raise DataError(self.first)
 
 
 def record(row: Mapping[str, object], columns: Mapping[str, str], where: str) -> Record:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seq2seq.checking import place
-from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
+from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
 from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
 from seq2seq.json_text import read_json
@@ -42,13 +42,25 @@ class JSONL(Corpus):
     def _rows(self, path: Path) -> Iterator[Record]:
         columns = {language: language for language in self.languages}
         file = Lines(path)
+        broken = Broken()
         for number, line in enumerate(file, start=1):
             try:
-                row = read_json(line)
-                json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate is no text
-            except ValueError as error:
-                raise DataError(f"{path}:{number}: expected a JSON object of texts: {error}; mend the line") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}:{number}: expected a JSON object, found {line[:40]!r}; mend the line")
-            yield record(row, columns, f"{path}:{number}")
+                found = record(_object(line, f"{path}:{number}"), columns, f"{path}:{number}")
+            except DataError as error:
+                broken.add(number, str(error))
+                continue
+            if not broken.count:
+                yield found
+        broken.check()
         self.carriage_returns[path.name] = file.carriage_returns
+
+
+def _object(line: str, where: str) -> dict[str, object]:
+    try:
+        row = read_json(line)
+        json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate is no text
+    except ValueError as error:
+        raise DataError(f"{where}: expected a JSON object of texts: {error}; correct the line") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: expected a JSON object, found {line[:40]!r}; correct the line")
+    return row

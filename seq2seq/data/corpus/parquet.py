@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seq2seq.checking import place
-from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
+from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
 from seq2seq.errors import DataError
 
 
@@ -51,16 +51,23 @@ class Parquet(Corpus):
     def _rows(self, paths: list[Path]) -> Iterator[Record]:
         columns = {language: language for language in self.languages}
         for path in paths:
-            number = 0
+            number, broken = 0, Broken()
             try:
                 with pq.ParquetFile(path) as file:
                     wanted = [name for name in file.schema_arrow.names if name in (*self.languages, "translation")]
                     for batch in file.iter_batches(batch_size=4096, columns=wanted):
                         for row in batch.to_pylist():
                             number += 1
-                            yield record(row, columns, f"{path.name}:{number}")
+                            try:
+                                found = record(row, columns, f"{path.name}:{number}")
+                            except DataError as error:
+                                broken.add(number, str(error))
+                                continue
+                            if not broken.count:
+                                yield found
             except (pa.ArrowException, UnicodeDecodeError) as error:
                 raise DataError(f"{path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
+            broken.check()
 
     def _columns(self, path: Path) -> str:
         return f"the columns {', '.join(pq.read_schema(path).names)}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seq2seq.checking import place
-from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
+from seq2seq.data.corpus.base import Broken, Corpus, Record, hash_files, nonempty
 from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
 
@@ -49,12 +49,16 @@ class TSV(Corpus):
                 "name them by the first line or by corpus.columns=[en,de]"
             )
         places = [(language, columns.index(language)) for language in self.languages]
+        broken = Broken()
         for number, line in numbered:
             fields = line.split("\t")
             if len(fields) != len(columns):
-                raise DataError(
+                broken.add(
+                    number,
                     f"{path}:{number}: expected {len(columns)} fields ({', '.join(columns)}), found {len(fields)}; "
-                    "mend the line (a tab inside a text?)"
+                    "correct the line (a tab inside a text?)",
                 )
-            yield Record({language: fields[place] for language, place in places}, f"{path.name}:{number}")
+            elif not broken.count:
+                yield Record({language: fields[place] for language, place in places}, f"{path.name}:{number}")
+        broken.check()
         self.carriage_returns[path.name] = file.carriage_returns

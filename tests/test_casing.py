@@ -25,8 +25,8 @@ def cost(word: str) -> float:
     return 3.0 if word in KNOWN else 3.0 * len(word)
 
 
-def casing(source: str = "en", target: str = "de", letters: str = string.ascii_letters) -> Casing:
-    return Casing(cost, set(letters), source, target)
+def casing(source: str = "en", target: str = "de", letters: str = string.ascii_letters, begins: bool = False) -> Casing:
+    return Casing(cost, set(letters), source, target, begins)
 
 
 def read(line: str, source: str = "en") -> str:
@@ -61,6 +61,24 @@ def test_a_line_takes_the_case_of_training(line: str, seen: str) -> None:
 )  # fmt: skip
 def test_other_lines_stay(line: str) -> None:
     assert casing().read(line, []) == (line, [], False)
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("two dogs. the snow, e.g. dogs", "Two dogs. The snow, e.g. dogs"),
+        ("two Dogs", "two Dogs"),
+        ("ǆ x", "ǅ x"),
+        ("(two) 12", "(Two) 12"),
+        ("თბილისი", "თბილისი"),
+        ("两只狗", "两只狗"),
+        ("", ""),
+    ],
+)
+def test_a_line_of_small_letters_begins_as_those_of_training(line: str, seen: str) -> None:
+    assert casing(begins=True).read(line, []).text == seen
+    assert casing(begins=False).read(line, []).text == line
+    assert casing(begins=True).read("%s two", [(0, 2)]).text == "%s two"
 
 
 def test_what_is_copied_keeps_its_case() -> None:

@@ -31,6 +31,7 @@ from seq2seq.translation.length import LengthsOf, learnt_lengths
 from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.untranslated import translates_letterless
+from seq2seq.translation.usage import learnt_usage
 
 
 def run(
@@ -104,13 +105,14 @@ def _export(
     """What writes the model folder, given its place, weights, scores, and what they cost."""
     signatures = validation_signatures(directions)
     letterless = [list(direction) for direction in translates_letterless(prepared.train)]
+    usage = learnt_usage(prepared.train).to_json()
     languages = counted(prepared.train, prepared.tokenizer)
 
     def export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
     ) -> None:
         network.load_state_dict(weights)
-        told = {**facts, "letterless": letterless, "training": {**spent, "signatures": signatures}}
+        told = {**facts, "letterless": letterless, "usage": usage, "training": {**spent, "signatures": signatures}}
         save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, lengths)
 
     return export

@@ -17,7 +17,16 @@ from seq2seq.translation.forms import Extras
 from seq2seq.translation.glossary import Glossary, pairs
 from seq2seq.translation.preparing import Wishes
 
-USED = ("kind", "model", "directions", "languages", "usual_source", "lengths", "letterless")  # used of config.json
+USED = (
+    "kind",
+    "model",
+    "directions",
+    "languages",
+    "usual_source",
+    "lengths",
+    "letterless",
+    "usage",
+)  # used of config.json
 INCOMPLETE = 3  # all is written, but not all of it is what was asked for
 
 

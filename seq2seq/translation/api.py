@@ -20,6 +20,7 @@ from seq2seq.translation import model_folder
 from seq2seq.translation.length import shared
 from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.usage import shared_usage
 
 
 def load(
@@ -92,6 +93,7 @@ def assemble(
         "letterless": {
             one for each in found for one in (each.directions if each.letterless is None else each.letterless)
         },
+        "usage": shared_usage([one.usage for one in found]),
         "lengths": shared([one.lengths for one in found]),
     }
     built: Translator = build(translator, extra, "translator")()

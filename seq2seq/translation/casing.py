@@ -9,14 +9,14 @@ is where that gains few pieces. Where training text has small letters alone, cap
 
 import re
 from collections.abc import Callable, Sequence, Set
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.languages import language
 
 WORD = re.compile(r"[^\W\d_][\w\u0300-\u036f]*(?:['’][^\W\d_]+)*")
-SENTENCE = re.compile(r"[.!?…]\W*\s\W*$")  # what stands before a sentence's first word
+SENTENCE = re.compile(r"(?:[!?…]|(?<=\w\w\w)\.)\W*\s\W*$")  # what stands before a sentence's first word
 FEWEST_LETTERS = 6  # of a line in capitals, in two words or more: fewer may be a name, initials
 FEWEST_WORDS = 4  # of a line in title case
 GAIN = 0.85  # of a line's pieces that are left, at most, for its case to be changed
@@ -40,11 +40,17 @@ class Recased(NamedTuple):
 
 
 class Casing:
-    """Of one direction. cost: of a word, in nats; characters: what the tokenizer has pieces for."""
+    """Of one direction. cost: of a word, in nats; characters: what the tokenizer has pieces for.
 
-    def __init__(self, cost: Callable[[str], float], characters: Set[str], source: str, target: str) -> None:
+    begins: whether training's lines begin with a capital.
+    """
+
+    def __init__(
+        self, cost: Callable[[str], float], characters: Set[str], source: str, target: str, begins: bool
+    ) -> None:
         self.cost = lru_cache(10_000)(cost)
         self.source, self.target = language(source).language, language(target).language
+        self.begins = begins
         self.has_capitals = any(map(str.isupper, characters))
 
     def read(self, text: str, runs: Sequence[tuple[int, int]]) -> Recased:
@@ -55,9 +61,11 @@ class Casing:
             if any(word != self.small(word) for word in words):
                 return _joined(text, runs, own, self.small, capitals)
             return Recased(text, list(runs), False)
+        if self.begins and words and all(word == self.small(word) for word in words):
+            return self._recased(text, runs, own, lambda word, begins: self._capital(word) if begins else word, False)
         if not capitals and not _in_title_case(words):
             return Recased(text, list(runs), False)
-        recased = self._recased(text, runs, own, capitals)
+        recased = self._recased(text, runs, own, partial(self._form, capitals=capitals), capitals)
         gained = sum(map(self.cost, _words(recased.text, recased.runs))) < GAIN * sum(map(self.cost, words))
         return recased if gained else Recased(text, list(runs), False)
 
@@ -72,19 +80,25 @@ class Casing:
         return (text.replace("İ", "i").replace("I", "ı") if self.source in DOTLESS else text).lower()
 
     def _recased(
-        self, text: str, runs: Sequence[tuple[int, int]], own: Sequence[tuple[int, int]], capitals: bool
+        self,
+        text: str,
+        runs: Sequence[tuple[int, int]],
+        own: Sequence[tuple[int, int]],
+        form: Callable[[str, bool], str],
+        capitals: bool,
     ) -> Recased:
-        first = True
+        """With a form for each word, given whether it begins a sentence; what is copied may begin the first one."""
+        first = not (runs and not text[: runs[0][0]].strip())
 
         def word(match: re.Match[str]) -> str:
             nonlocal first
             begins = first or bool(SENTENCE.search(match.string, max(0, match.start() - 20), match.start()))
             first = False
-            return self._form(match[0], begins, capitals)
+            return form(match[0], begins)
 
         return _joined(text, runs, own, lambda part: WORD.sub(word, part), capitals)
 
-    def _form(self, word: str, begins: bool, capitals: bool) -> str:
+    def _form(self, word: str, begins: bool, *, capitals: bool) -> str:
         """What is read for a word of a line in capitals or in title case; `begins`: a sentence."""
         if word.upper() == word.lower():
             return word

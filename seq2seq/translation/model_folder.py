@@ -12,6 +12,7 @@ from seq2seq.network.model import Model
 from seq2seq.translation.language import Languages
 from seq2seq.translation.length import LengthsOf, from_json, to_json
 from seq2seq.translation.shortlist import Shortlist
+from seq2seq.translation.usage import Usage, usage_from_json
 
 KIND = "translator"
 
@@ -29,6 +30,7 @@ class ModelFolder(NamedTuple):
     lengths: LengthsOf
     letterless: list[tuple[str, str]] | None
     shortlist: Shortlist | None
+    usage: Usage
 
 
 def save(
@@ -94,9 +96,10 @@ def load(folder: Path) -> ModelFolder:
     letterless = opened.content.get("letterless")  # directions that translate lines without letters (untranslated.py)
     if letterless is not None and not (isinstance(letterless, list) and all(_is_direction(one) for one in letterless)):
         raise ModelError(f"{opened.place / CONFIG}: letterless: expected directions or null, got {letterless!r}")
+    usage = usage_from_json(opened.content.get("usage"), str(opened.place / CONFIG))
     seen = None if letterless is None else [(source, target) for source, target in letterless]
     return ModelFolder(
-        assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, lengths, seen, shortlist
+        assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, lengths, seen, shortlist, usage
     )
 
 

@@ -13,12 +13,14 @@ from seq2seq.translation.casing import Casing, word_cost
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line
 from seq2seq.translation.line_markup import LineMarkup, line_markup
+from seq2seq.translation.numerals import lost
 from seq2seq.translation.readable import traced_readable
 from seq2seq.translation.searcher import Part
 from seq2seq.translation.splitting import Cut
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.unknown import Taken, Unknown, as_it_is, merged, put_back, renumbered, taken_out
 from seq2seq.translation.untranslated import Untranslated
+from seq2seq.translation.usage import Usage
 from seq2seq.translation.verdict import serious
 from seq2seq.translation.words import SPACE, numbers, source_spans
 
@@ -63,6 +65,7 @@ class Copied(NamedTuple):
     untranslated: Untranslated | None
     translated: bool
     casing: bool = False
+    usage: Usage = Usage()
 
 
 class Preparing:
@@ -91,8 +94,11 @@ class Preparing:
         entries = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
         self.dictionary = {tokenizer.read(word, "source").text: entry for word, entry in entries.items()}
         self.casing = (
-            Casing(word_cost(tokenizer, source), tokenizer.characters, source, target) if copied.casing else None
+            Casing(word_cost(tokenizer, source), tokenizer.characters, source, target, source in copied.usage.capitals)
+            if copied.casing
+            else None
         )
+        self.numbers = {kind for one, other, kind in copied.usage.numbers if (one, other) == (source, target)}
         self.ids = lru_cache(10_000)(self._ids)
         self.is_strange = lru_cache(10_000)(self._is_strange)
 
@@ -143,6 +149,8 @@ class Preparing:
             translation = translation._replace(text=best[0].text, best=best)
         if changed:
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
+        if not lost(prepared.given.text, translation.text).isdisjoint(self.numbers):
+            said.add(Status.NUMBERS)
         if prepared.markup.lost(translation.text, self.dictionary):
             said.add(Status.MARKUP)
         if not self._met(prepared, translation.text):
@@ -164,7 +172,7 @@ class Preparing:
 
         And whether its translation is to be in capitals.
         """
-        unknown, untranslated, translated, _ = self.copied
+        unknown, untranslated, translated, *_ = self.copied
         copied = list(merged(untranslated.runs(text, self.source))) if untranslated else []
         line, capitals = text, False
         if self.casing:

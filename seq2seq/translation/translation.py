@@ -13,6 +13,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"  # held what the model cannot read, or nobody translates; it was copied, or looked up
     REPAIRED = "repaired"  # the translation, or a part of it, looped; a second search found one that does not
     COPIED = "copied"  # the translation is the source again
+    NUMBERS = "numbers"  # lacks a number of the source, where training's translations have them
     OFF_TARGET = "off-target"  # the translation, or a part of it, is in another language
     INCOMPLETE = "incomplete"  # the translation, or a part of it, is shorter than 999 of 1,000 in training: look at it
     MARKUP = "markup"  # a tag, an entity or a placeholder is not in the translation as often as in the source

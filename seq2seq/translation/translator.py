@@ -32,9 +32,11 @@ from seq2seq.translation.stretches import Finished, Portion, gathered, portions
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.unknown import Unknown
 from seq2seq.translation.untranslated import Untranslated
+from seq2seq.translation.usage import Usage
 from seq2seq.translation.words import places
 
 NOTHING = Wishes()
+NO_USAGE = Usage()
 SMALLEST_BATCH = 1500  # tokens; with 500 the same search takes a quarter longer
 SHARES = 6  # a batch is at most such a share of what is left of a chunk: with the last ones processes end together
 NO_LENGTHS: LengthsOf = {}
@@ -53,7 +55,7 @@ class Translator:
     shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one.
     untranslated: what is copied because nobody translates it; None: nothing. letterless: the directions in which the
     model may have learnt to translate lines without letters. casing: whether lines in capitals and in title case are
-    read in the case of training text (casing.py). Threads may share a translator.
+    read in the case of training text (casing.py). usage: how training text is written. Threads may share a translator.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Translator:
         shortlist: bool = False,
         learnt_shortlist: Shortlist | None = None,
         casing: bool = False,
+        usage: Usage = NO_USAGE,
     ) -> None:
         if longest_source is not None and longest_source < FEWEST_TOKENS:
             raise ConfigError(f"longest_source: expected at least {FEWEST_TOKENS} tokens or null, got {longest_source}")
@@ -90,7 +93,7 @@ class Translator:
         among = learnt_shortlist if shortlist else None
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
         self.unknown, self.untranslated, self.letterless = unknown, untranslated, letterless
-        self.casing = casing
+        self.casing, self.usage = casing, usage
         self._alone = AtOnce(self.searcher)
         self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
 
@@ -168,7 +171,7 @@ class Translator:
         if wishes.tokens:
             self.searcher.check_tokens()
         constrained = isinstance(self.searcher.search, Constrained)
-        copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless, self.casing)
+        copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless, self.casing, self.usage)
         asked = (wishes, copied, constrained, self.searcher.aligns)
         preparing = Preparing(self.tokenizer, source, target, *asked)
         lengths = self.lengths.get((source, target), Lengths())

@@ -14,7 +14,7 @@ from seq2seq.errors import ModelError
 from seq2seq.translation.numerals import Kind, kind, lost, numbers
 
 Key = TypeVar("Key")
-ROWS = 100_000  # of the training text that are looked at, at most
+ROWS = 20_000  # of the training text that are looked at, at most
 FEWEST = 20  # lines that tell something
 CARRIED = 0.9  # of the lines with such numbers, in whose translations they must stand
 CAPITALISED = 0.9  # of a language's lines
@@ -42,8 +42,9 @@ def learnt_usage(store: Store) -> Usage:
     carried: dict[tuple[str, str, Kind], list[int]] = {}
     capitals: dict[str, list[int]] = {}
     for source, target, one, other in zip(sources, targets, *languages, strict=True):
-        gone = lost(source, target)
-        for each in {kind(number) for number in numbers(source)}:
+        found = {kind(number) for number in numbers(source)}
+        gone = lost(source, target) if found else set()
+        for each in found:
             carried.setdefault((one, other, each), [0, 0])[each not in gone] += 1
         letter = next((letter for letter in source if letter.isalpha()), "")
         capitals.setdefault(one, [0, 0])[letter != letter.lower()] += 1

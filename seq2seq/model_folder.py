@@ -11,6 +11,7 @@ Within a format, keys and files that a toolkit does not know are left alone, so 
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from seq2seq import __version__
 from seq2seq.config import TARGET, build
-from seq2seq.durable import listed, put, storing, sync
+from seq2seq.durable import listed, locked, put, storing, sync
 from seq2seq.errors import ModelError
 from seq2seq.model_card import card
 from seq2seq.model_config import CONFIG, FORMATS, SUMS, expect_types, read_config, sealed
@@ -84,19 +85,19 @@ def convert(opened: Opened, folder: Path, precision: Precision) -> None:
 
 
 def amend(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
-    """Replaces the content of config.json by what `change` makes of it, and the card with it.
+    """Replaces the content of config.json by what `change` makes of it, and the card with it; one process at a time.
 
     A card that somebody edited stays as it is: then, and only then, the result is false. Raises ModelError or
     StorageError.
     """
-    place = find(folder)
-    before = read_config(place)
-    edited = (place / CARD).is_file() and (place / CARD).read_bytes() != card(before).encode()
-    after = change(before)
-    with storing(place, AS_IT_WAS):
-        for name, text in (CONFIG, sealed(after, before.get(SUMS, {}))), (CARD, card(after)):
-            if name == CONFIG or not edited:
-                _put(place / name, text.encode())
+    with _held(folder) as place:
+        before = read_config(place)
+        edited = (place / CARD).is_file() and (place / CARD).read_bytes() != card(before).encode()
+        after = change(before)
+        with storing(place, AS_IT_WAS):
+            for name, text in (CONFIG, sealed(after, before.get(SUMS, {}))), (CARD, card(after)):
+                if name == CONFIG or not edited:
+                    _put(place / name, text.encode())
     return not edited
 
 
@@ -106,14 +107,20 @@ def add(folder: Path, name: str, content: bytes) -> Path:
     Killed at any moment, the folder can be read: it does not promise a checksum while the file is exchanged. Raises
     ModelError or StorageError.
     """
-    place = find(folder)
-    config = read_config(place)
-    sums = {other: one for other, one in config.get(SUMS, {}).items() if other != name}
-    with storing(place, AS_IT_WAS):
+    with _held(folder) as place, storing(place, AS_IT_WAS):
+        config = read_config(place)
+        sums = {other: one for other, one in config.get(SUMS, {}).items() if other != name}
         _put(place / CONFIG, sealed(config, sums).encode())
         _put(place / name, content)
         _put(place / CONFIG, sealed(config, sums and {**sums, name: _sum(place / name)}).encode())
     return place / name
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[Path]:
+    """The model folder, which no other process changes or replaces meanwhile: the folder around it is locked."""
+    with locked(find(folder).absolute().parent):
+        yield find(folder)
 
 
 def _put(path: Path, content: bytes) -> None:
@@ -188,9 +195,10 @@ def _replace(
             shutil.rmtree(stale, ignore_errors=True)
         try:
             _write(partial, {**heading, **content, **heading, **size}, weights, accompany)
-            if folder.exists():
-                folder.rename(previous)
-            put(partial, folder)
+            with locked(folder.absolute().parent):
+                if folder.exists():
+                    folder.rename(previous)
+                put(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)  # where the disk is full, its space is needed
         shutil.rmtree(previous, ignore_errors=True)

@@ -1,6 +1,8 @@
 """The card says what config.json says, as Markdown; scores find their way into both."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,30 @@ def test_scores_of_tests_stand_in_both(folder: Path, tmp_path: Path) -> None:
     assert config(folder)["data"]["splits"]["toy/more"]["pairs"] == 2
     record(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == once and said == []
+
+
+def test_two_that_add_scores_at_once_lose_none(folder: Path) -> None:
+    """Each reads, thinks for a while, and writes."""
+
+    def add(name: str) -> bool:
+        def change(content: dict[str, Any]) -> dict[str, Any]:
+            time.sleep(0.2)
+            return {**content, "scores": {**content["scores"], name: {"en-de": {"bleu": 1.0}}}}
+
+        return amend(folder, change)
+
+    with ThreadPoolExecutor() as threads:
+        assert all(threads.map(add, ["one", "two", "three", "four"]))
+    assert {"one", "two", "three", "four"} <= load(folder).scores.keys()
+
+
+def test_scores_of_weights_that_were_replaced_meanwhile_are_not_theirs(folder: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    before = config(folder)
+    record(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append, "0" * 64)
+    assert config(folder) == before and "its model was replaced while the old one was evaluated" in said[0]
+    record(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append, before["sha256"]["model.safetensors"])
+    assert "toy/test" in load(folder).scores and len(said) == 1
 
 
 def test_an_edited_card_stays(folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -123,6 +124,30 @@ def test_a_process_that_fails_or_vanishes_is_told_of(kill: bool, message: str) -
     several = echo_translator(Broken(kill))
     with several.in_processes(2), pytest.raises(ModelError, match=message):
         list(several.translate(["one", "the big house", "the dog sees the house " * 5, "two"] * 9, "en", "de"))
+
+
+class Hanging(Echo):
+    """Never comes back."""
+
+    def start(self, source: Tensor, source_mask: Tensor) -> tuple[State, State]:
+        time.sleep(600)
+        return super().start(source, source_mask)
+
+
+def test_a_hung_process_does_not_keep_the_end_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after Ctrl-C."""
+    monkeypatch.setattr("seq2seq.translation.searching.TO_END", 0.5)
+    several = echo_translator(Hanging())
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), several.in_processes(2):
+            members = several._searching._members  # type: ignore[attr-defined]
+            signal.setitimer(signal.ITIMER_REAL, 2.0)
+            list(several.translate(["one", "two"] * 40, "en", "de"))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert -signal.SIGKILL in [process.exitcode for _, process in members]
+    assert all(process.exitcode is not None for _, process in members)
 
 
 def test_processes_end_with_the_block() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from apart import run
 from equal_runs import assert_equal_runs, last, log
 from safetensors.torch import load_file
+from torch.nn import Parameter
 from toy_training import SETTINGS, toy_trainer
 
 from seq2seq.errors import TrainingError
@@ -99,3 +102,28 @@ def test_averaging_may_begin_on_the_way(tmp_path: Path) -> None:
     toy_trainer(tmp_path, replace(SETTINGS, updates=10, allow=("trainer.ema",))).train()
     tensors = load_file(last(tmp_path))
     assert not torch.equal(tensors["average/inner.weight"], tensors["weights/inner.weight"])
+
+
+class Struck(dict[str, Parameter]):
+    """Parameters that are gone through several times in a validation: a signal comes in the middle of one of them."""
+
+    def __init__(self, parameters: Mapping[str, Parameter], walk: int) -> None:
+        super().__init__(parameters)
+        self.walk = walk
+
+    def items(self) -> Iterator[tuple[str, Parameter]]:  # type: ignore[override]
+        self.walk -= 1
+        for number, item in enumerate(super().items()):
+            if self.walk == 0 and number == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield item
+
+
+@pytest.mark.parametrize("walk", [1, 2, 3], ids=["remembered", "lent", "handed back"])
+def test_a_signal_in_the_middle_of_an_exchange_of_weights(tmp_path: Path, whole: Path, walk: int) -> None:
+    """What the run goes on with, and ends with, are its own weights, not those that were validated."""
+    trainer = toy_trainer(tmp_path)
+    trainer.selection.parameters = Struck(trainer.selection.parameters, walk)
+    assert trainer.train().exit_code == 128 + signal.SIGTERM
+    toy_trainer(tmp_path).train()
+    assert_equal_runs(tmp_path, whole)

@@ -65,6 +65,7 @@ def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float =
         export,
         folder,
         {},
+        text.fingerprint,
     )
 
 

@@ -119,7 +119,7 @@ def toy_trainer(
     optimizer = Adam(learning_rate=0.05, beta1=0.9, beta2=0.98, epsilon=1e-9, groups=[])
     configuration = {"trainer": dict(vars(settings)), "optimizer": dict(vars(optimizer))}
     return Trainer(
-        settings, model, Likelihood(), ToyBatches(), optimizer, schedule, validate, export, folder, configuration
+        settings, model, Likelihood(), ToyBatches(), optimizer, schedule, validate, export, folder, configuration, {}
     )
 
 

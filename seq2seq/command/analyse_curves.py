@@ -8,6 +8,7 @@ from seq2seq.analysis.curves import AXES, Axis, read
 from seq2seq.analysis.page import page
 from seq2seq.durable import storing
 from seq2seq.errors import ConfigError
+from seq2seq.places import check_places
 
 SEVERAL = Path("runs/curves")  # where those of several runs go
 
@@ -19,14 +20,15 @@ def run(run: Path | list[Path], output: Path | None, x: Axis, formats: list[Lite
         raise ConfigError("run, formats: expected at least one run folder and one of png, html")
     if "png" in formats:
         drawing.check()
+    place = output or (SEVERAL if len(folders) > 1 else folders[0])
+    pictures = [place / f"curves.{form}" for form in formats]
+    check_places({"run": [folder / "log.jsonl" for folder in folders]}, {"output": pictures})
     curves = read(folders)
     if x not in curves.axes():
         raise ConfigError(f"x: {AXES[x]} are not in every log; these are: {', '.join(curves.axes())}")
-    place = output or (SEVERAL if len(folders) > 1 else folders[0])
     with storing(place, then="give the same command again"):
         place.mkdir(parents=True, exist_ok=True)
-        for form in formats:
-            path = place / f"curves.{form}"
+        for form, path in zip(formats, pictures, strict=True):
             if form == "png":
                 drawing.draw(curves, x, path)
             else:

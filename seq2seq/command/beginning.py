@@ -15,25 +15,28 @@ from seq2seq.training.freezing import freeze
 from seq2seq.training.initial import Initial
 from seq2seq.training.naming import first_names
 from seq2seq.training.optimizer import Continued, OptimizerSettings
+from seq2seq.training.team import Team
 
 
 class Beginning:
     """Weights and an optimiser's memory from another run, and what is not to be trained.
 
-    A run that goes on has all that in its own checkpoints, so `init_from` need not be there any more. Raises
-    ConfigError for an `init_optimizer` without it.
+    A run that goes on has all that in its own checkpoints, so `init_from` need not be there any more. Only the leader
+    of the team looks at either: they need not be on the machines of the others. Raises ConfigError for an
+    `init_optimizer` without `init_from`.
     """
 
     def __init__(self, run: Path, init_from: Path | None, init_optimizer: bool, freeze: list[str]) -> None:
         if init_optimizer and init_from is None:
             raise ConfigError("init_optimizer: expected init_from=FOLDER beside it, the run that it is taken from")
-        self.goes_on = bool(Checkpoints(run / "checkpoints").contents())
+        self.checkpoints = Checkpoints(run / "checkpoints")
         self.folder = init_from
         self.init_optimizer = init_optimizer
         self.freeze = freeze
 
     def of(
         self,
+        team: Team,
         network: nn.Module,
         kind: str,
         model: Node,
@@ -46,12 +49,18 @@ class Beginning:
         Raises ConfigError, ModelError or TrainingError; see Initial and freeze.
         """
         settings = _built(optimizer, network)
-        if self.folder is not None and not self.goes_on:
-            initial = Initial(self.folder, kind, tokenizer, labels)
-            for line in initial.fill(network, model):
+        leads = team.number == 0
+        goes_on = team.agree(bool(leads and self.checkpoints.contents()))
+        if self.folder is not None and not goes_on:
+            initial = Initial(self.folder, kind, tokenizer, labels) if leads else None
+            for line in initial.fill(network, model) if initial else ():
                 say(line)
+            if team.size > 1:
+                weights = {name: one.cpu() for name, one in network.state_dict().items()} if initial else {}
+                network.load_state_dict(team.agree(weights))
             if self.init_optimizer:
-                settings = Continued(settings, initial.moments(network))
+                moments = team.agree(initial.moments(network) if initial else {})
+                settings = Continued(settings, moments)
         for line in freeze(network, self.freeze):
             say(line)
         return settings

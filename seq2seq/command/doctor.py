@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seq2seq.command.prepare import text_places
 from seq2seq.config import build, build_all, call
 from seq2seq.data.doctor import Report
 from seq2seq.data.doctor import doctor as examine
 from seq2seq.evaluation.validation import short_lines
+from seq2seq.places import check_places
 from seq2seq.translation.lines import writing
 
 Node = dict[str, object]
@@ -25,6 +27,8 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, doctor: No
         "tokenizer": build(tokenizer, where="tokenizer"),
         "short_lines": short_lines,
     }
+    if output is not None:
+        check_places({"corpus": text_places(parts["corpus"])}, {"output": [output]})
     report: Report = call(examine, {**doctor, **prepare, **parts}, "doctor")
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(_table(report))

@@ -7,12 +7,17 @@ import yaml
 from rich.console import Console
 
 from seq2seq.command.about import corpus_name
-from seq2seq.command.opened import FusionNode, Node, cores, opened
+from seq2seq.command.opened import FusionNode, Node, cores, files, heard_model, opened, read_models
+from seq2seq.command.prepare import text_places
 from seq2seq.config import build, build_all
+from seq2seq.data.corpus.base import Corpus
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.evaluation.evaluate import Results, evaluate, evaluate_files, save
+from seq2seq.evaluation.evaluate import RESULTS, Results, evaluate, evaluate_files, save, written
 from seq2seq.evaluation.record import record
 from seq2seq.evaluation.report import show
+from seq2seq.model_config import SUMS, read_config
+from seq2seq.model_folder import WEIGHTS, find
+from seq2seq.places import check_places
 
 
 def run(
@@ -39,25 +44,32 @@ def run(
             raise ConfigError("noise: only a model can be given noisy text; set model= instead of hypotheses=")
         if model or not (hypotheses and references and target):
             raise ConfigError("hypotheses, references and target belong together, without model: give all three")
+        if output:
+            check_places(
+                {"hypotheses": files(hypotheses), "references": files(references)}, {"output": [output / RESULTS]}
+            )
         scores = evaluate_files(hypotheses, references, target, _say)
         results: Results = {references.name: {target: scores}}
         if output:
-            save(results, output / "evaluation.json")
+            save(results, output / RESULTS)
     elif model:
         first = model if isinstance(model, Path) else model[0]
         if output is None and not isinstance(model, Path):
             raise ConfigError("output: expected a folder for the scores of an ensemble")
         node = corpus or _corpus_of_run(first)
-        text = build({**node, "test": test} if test else node, where="corpus")
+        text: Corpus = build({**node, "test": test} if test else node, where="corpus")
         noises = build_all(noise, "noise")
+        folder, read = output or first, read_models(model, heard_model(fusion))
+        check_places({"model": read, "corpus": text_places(text)}, {"output": written(text, folder, noises)})
+        weights_sum = read_config(find(first))[SUMS].get(WEIGHTS)
         processes = cores(threads)
         chosen = opened(model, weights, search, translator, precision, fusion, coverage)
         with chosen.in_processes(processes):
-            results = evaluate(chosen, text, output or first, _say, noises, seed)
+            results = evaluate(chosen, text, folder, _say, noises, seed)
         if output is None and fusion["language_model"] is None:
             how = {"search": search, "precision": precision}
             clean = {split: results[split] for split in text.test}
-            record(first, corpus_name(node), text, clean, how, _say)
+            record(first, corpus_name(node), text, clean, how, _say, weights_sum)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="

@@ -6,27 +6,27 @@ from torch import nn
 
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_config import CONFIG, read_config
-from seq2seq.model_folder import USED_BY, assemble, convert, read
+from seq2seq.model_folder import USED_BY, assemble, convert, find, read
 from seq2seq.model_weights import Precision
+from seq2seq.places import Tree, check_places
 
 
 def run(model: Path, output: Path, precision: Precision) -> int:
     """Writes the folder `output` and says how large both are."""
-    opened, folder = read(model, *USED_BY), output
+    check_places({"model": [Tree(find(model))]}, {"output": [Tree(output)]})
+    opened = read(model, *USED_BY)
     assemble(opened, nn.Module)  # what does not fit together is not handed on
-    _check(folder, opened.place)
-    convert(opened, folder, precision)
-    for place, weights in (opened.place, opened.content["precision"]), (folder, precision):
+    _check(output)
+    convert(opened, output, precision)
+    for place, weights in (opened.place, opened.content["precision"]), (output, precision):
         print(f"{place}: {_bytes(place) / 1e6:.2f} MB, {weights}")
     return 0
 
 
-def _check(folder: Path, source: Path) -> None:
+def _check(folder: Path) -> None:
     """Raises ConfigError where something else than an exported model would be overwritten."""
     if not folder.exists():
         return
-    if folder.samefile(source):
-        raise ConfigError(f"output: {folder} is the model itself; name another folder")
     if not folder.is_dir():
         raise ConfigError(f"output: {folder} is no folder")
     if any(folder.iterdir()) and not _is_model(folder):

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import Node, use_threads
+from seq2seq.command.opened import Node, read_models, stream_or_file, use_threads
 from seq2seq.config import build
 from seq2seq.labelling.file import generate_file
 from seq2seq.labelling.model_folder import open_generation
+from seq2seq.places import INPUT, OUTPUT, check_places
 
 
 def run(
@@ -20,6 +21,9 @@ def run(
     search: Node,
 ) -> int:
     """Writes one line of text a line; a summary goes to standard error."""
+    check_places(
+        {"input": stream_or_file(input, INPUT), "model": read_models(model)}, {"output": stream_or_file(output, OUTPUT)}
+    )
     use_threads(threads)
     searching = build(search, where="search")
     generation = open_generation(model, searching, batch_lines, precision)

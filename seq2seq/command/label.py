@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import Node, use_threads
+from seq2seq.command.opened import Node, files, read_models, stream_or_file, use_threads
 from seq2seq.errors import ConfigError
 from seq2seq.labelling.file import label_file
 from seq2seq.labelling.measure import Agreement
 from seq2seq.labelling.model_folder import open_labeller
+from seq2seq.places import INPUT, OUTPUT, check_places
 from seq2seq.translation.lines import writing
 
 
@@ -27,6 +28,10 @@ def run(
     """Writes one line of labels a line; a summary, and agreement with a reference, go to standard error."""
     if results is not None and reference is None:
         raise ConfigError("results: says how well labels agree with a reference; set reference= too")
+    check_places(
+        {"input": stream_or_file(input, INPUT), "reference": files(reference), "model": read_models(model)},
+        {"output": stream_or_file(output, OUTPUT), "results": files(results)},
+    )
     use_threads(threads)
     opened = open_labeller(model, labeller, precision)
     agreement = label_file(opened, input, output, form, reference)

@@ -13,16 +13,17 @@ from seq2seq.command.about import Facts, about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, say
-from seq2seq.command.training import corpus_with_valid, new_network, train
+from seq2seq.command.training import check_run_places, checked_text, corpus_with_valid, new_network, train
 from seq2seq.config import build, build_all, call
 from seq2seq.data.batch import Batch
-from seq2seq.data.labelled import prepare_labelled
+from seq2seq.data.labelled import Labelled, prepare_labelled
 from seq2seq.data.labelled_tokenizer import LabelledTokenizer, NamedTokenizer
 from seq2seq.data.loader import Loader
 from seq2seq.data.prepare import Prepared
 from seq2seq.device import precision, tune_memory
 from seq2seq.labelling.model_folder import save
 from seq2seq.training.settings import Settings
+from seq2seq.training.team import joined
 
 Form = TypeVar("Form", bound=LabelledTokenizer)
 
@@ -51,12 +52,14 @@ class Parts(Generic[Form]):
 
 def parts(
     form: type[Form],
+    run: Path,
     seed: int,
     corpus: Node,
     cleaning: Node,
     tokenizer: Node,
     prepare: Node,
     cache: Path,
+    init_from: Path | None,
     loader: Node,
     model: Node,
     trainer: Node,
@@ -65,6 +68,7 @@ def parts(
     """Builds them, and prepares of the corpus what is not prepared yet."""
     tune_memory()
     text = corpus_with_valid(corpus)
+    check_run_places(text, run, cache, tokenizer, init_from)
     settings: Settings = build(trainer, where="trainer")
     arguments = {
         **prepare,
@@ -74,6 +78,7 @@ def parts(
         "tokenizer": build(tokenizer, where="tokenizer"),
         "cache": cache,
         "report": say,
+        "fingerprints": checked_text(Labelled(text, form.text_first), run, settings),
     }
     prepared, made = call(prepare_labelled, arguments, "prepare")
     network = new_network(model, made.facts, seed, prepared.counts)
@@ -104,9 +109,20 @@ def train_parts(
         save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)}, about_it)
 
     labels = parts.tokenizer.labels if isinstance(parts.tokenizer, NamedTokenizer) else None
-    optimizing = beginning.of(parts.network, kind, model, parts.tokenizer.text, labels, optimizer)
-    batches = parts.reader(store=parts.prepared.train)
-    aim = built_objective(objective)
-    return train(
-        run, parts.settings, parts.network, aim, batches, optimizing, schedule, validate, export, configuration
-    )
+    batches, aim = parts.reader(store=parts.prepared.train), built_objective(objective)
+    with joined(parts.settings.timeout) as team:
+        optimizing = beginning.of(team, parts.network, kind, model, parts.tokenizer.text, labels, optimizer)
+        return train(
+            run,
+            parts.settings,
+            parts.network,
+            aim,
+            batches,
+            optimizing,
+            schedule,
+            validate,
+            export,
+            configuration,
+            parts.prepared.fingerprint,
+            team,
+        )

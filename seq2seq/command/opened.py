@@ -6,6 +6,7 @@ from typing import Annotated
 
 import torch
 
+from seq2seq.checking import place
 from seq2seq.config import build, call
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import tune_search
@@ -15,6 +16,7 @@ from seq2seq.modelling.fused import fused
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
+from seq2seq.places import Place, Stream, model_places
 from seq2seq.translation.api import assemble
 from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
@@ -48,6 +50,27 @@ def folders(model: Path | list[Path]) -> list[Path]:
     if not found:
         raise ConfigError("model: expected a run folder, or a list of at least one")
     return found
+
+
+def files(*paths: Path | None) -> list[Path]:
+    """Those that are named."""
+    return [path for path in paths if path is not None]
+
+
+def stream_or_file(path: Path | None, stream: Stream) -> list[Place]:
+    """The file, or the standard stream that serves without one."""
+    return [stream if path is None else path]
+
+
+def read_models(*models: Path | list[Path] | None) -> list[Place]:
+    """What of model folders and runs nothing may overwrite."""
+    named = [folder for model in models if model is not None for folder in folders(model)]
+    return [one for folder in named for one in model_places(folder)]
+
+
+def heard_model(fusion: FusionNode) -> Path | None:
+    """The language model that counts in a search, if there is one."""
+    return place(fusion["language_model"]) if fusion["language_model"] else None
 
 
 def cores(threads: int | None) -> int:

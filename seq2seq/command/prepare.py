@@ -1,6 +1,8 @@
 """`seq2seq prepare`: a corpus becomes a tokenizer and stores in the cache."""
 
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -9,8 +11,10 @@ from rich.table import Table
 from seq2seq.config import build, build_all, call
 from seq2seq.data.cleaning.base import Counts
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.prepare import DROPPED, Prepared
+from seq2seq.data.prepare import DROPPED, NONE, Prepared
 from seq2seq.data.prepare import prepare as prepare_corpus
+from seq2seq.errors import DataError
+from seq2seq.places import Place, check_places
 from seq2seq.training.team import leads
 
 Node = dict[str, object]
@@ -18,7 +22,9 @@ Node = dict[str, object]
 
 def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path) -> int:
     """Prepares what is not prepared yet and says on standard output what there is now."""
-    prepared = prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
+    text: Corpus = build(corpus, where="corpus")
+    check_places({"corpus": text_places(text)}, {"cache": [cache]})
+    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
     print(f"{prepared.train.folder}: {'prepared' if prepared.new else 'was prepared already'}")
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(_cleaned(prepared.counts))
@@ -29,8 +35,13 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: Pat
     return 0
 
 
-def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path) -> Prepared:
-    """What the cache holds of a corpus after making what it lacks; news of that go to standard error."""
+def prepared_corpus(
+    corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path, fingerprints: Mapping[str, str] = NONE
+) -> Prepared:
+    """What the cache holds of a corpus after making what it lacks; news of that go to standard error.
+
+    `fingerprints`: those of its splits that are known already.
+    """
     arguments = {
         **prepare,
         "corpus": corpus,
@@ -38,9 +49,19 @@ def prepared_corpus(corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: No
         "tokenizer": build(tokenizer, where="tokenizer"),
         "cache": cache,
         "report": say,
+        "fingerprints": fingerprints,
     }
     prepared: Prepared = call(prepare_corpus, arguments, "prepare")
     return prepared
+
+
+def text_places(corpus: Corpus) -> list[Place]:
+    """The files of all splits, but for those that cannot be found: whoever reads them says so."""
+    found: list[Place] = []
+    for split in dict.fromkeys((*corpus.train, *corpus.valid, *corpus.test)):
+        with suppress(DataError):
+            found += corpus.paths(split)
+    return found
 
 
 def say(message: str) -> None:

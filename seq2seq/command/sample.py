@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
+from seq2seq.command.opened import files, read_models, stream_or_file
 from seq2seq.command.prepare import Node
 from seq2seq.config import build, call
 from seq2seq.errors import ConfigError
 from seq2seq.modelling.file import sample_file
 from seq2seq.modelling.opened import chosen, opened
 from seq2seq.modelling.sampler import Sampler
+from seq2seq.places import INPUT, OUTPUT, Place, check_places
 
 
 def run(
@@ -26,6 +28,8 @@ def run(
     """Writes `count` lines a beginning."""
     if count < 1:
         raise ConfigError(f"count: expected a positive int, got {count}")
+    given: list[Place] = [INPUT] if str(beginnings) == "-" else [*files(beginnings)]
+    check_places({"beginnings": given, "model": read_models(model)}, {"output": stream_or_file(output, OUTPUT)})
     parts = {"search": build(search, where="search"), "batch": batch}
     sampler: Sampler = call(Sampler, {**opened(model, precision, threads), **parts})
     sample_file(sampler, chosen(language, sampler.languages), count, beginnings, output, form)

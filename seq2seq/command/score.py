@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from seq2seq.command.opened import direction, folders, use_threads
+from seq2seq.command.opened import direction, files, folders, read_models, stream_or_file, use_threads
 from seq2seq.config import call
 from seq2seq.device import tune_reading
 from seq2seq.errors import ConfigError
@@ -12,6 +12,7 @@ from seq2seq.model_folder import find
 from seq2seq.modelling.file import score_file
 from seq2seq.modelling.opened import chosen, opened
 from seq2seq.modelling.scorer import Scorer
+from seq2seq.places import INPUT, OUTPUT, check_places
 from seq2seq.translation.api import load
 from seq2seq.translation.lines import writing
 from seq2seq.translation.score_file import score_pairs
@@ -39,14 +40,17 @@ def run(
     """Writes the score of each line; sums over all go to standard error."""
     use_threads(threads)
     places = folders(model)
-    files = input, output
+    check_places(
+        {"input": stream_or_file(input, INPUT), "translations": files(translations), "model": read_models(model)},
+        {"output": stream_or_file(output, OUTPUT), "totals": files(totals), "alignments": files(alignments)},
+    )
     if len(places) > 1 or read_config(find(places[0]))["kind"] == "translator":
         _refuse({"language": language, "likeliest": likeliest or None}, places[0], "a translator")
         tune_reading()
         translator = load(places, number_format=precision, weights=weights)
         asked = direction(source, target, translator.directions)
         scorer = PairScorer(translator, longest)
-        found = score_pairs(scorer, *asked, files[0], translations, files[1], form, alignments).to_json()
+        found = score_pairs(scorer, *asked, input, translations, output, form, alignments).to_json()
     else:
         given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
         _refuse({**given, "weights": weights}, places[0], "no translator")
@@ -54,7 +58,7 @@ def run(
             raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
         limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
         reader: Scorer = call(Scorer, {**opened(places[0], precision, threads), **limits})
-        found = score_file(reader, chosen(language, reader.languages), *files, form).to_json()
+        found = score_file(reader, chosen(language, reader.languages), input, output, form).to_json()
     if totals is not None:
         with writing(totals) as write:
             write([found])

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from seq2seq.command.prepare import prepared_corpus
+from seq2seq.command.prepare import prepared_corpus, text_places
 from seq2seq.config import build
+from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.prepare import Prepared
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
 from seq2seq.model_config import read_config
 from seq2seq.model_folder import add, find
+from seq2seq.places import check_places
 from seq2seq.training.configuration import older
 from seq2seq.translation.model_folder import KIND
 from seq2seq.translation.shortlist import FILE, Shortlist
@@ -53,7 +55,9 @@ def _prepared(folder: Path, cache: Path) -> Prepared:
         ) from error
     if "algorithm" in tokenizer:  # one that was trained, perhaps by an older version
         tokenizer = older(folder, "tokenizer") | tokenizer
-    return prepared_corpus(build(corpus, where="corpus"), cleaning, tokenizer, prepare, cache)
+    text: Corpus = build(corpus, where="corpus")
+    check_places({"corpus": text_places(text)}, {"model": [find(folder) / FILE], "cache": [cache]})
+    return prepared_corpus(text, cleaning, tokenizer, prepare, cache)
 
 
 def _tell(split: str, prepared: Prepared, shortlist: Shortlist, language: str) -> None:

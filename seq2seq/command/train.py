@@ -12,7 +12,14 @@ from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus, say
-from seq2seq.command.training import corpus_with_valid, keep_tokenizer, new_network, train
+from seq2seq.command.training import (
+    check_run_places,
+    checked_text,
+    corpus_with_valid,
+    keep_tokenizer,
+    new_network,
+    train,
+)
 from seq2seq.config import build, build_all, call
 from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Pair
@@ -25,6 +32,7 @@ from seq2seq.evaluation.metric import missing_tokenizers
 from seq2seq.evaluation.validation import automatic_metric, held_out_pairs
 from seq2seq.network.model import Model
 from seq2seq.training.settings import AUTO, Settings
+from seq2seq.training.team import joined
 from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.language import counted
 from seq2seq.translation.length import LengthsOf, learnt_lengths
@@ -61,37 +69,52 @@ def run(
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     tune_memory()
     text = corpus_with_valid(corpus)
+    check_run_places(text, run, cache, tokenizer, init_from)
     settings: Settings = build(trainer, where="trainer")
     _check(text.directions)
     keep_tokenizer(run, tokenizer, configuration)
-    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
+    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
     sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
     pairs: list[Pair] = call(held_out_pairs, {**validation, **sample}, "validation")
     settings = _with_metric(settings, pairs)
     sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
     network = cast(Model, new_network(model, sizes, seed, prepared.counts))
     beginning = Beginning(run, init_from, init_optimizer, freeze)
-    optimizing = beginning.of(network, "translator", model, prepared.tokenizer, None, optimizer)
-    reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
-    noises = build_all(augmentation, "augmentation")
-    parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
-    lengths = learnt_lengths(prepared.train)
-    limits = {
-        "directions": text.directions,
-        "lengths": lengths,
-        "dtype": precision(settings.precision),
-        "device": default_device(),
-    }
-    translate: Translator = build(translator, {**parts, **limits}, "translator")()
-    loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
+    with joined(settings.timeout) as team:
+        optimizing = beginning.of(team, network, "translator", model, prepared.tokenizer, None, optimizer)
+        reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
+        noises = build_all(augmentation, "augmentation")
+        parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
+        lengths = learnt_lengths(prepared.train)
+        limits = {
+            "directions": text.directions,
+            "lengths": lengths,
+            "dtype": precision(settings.precision),
+            "device": default_device(),
+        }
+        translate: Translator = build(translator, {**parts, **limits}, "translator")()
+        loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
 
-    def validate() -> Mapping[str, float]:
-        return {"loss": loss(), **validation_scores(translate, pairs)}
+        def validate() -> Mapping[str, float]:
+            return {"loss": loss(), **validation_scores(translate, pairs)}
 
-    facts = about(corpus, text, prepared, prepared.tokenizer, license)
-    export = _export(network, model, prepared, text.directions, lengths, facts)
-    aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
-    return train(run, settings, network, aim, batches, optimizing, schedule, validate, export, configuration)
+        facts = about(corpus, text, prepared, prepared.tokenizer, license)
+        export = _export(network, model, prepared, text.directions, lengths, facts)
+        aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
+        return train(
+            run,
+            settings,
+            network,
+            aim,
+            batches,
+            optimizing,
+            schedule,
+            validate,
+            export,
+            configuration,
+            prepared.fingerprint,
+            team,
+        )
 
 
 def _export(

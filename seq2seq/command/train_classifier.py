@@ -33,7 +33,21 @@ def run(
 ) -> int:
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     keep_tokenizer(run, tokenizer, configuration)
-    made = parts(ClassTokenizer, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer, license)
+    made = parts(
+        ClassTokenizer,
+        run,
+        seed,
+        corpus,
+        cleaning,
+        tokenizer,
+        prepare,
+        cache,
+        init_from,
+        loader,
+        model,
+        trainer,
+        license,
+    )
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
     beginning = Beginning(run, init_from, init_optimizer, freeze)
     return train_parts(

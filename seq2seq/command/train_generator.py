@@ -47,7 +47,9 @@ def run(
     """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
     form = LabelTokenizer if condition == "label" else NumberTokenizer
     keep_tokenizer(run, tokenizer, configuration)
-    made = parts(form, seed, corpus, cleaning, tokenizer, prepare, cache, loader, model, trainer, license)
+    made = parts(
+        form, run, seed, corpus, cleaning, tokenizer, prepare, cache, init_from, loader, model, trainer, license
+    )
     loss = ValidationLoss(made.network, made.held_out, made.dtype)
     searching = build(search, where="search")
     generation = Generation(made.network, made.tokenizer, searching, 64, made.dtype, default_device())

@@ -11,7 +11,14 @@ from seq2seq.command.about import about
 from seq2seq.command.beginning import Beginning
 from seq2seq.command.objective import built_objective
 from seq2seq.command.prepare import Node, prepared_corpus
-from seq2seq.command.training import corpus_with_valid, keep_tokenizer, new_network, train
+from seq2seq.command.training import (
+    check_run_places,
+    checked_text,
+    corpus_with_valid,
+    keep_tokenizer,
+    new_network,
+    train,
+)
 from seq2seq.config import build
 from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Corpus
@@ -28,6 +35,7 @@ from seq2seq.network.language_model import LanguageModel
 from seq2seq.training.carried import Carried
 from seq2seq.training.network import Network
 from seq2seq.training.settings import Settings
+from seq2seq.training.team import joined
 from seq2seq.training.validation import ValidationLoss
 
 Reading = functools.partial[Stream] | functools.partial[Loader]
@@ -60,23 +68,38 @@ def run(
     """
     tune_memory()
     text = corpus_with_valid(corpus)
+    check_run_places(text, run, cache, tokenizer, init_from)
     settings: Settings = build(trainer, where="trainer")
     _check(text)
     keep_tokenizer(run, tokenizer, configuration)
-    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
+    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
     sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
     network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
     beginning = Beginning(run, init_from, init_optimizer, freeze)
-    optimizing = beginning.of(network, "language_model", model, prepared.tokenizer, None, optimizer)
-    reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
-    running = reader.func is Stream
-    parts = {"parts": settings.accumulation} if running else {}
-    facts = about(corpus, text, prepared, prepared.tokenizer, license)
-    validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
-    export = _export(network, model, prepared.tokenizer, text.languages, facts)
-    trained: Network = Carried(network, settings.accumulation) if running else network
-    aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
-    return train(run, settings, trained, aim, batches, optimizing, schedule, validate, export, configuration)
+    with joined(settings.timeout) as team:
+        optimizing = beginning.of(team, network, "language_model", model, prepared.tokenizer, None, optimizer)
+        reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
+        running = reader.func is Stream
+        parts = {"parts": settings.accumulation} if running else {}
+        facts = about(corpus, text, prepared, prepared.tokenizer, license)
+        validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
+        export = _export(network, model, prepared.tokenizer, text.languages, facts)
+        trained: Network = Carried(network, settings.accumulation) if running else network
+        aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
+        return train(
+            run,
+            settings,
+            trained,
+            aim,
+            batches,
+            optimizing,
+            schedule,
+            validate,
+            export,
+            configuration,
+            prepared.fingerprint,
+            team,
+        )
 
 
 def _export(

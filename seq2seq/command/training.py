@@ -1,24 +1,33 @@
 """What all commands that train share: the network they begin with, and the run itself."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 import torch
 from torch import nn
 
-from seq2seq.command.prepare import Node, say
+from seq2seq.checking import place
+from seq2seq.command.prepare import Node, say, text_places
 from seq2seq.config import build
 from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.fingerprint import Fingerprint
 from seq2seq.device import default_device
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, ModelError
+from seq2seq.model_config import CONFIG
+from seq2seq.model_folder import WEIGHTS, find
+from seq2seq.places import Place, Tree, check_places, run_places
+from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.configuration import older
 from seq2seq.training.loop import Batches
 from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
+from seq2seq.training.same_data import check_text
 from seq2seq.training.selection import Export
 from seq2seq.training.settings import Settings
+from seq2seq.training.team import Team, leads
 from seq2seq.training.trainer import Trainer
 
 
@@ -37,6 +46,29 @@ def keep_tokenizer(run: Path, tokenizer: Node, configuration: Node) -> None:
         if key in tokenizer and tokenizer[key] != value:
             say(f"{run} was begun by an older version: it goes on with tokenizer.{key}={value}")
             tokenizer[key] = recorded[key] = value
+
+
+def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init_from: Path | None) -> None:
+    """Refuse a run whose folder would overwrite what it reads, or that lies in a model folder, which gets replaced.
+
+    A run that goes on reads no other one any more. Raises ConfigError.
+    """
+    read: dict[str, list[Place]] = {"corpus": text_places(text)}
+    if not Checkpoints(run / "checkpoints").contents():
+        existing = tokenizer.get("folder")
+        given = {"init_from": init_from, "tokenizer.folder": None if existing is None else place(existing)}
+        read |= {key: [Tree(one) for one in _used_of(folder)] for key, folder in given.items() if folder is not None}
+        for around in (run, *run.absolute().parents):
+            if (around / CONFIG).is_file() and (around / WEIGHTS).is_file():
+                raise ConfigError(
+                    f"run: {run} lies in the model folder {around}, which is replaced as a whole: name another folder"
+                )
+    check_places(read, {"run": run_places(run), "cache": [cache]})
+
+
+def checked_text(text: Corpus, run: Path, settings: Settings) -> dict[str, str]:
+    """The fingerprints of splits that a run which goes on was compared with; none for a new one. See check_text."""
+    return check_text(text, run, settings.allow) if leads() else {}
 
 
 def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: object) -> nn.Module:
@@ -59,6 +91,8 @@ def train(
     validate: Callable[[], Mapping[str, float]],
     export: Export,
     configuration: Node,
+    data: Fingerprint,
+    team: Team,
 ) -> int:
     """Trains into the folder `run`, or goes on there; the exit code. See Trainer."""
     trainer = Trainer(
@@ -72,5 +106,13 @@ def train(
         export,
         run,
         {key: value for key, value in configuration.items() if key != "cache"},
+        data,
     )
-    return trainer.train().exit_code
+    return trainer.train_in(team).exit_code
+
+
+def _used_of(folder: Path) -> list[Path]:
+    """What of a run or model folder another run begins with."""
+    with suppress(ModelError):
+        return [find(folder), folder / "checkpoints"]
+    return [folder]

@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Literal
 
 from seq2seq import __version__
-from seq2seq.checking import place
-from seq2seq.command.opened import FusionNode, Node, cores, direction, folders, opened
+from seq2seq.command.opened import (
+    FusionNode,
+    Node,
+    cores,
+    direction,
+    files,
+    folders,
+    heard_model,
+    opened,
+    read_models,
+    stream_or_file,
+)
 from seq2seq.errors import ConfigError
 from seq2seq.model_config import CONFIG, read_config
 from seq2seq.model_folder import CARD, find
+from seq2seq.places import INPUT, OUTPUT, check_places
 from seq2seq.translation.file import translate_file
 from seq2seq.translation.forms import Extras
 from seq2seq.translation.glossary import Glossary, pairs
@@ -55,6 +66,17 @@ def run(
     configuration: Node,
 ) -> int:
     """Writes one translation a line; a summary goes to standard error. The exit code is 3 where something was lost."""
+    heard = heard_model(fusion)
+    check_places(
+        {
+            "input": stream_or_file(input, INPUT),
+            "model": read_models(model, heard),
+            "glossary": files(glossary),
+            "dictionary": files(dictionary),
+        },
+        {"output": stream_or_file(output, OUTPUT), "status": files(status), "alignments": files(alignments)},
+        in_place=[("input", "output")],
+    )
     processes = cores(threads)
     chosen = opened(model, weights, search, translator, precision, fusion, coverage)
     asked_direction = direction(source, target, chosen.directions)
@@ -64,9 +86,7 @@ def run(
     key = None
     if resume and input is not None and input.is_file():
         asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
-        heard = fusion["language_model"]
-        used = [*folders(model), *([place(heard)] if heard else [])]
-        key = depends_on(used, [one for one in (input, glossary, dictionary) if one], asked)
+        key = depends_on([*folders(model), *files(heard)], files(input, glossary, dictionary), asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
         tally = translate_file(chosen, *asked_direction, input, output, form, status, key, errors, extras)
@@ -89,7 +109,9 @@ def depends_on(folders: list[Path], given_files: list[Path], given: Node) -> str
     Not the model's card, nor the scores that `evaluate` adds to it.
     """
     places = [find(folder) for folder in folders]
-    files = [file for place in places for file in sorted(place.iterdir()) if file.name not in (CONFIG, CARD)]
-    stamps = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in (*given_files, *files)]
+    used_files = [file for place in places for file in sorted(place.iterdir()) if file.name not in (CONFIG, CARD)]
+    stamps = [
+        [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in (*given_files, *used_files)
+    ]
     used = [{name: value for name, value in read_config(place).items() if name in USED} for place in places]
     return json.dumps([__version__, given, stamps, used], sort_keys=True)

@@ -8,7 +8,7 @@ from seq2seq.data.cleaning.base import Filter
 from seq2seq.data.corpus.base import Corpus, Pair, Record
 from seq2seq.data.existing import Existing
 from seq2seq.data.labelled_tokenizer import LabelledTokenizer
-from seq2seq.data.prepare import Prepared, Report, prepare, prepare_tokenizer
+from seq2seq.data.prepare import NONE, Prepared, Report, prepare, prepare_tokenizer
 from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.errors import ConfigError, DataError
 
@@ -69,6 +69,7 @@ def prepare_labelled(
     cache: Path,
     longest: int,
     report: Report,
+    fingerprints: Mapping[str, str] = NONE,
 ) -> tuple[Prepared, Form]:
     """Like `prepare`; a tokenizer learns from the text alone, and `form` gathers what is on the other side of train.
 
@@ -77,9 +78,11 @@ def prepare_labelled(
     if isinstance(tokenizer, Vocabulary) and not tokenizer.joint:
         raise ConfigError("tokenizer.joint: labelled text has only one side to tokenise, so leave it true")
     plain = Labelled(corpus, form.text_first)
-    made = form.gathered(lambda: prepare_tokenizer(plain, tokenizer, cache, report), plain.label, plain.labels())
+    made = form.gathered(
+        lambda: prepare_tokenizer(plain, tokenizer, cache, report, fingerprints), plain.label, plain.labels()
+    )
     checked = Labelled(corpus, form.text_first, made.check)
-    return prepare(checked, cleaning, made, cache, longest, report), made
+    return prepare(checked, cleaning, made, cache, longest, report, fingerprints), made
 
 
 def _listed(corpus: Corpus) -> str:

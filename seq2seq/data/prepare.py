@@ -21,6 +21,7 @@ from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.encoding import encode_pairs
 from seq2seq.data.existing import Existing
+from seq2seq.data.fingerprint import Fingerprint, TextHash, tokenizer_hash
 from seq2seq.data.store import FORMAT, Store, Writer
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
@@ -31,6 +32,7 @@ Report = Callable[[str], None]
 DROPPED = "dropped.tsv"  # reason and origin of every pair that was dropped, a line each
 TOO_LONG = "too_long"  # the reason of a training pair with more than `longest` pieces on a side
 REPORT = "report.json"
+NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Prepared:
     """What training needs of the data.
 
     counts: what cleaning kept and dropped of the training pairs. overlong: lines that were too long for the tokenizer's
-    training. new: whether anything was prepared now (false: all of it came from the cache). fingerprint: a hash of the
-    content and settings behind all of it. splits: the fingerprint of each split that was looked at.
+    training. new: whether anything was prepared now (false: all of it came from the cache). fingerprint: of the content
+    of all of it. splits: the corpus's fingerprint of each split.
     """
 
     tokenizer: Tokenizer
@@ -47,7 +49,7 @@ class Prepared:
     valid: dict[str, Store]
     counts: Counts
     overlong: int
-    fingerprint: str
+    fingerprint: Fingerprint
     new: bool
     splits: Mapping[str, str]
 
@@ -59,38 +61,46 @@ def prepare(
     cache: Path,
     longest: int,
     report: Report = lambda message: None,
+    fingerprints: Mapping[str, str] = NONE,
 ) -> Prepared:
     """Prepares the training and validation splits of a corpus, or finds them prepared.
 
     cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or
     where one exists, or that one itself. longest: pieces a side; longer training pairs are dropped, see `too_long`.
-    report: is told in a line what is being done. Raises DataError, also where cleaning leaves no training pair.
+    report: is told in a line what is being done. fingerprints: those of the corpus's splits that are known already.
+    Raises DataError, also where cleaning leaves no training pair.
     """
     if longest < 1:
         raise ConfigError(f"longest: expected at least 1 piece, got {longest}")
-    build = _Build(corpus, place(cache), report)
+    build = _Build(corpus, place(cache), report, fingerprints)
     name, trained, overlong = build.tokenizer(tokenizer)
     folder = build.store("train", corpus.train, name, trained, cleaning, longest)
     train = Store(folder)
     if len(train) == 0:
         raise DataError(f"corpus.train: no pair left of {_counts(folder)}; see what cleaning drops")
     valid = {split: Store(build.store("valid", [split], name, trained, {}, None)) for split in corpus.valid}
-    fingerprint = _key([folder.name, *(store.folder.name for store in valid.values())])
+    fingerprint = _fingerprint(trained, train, valid, build.splits)
     return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new, build.splits)
 
 
-def prepare_tokenizer(corpus: Corpus, settings: Vocabulary | Existing, cache: Path, report: Report) -> Tokenizer:
+def prepare_tokenizer(
+    corpus: Corpus,
+    settings: Vocabulary | Existing,
+    cache: Path,
+    report: Report,
+    fingerprints: Mapping[str, str] = NONE,
+) -> Tokenizer:
     """The tokenizer alone, trained on the corpus, found in the cache, or one that exists."""
-    return _Build(corpus, place(cache), report).tokenizer(settings)[1]
+    return _Build(corpus, place(cache), report, fingerprints).tokenizer(settings)[1]
 
 
 class _Build:
     """Makes the cache's entries for one corpus."""
 
-    def __init__(self, corpus: Corpus, cache: Path, report: Report) -> None:
+    def __init__(self, corpus: Corpus, cache: Path, report: Report, fingerprints: Mapping[str, str]) -> None:
         self.corpus, self.cache, self.report = corpus, cache, report
         self.new = False
-        self.splits: dict[str, str] = {}
+        self.splits = dict(fingerprints)
 
     def tokenizer(self, tokenizer: Vocabulary | Existing | Tokenizer) -> tuple[str, Tokenizer, int]:
         """Name in the cache, tokenizer, and its lines too long to learn from."""
@@ -139,7 +149,8 @@ class _Build:
     ) -> None:
         self.report(f"preparing {', '.join(splits)}")
         self.corpus.carriage_returns.clear()
-        pairs = (pair for split in splits for pair in self.corpus.pairs(split))
+        texts = {split: TextHash() for split in splits}
+        pairs = (pair for split, text in texts.items() for pair in text.passing(self.corpus.pairs(split)))
         writing = Writer(folder, tokenizer.languages, wide=max(tokenizer.sizes) > 1 << 16)
         with (folder / DROPPED).open("w", encoding="utf-8") as file, writing as writer:
             counts = Counts(0, {}, lambda reason, origin: file.write(f"{reason}\t{origin}\n"))
@@ -152,7 +163,9 @@ class _Build:
                     counts.drop(TOO_LONG, origin)
         if removed := sum(self.corpus.carriage_returns.values()):
             self.report(f"removed {removed:,} carriage returns at line ends; the files are from Windows")
-        (folder / REPORT).write_text(json.dumps({"total": counts.total, "dropped": counts.dropped}))
+        found = {split: text.content._asdict() for split, text in texts.items()}
+        report = {"total": counts.total, "dropped": counts.dropped, "splits": found}
+        (folder / REPORT).write_text(json.dumps(report))
 
     def _entry(self, name: str, make: Callable[[Path], None]) -> Path:
         """The cache's folder `name`, made now where it is missing."""
@@ -175,7 +188,8 @@ def _stored(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 
 def _counts(folder: Path) -> Counts:
-    return Counts(**_report(folder))
+    report = _report(folder)
+    return Counts(report["total"], report["dropped"])
 
 
 def _report(folder: Path) -> dict[str, Any]:
@@ -187,6 +201,24 @@ def _report(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         problem = str(error)
     raise DataError(f"{folder / REPORT}: cannot be read: {problem}; remove the folder and prepare again")
+
+
+def _fingerprint(
+    tokenizer: Tokenizer, train: Store, valid: Mapping[str, Store], files: Mapping[str, str]
+) -> Fingerprint:
+    """Of what was prepared, from what the cache's entries say of themselves."""
+    ids = "".join(store.sizes.sha256 for store in (train, *valid.values()))
+    return {
+        "train": _split_contents(train.folder, files),
+        "valid": {name: one for store in valid.values() for name, one in _split_contents(store.folder, files).items()},
+        "tokenizer": {"sha256": tokenizer_hash(tokenizer.models)},
+        "prepared": {"pairs": len(train), "sha256": hashlib.sha256(ids.encode()).hexdigest()},
+    }
+
+
+def _split_contents(folder: Path, files: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    splits = _report(folder)["splits"]
+    return {name: {**content, "files": files[name]} for name, content in splits.items()}
 
 
 def _key(content: object) -> str:

@@ -6,7 +6,7 @@ Nothing is loaded when it is opened: the operating system pages in what is read,
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,20 @@ import pyarrow as pa
 
 from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.corpus.base import Pair
+from seq2seq.data.fingerprint import ColumnHash
 from seq2seq.errors import DataError
 from seq2seq.json_text import read_json
 
-FORMAT = 2  # of the folder; another number is another cache entry
+FORMAT = 3  # of the folder; another number is another cache entry
 PAIRS, SIZES = "pairs.arrow", "store.json"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a store holds, in numbers: pairs, pieces a side (without tag and EOS) and the longest line's pieces."""
+    """What a store holds, in numbers: pairs, pieces a side (without tag and EOS) and the longest line's pieces.
+
+    sha256: of languages, lengths and ids of all pairs.
+    """
 
     languages: list[str]
     pairs: int = 0
@@ -32,6 +36,7 @@ class Sizes:
     target_tokens: int = 0
     longest_source: int = 0
     longest_target: int = 0
+    sha256: str = ""
     format: int = FORMAT
 
 
@@ -60,6 +65,7 @@ class Writer:
         self.folder = folder
         self.schema = schema(wide)
         self.sizes = Sizes(languages)
+        self._hash = ColumnHash()
         self._writer = pa.ipc.new_file(str(folder / PAIRS), self.schema)
 
     def write(self, chunk: pa.RecordBatch) -> None:
@@ -67,6 +73,7 @@ class Writer:
         if chunk.num_rows == 0:
             return
         self._writer.write_batch(chunk)
+        self._hash.add(chunk)
         source, target = chunk.column("source_length").to_numpy(), chunk.column("target_length").to_numpy()
         before = self.sizes
         self.sizes = Sizes(
@@ -84,7 +91,8 @@ class Writer:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._writer.close()
         if kind is None:
-            (self.folder / SIZES).write_text(json.dumps(asdict(self.sizes), indent=1), encoding="utf-8")
+            sizes = replace(self.sizes, sha256=self._hash.hexdigest())
+            (self.folder / SIZES).write_text(json.dumps(asdict(sizes), indent=1), encoding="utf-8")
 
 
 class Store:

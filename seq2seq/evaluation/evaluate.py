@@ -60,6 +60,13 @@ def evaluate(
     return results
 
 
+def written(corpus: Corpus, folder: Path, noises: Mapping[str, Noise]) -> list[Path]:
+    """The files that `evaluate` may write."""
+    names = [version.name for split in corpus.test for version in versions(split, noises, 0)]
+    every = [_hypotheses(folder, name, *direction) for name in names for direction in corpus.directions]
+    return [folder / RESULTS, *every]
+
+
 def _scored(
     translator: Translator, version: Version, pairs: Sequence[Pair], folder: Path, report: Callable[[str], None]
 ) -> Scores:
@@ -67,7 +74,7 @@ def _scored(
     source, target = pairs[0].source_language, pairs[0].target_language
     pairs = version.of(pairs)
     hypotheses = translated(translator, pairs)
-    with writing(folder / HYPOTHESES / f"{version.name}.{source}-{target}.{target}") as write:
+    with writing(_hypotheses(folder, version.name, source, target)) as write:
         write(hypotheses)
     found = score(hypotheses, [pair.target for pair in pairs], target, version.cased)
     report(f"{version.name} {source}-{target}: BLEU {found.bleu:.1f}, chrF {found.chrf:.1f}, TER {found.ter:.1f}")
@@ -125,6 +132,10 @@ def save(results: Results, path: Path) -> None:
     table = {split: {name: one._asdict() for name, one in scores.items()} for split, scores in results.items()}
     with writing(path) as write:
         write([json.dumps(table, indent=2)])
+
+
+def _hypotheses(folder: Path, split: str, source: str, target: str) -> Path:
+    return folder / HYPOTHESES / f"{split}.{source}-{target}.{target}"
 
 
 def _listed(directions: Sequence[Direction]) -> str:

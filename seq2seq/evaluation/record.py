@@ -8,27 +8,40 @@ from seq2seq.config import TARGET
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.errors import ModelError, StorageError
 from seq2seq.evaluation.evaluate import Results
-from seq2seq.model_folder import amend
+from seq2seq.model_config import SUMS
+from seq2seq.model_folder import WEIGHTS, amend
 
 
 def record(
-    folder: Path, name: str, corpus: Corpus, results: Results, how: Mapping[str, object], report: Callable[[str], None]
+    folder: Path,
+    name: str,
+    corpus: Corpus,
+    results: Results,
+    how: Mapping[str, object],
+    report: Callable[[str], None],
+    weights: str | None = None,
 ) -> None:
     """Adds `results` on splits of the corpus called `name` to a run's or a model's folder; older ones give way.
 
     `how` is what they also depend on; of nodes in it, such as the search, only numbers are kept: no file's place on
-    this machine. `report` is told what cannot be written.
+    this machine. `report` is told what cannot be written. `weights`: the checksum of those that were evaluated, where
+    it is known; others may lie in the folder of a run that is still training.
     """
+    tests = {
+        split: {"use": "test", "pairs": sum(1 for _ in corpus.pairs(split)), "sha256": corpus.fingerprint(split)}
+        for split in results
+    }
     kept = {key: _numbers(value) if isinstance(value, Mapping) else value for key, value in how.items()}
 
     def change(content: dict[str, Any]) -> dict[str, Any]:
+        if weights is not None and content.get(SUMS, {}).get(WEIGHTS) != weights:
+            raise ModelError(f"{folder}: its model was replaced while the old one was evaluated: evaluate it again")
         where = {"weights": content["precision"], **kept}
         scores, data = dict(content.get("scores", {})), dict(content.get("data", {}))
         splits = dict(data.get("splits", {}))
         for split, directions in results.items():
             scores[name + split] = {one: {**found._asdict(), **where} for one, found in directions.items()}
-            pairs = sum(1 for _ in corpus.pairs(split))
-            splits[name + split] = {"use": "test", "pairs": pairs, "sha256": corpus.fingerprint(split)}
+            splits[name + split] = tests[split]
         return {**content, "scores": scores, "data": {**data, "splits": splits}}
 
     try:

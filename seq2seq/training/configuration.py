@@ -71,18 +71,15 @@ def check_unchanged(
 
     `allowed` names keys, or whole nodes of them, that may differ. Raises TrainingError with all others that do.
     """
-    old, new = flat(before), flat(now)
-    old = {key: value for key, value in ADDED.items() if key in new} | old
     free = (*FREE, *allowed)
-    changed = [
-        key
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-        and not (key in DECIDED and new.get(key) == "auto")
+    changed = {
+        key: values
+        for key, values in changed_keys(before, now).items()
+        if not (key in DECIDED and values[1] == "auto")
         and not any(key == one or key.startswith(f"{one}.") for one in free)
-    ]
+    }
     if changed:
-        lines = "\n".join(f"  {key}: was {old.get(key)!r}, is {new.get(key)!r}" for key in changed)
+        lines = "\n".join(f"  {key}: was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise TrainingError(
             f"{folder} holds a run of another configuration:\n{lines}\n"
             f"Give the old values, choose another run folder, or accept with 'trainer.allow=[{','.join(changed)}]'."
@@ -98,6 +95,14 @@ def older(folder: Path, node: str) -> dict[str, object]:
         return {}
     added = {key.removeprefix(f"{node}."): value for key, value in ADDED.items() if key.startswith(f"{node}.")}
     return {key: value for key, value in added.items() if key not in keys}
+
+
+def changed_keys(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+    """Every key whose value differs, with both values."""
+    old, new = flat(before), flat(now)
+    old = {key: value for key, value in ADDED.items() if key in new} | old
+    keys = sorted(old.keys() | new.keys())
+    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 
 
 def flat(node: object, where: str = "") -> dict[str, object]:

@@ -27,7 +27,9 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._before = {number: signal.getsignal(number) for number in SIGNALS}  # known before one may come
+            for number in SIGNALS:
+                signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -42,7 +44,10 @@ class Interrupts:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Inside, a signal raises Interrupted where the program stands: for long work that changes no state."""
+        """Inside, a signal raises Interrupted where the program stands: for long work that changes no state.
+
+        What must be undone after that work is entered before it, so that no signal ends the undoing.
+        """
         self._at_once = True
         try:
             if self.received is not None:

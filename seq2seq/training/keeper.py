@@ -1,18 +1,23 @@
 """Keeps a run: what it is made of goes into checkpoints, and comes back out of them."""
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from seq2seq.data.fingerprint import Fingerprint
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.configuration import check_unchanged, flat, write_configuration
+from seq2seq.training.configuration import changed_keys, check_unchanged, flat, write_configuration
 from seq2seq.training.diary import Diary
+from seq2seq.training.same_data import DATA, MAKE_PAIRS, check_data, differences
 from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.state import State
 from seq2seq.training.team import Team
 from seq2seq.training.update import Updater
+
+logger = logging.getLogger(__name__)
 
 
 class Keeper:
@@ -25,6 +30,7 @@ class Keeper:
         updater: Updater,
         settings: Settings,
         configuration: Mapping[str, object],
+        data: Fingerprint,
         team: Team,
     ) -> None:
         self.folder = folder
@@ -32,6 +38,7 @@ class Keeper:
         self.updater = updater
         self.settings = settings
         self.configuration = configuration
+        self.data = data
         self.team = team
         self._saved = time.monotonic()
         self._before: Mapping[str, object] = {}  # the configuration of the checkpoint
@@ -47,7 +54,7 @@ class Keeper:
         if self.team.number == 0:
             diary.sync()
             state.records = diary.records
-            content = {"state": state.plain(), "configuration": self.configuration}
+            content = {"state": state.plain(), "configuration": self.configuration, DATA: self.data}
             self.checkpoints.save(state.update, tensors, content)
             states = [State.read(content["state"]) for content in self.checkpoints.contents()]
             self.checkpoints.keep_best(update for one in states for update in one.kept)
@@ -56,8 +63,9 @@ class Keeper:
     def restore(self, beginning: State) -> State:
         """The state to go on from, `beginning` for a new run; the tensors are put in their places.
 
-        Raises TrainingError when the checkpoint is of another configuration or model.
+        Raises TrainingError when the checkpoint is of another configuration, other data or another model.
         """
+        self._check_team()
         checkpoint = self.team.agree(self.checkpoints.load() if self.team.number == 0 else None)
         if checkpoint is None:
             state = beginning
@@ -65,6 +73,7 @@ class Keeper:
             before: Mapping[str, object] = checkpoint.content["configuration"]  # type: ignore[assignment]
             check_unchanged(before, self.configuration, self.settings.allow, self.folder)
             self._before = before
+            self._check_data(before, checkpoint.content.get(DATA))  # type: ignore[arg-type]
             try:
                 state = State.read(checkpoint.content["state"])  # type: ignore[arg-type]
                 self.updater.restore(checkpoint.tensors)
@@ -79,6 +88,30 @@ class Keeper:
         if isinstance(before, str) and flat(self.configuration).get("trainer.metric") == AUTO:
             return replace(settings, metric=before)
         return settings
+
+    def _check_team(self) -> None:
+        """Raises TrainingError, in all processes, where one of them has other data than the leader."""
+        leaders, *others = self.team.gathered([self.data])
+        for number, data in enumerate(others, 1):
+            if found := differences(leaders, data, made_otherwise=False):
+                lines = "\n".join(f"  {one.key}: {one.how}" for one in found)
+                raise TrainingError(
+                    f"rank {number} of {self.team.size} has other data than rank 0:\n{lines}\n"
+                    "Copy the same text, and the same tokenizer, to every machine."
+                )
+
+    def _check_data(self, configuration: Mapping[str, object], data: Fingerprint | None) -> None:
+        """See check_data; a run that an older version began gets its fingerprint now."""
+        if data is not None:
+            changed = changed_keys(configuration, self.configuration)
+            made_otherwise = any(key.split(".")[0] in MAKE_PAIRS for key in changed)
+            check_data(data, self.data, self.settings.allow, self.folder, made_otherwise)
+        elif self.team.number == 0:
+            logger.warning(
+                "warning: %s: an older version wrote its checkpoint, which does not tell which text it learnt from: "
+                "whether that has changed since then cannot be seen; from now on it is told",
+                self.folder,
+            )
 
     def write_configuration(self, settings: Settings) -> None:
         """The run's configuration, with what `trainer.updates=+5000` and `trainer.metric=auto` have become."""

@@ -184,8 +184,12 @@ class Loop:
         scores, told = None, 0
         if self.team.number == 0:
             try:
-                with self.interrupts.at_once():
-                    scores = self.selection.validate_average(self.state) if average else self.selection.validate()
+                at_once = self.interrupts.at_once
+                scores = (
+                    self.selection.validate_average(self.state, at_once)
+                    if average
+                    else self.selection.validate(at_once)
+                )
             except Interrupted:
                 told = self.interrupts.received or 0
         self._stop(float(self.team.agree(told)))

@@ -1,6 +1,7 @@
 """Which weights are best: validated, kept, averaged and shipped."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from seq2seq.training.settings import Settings
 from seq2seq.training.state import Best, State
 
 Scores = Mapping[str, float]
+Interruptible = Callable[[], AbstractContextManager[None]]  # a block that a signal may end; see Interrupts.at_once
 Export = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float | int]], None]
 
 
@@ -43,9 +45,9 @@ class Selection:
         self.folder = folder
         self.checkpoints = checkpoints
 
-    def validate(self) -> Scores:
-        """Scores of the weights as they would ship now."""
-        return self._scores(self._candidate())
+    def validate(self, interruptible: Interruptible) -> Scores:
+        """Scores of the weights as they would ship now. A signal ends the validation, never an exchange of weights."""
+        return self._scores(self._candidate(), interruptible)
 
     def consider(self, state: State, scores: Scores) -> bool:
         """Take a validation in: keep its weights if they will be averaged, ship them if they are the very best.
@@ -69,11 +71,11 @@ class Selection:
             self._ship(state, scores, self._candidate())
         return better
 
-    def validate_average(self, state: State) -> Scores | None:
-        """Scores of the mean of the kept weights; None where there is nothing to average."""
+    def validate_average(self, state: State, interruptible: Interruptible) -> Scores | None:
+        """Scores of the mean of the kept weights, as above; None where there is nothing to average."""
         if self.settings.average < 2 or len(self.averaged(state)) < 2:
             return None
-        return self._scores(self._mean(state))
+        return self._scores(self._mean(state), interruptible)
 
     def ship_average(self, state: State, scores: Scores) -> None:
         """Ship the mean if it is better than what was shipped so far."""
@@ -97,9 +99,9 @@ class Selection:
             return self.average.weights
         return {name: one.detach() for name, one in self.parameters.items()}
 
-    def _scores(self, weights: Weights) -> Scores:
+    def _scores(self, weights: Weights, interruptible: Interruptible) -> Scores:
         self.model.train(False)
-        with lent(self.parameters, weights), torch.no_grad():
+        with lent(self.parameters, weights), torch.no_grad(), interruptible():
             return dict(self.run_validation())
 
     def _ship(self, state: State, scores: Scores, weights: Weights) -> None:

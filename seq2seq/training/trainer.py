@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 
 from seq2seq.data.batch import Batch
+from seq2seq.data.fingerprint import Fingerprint
 from seq2seq.device import precision
 from seq2seq.errors import ConfigError
 from seq2seq.training.average import ExponentialAverage
@@ -57,7 +58,8 @@ class Trainer:
 
     `validate()` gives the scores of the model as it stands, `trainer.metric` among them; `export(folder, weights,
     scores, spent)` writes a model folder; `spent` are the updates, target tokens and seconds so far. `configuration` is
-    the whole resolved configuration; a run goes on only under the one it began with (see configuration.py).
+    the whole resolved configuration, `data` the fingerprint of what it learns from; a run goes on only with those it
+    began with (see configuration.py, same_data.py).
     Killed at any moment and called again, the run ends with the same weights, bit for bit on one CPU machine, and the
     same log but for times (unless its budget is in hours). Started by torchrun, several processes train it together.
     """
@@ -74,6 +76,7 @@ class Trainer:
         export: Export,
         folder: Path,
         configuration: Mapping[str, object],
+        data: Fingerprint,
     ) -> None:
         if schedule.needs_budget and not settings.has_budget:
             raise ConfigError("schedule: follows the budget, so set trainer.updates, trainer.epochs or trainer.hours")
@@ -83,6 +86,7 @@ class Trainer:
         self.peak = optimizer.learning_rate
         self.folder = folder
         self.configuration = configuration
+        self.data = data
         parameters = dict(model.named_parameters())
         average = None if settings.ema is None else ExponentialAverage(settings.ema, parameters)
         number_format = precision(settings.precision, model.output_weight.device)
@@ -101,20 +105,24 @@ class Trainer:
     def train(self) -> Outcome:
         """Train until a budget is used up, patience is at its end or a signal comes.
 
-        Raises TrainingError: another configuration, damaged checkpoints, gradients that stay non-finite, memory that
-        does not hold the largest batch, or processes of the team that ended.
+        Raises TrainingError: another configuration or other data, damaged checkpoints, gradients that stay non-finite,
+        memory that does not hold the largest batch, or processes of the team that ended.
         """
+        with joined(self.settings.timeout) as team:
+            return self.train_in(team)
+
+    def train_in(self, team: Team) -> Outcome:
+        """The same in a team that has been joined already."""
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
-        with joined(self.settings.timeout) as team:
-            if team.number > 0:
-                with Interrupts() as interrupts:
-                    return self._train(team, interrupts, None)
-            with claimed(self.folder), Interrupts() as interrupts, Reporter() as reporter:
-                return self._train(team, interrupts, reporter)
+        if team.number > 0:
+            with Interrupts() as interrupts:
+                return self._train(team, interrupts, None)
+        with claimed(self.folder), Interrupts() as interrupts, Reporter() as reporter:
+            return self._train(team, interrupts, reporter)
 
     def _train(self, team: Team, interrupts: Interrupts, reporter: Reporter | None) -> Outcome:
-        keeper = Keeper(self.folder, self.checkpoints, self.updater, self.settings, self.configuration, team)
+        keeper = Keeper(self.folder, self.checkpoints, self.updater, self.settings, self.configuration, self.data, team)
         state = keeper.restore(State(schedule=self.schedule.start()))
         settings = self.selection.settings = keeper.decided(extended(self.settings, state))
         keeper.write_configuration(settings)

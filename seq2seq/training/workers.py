@@ -17,6 +17,7 @@ import torch.multiprocessing
 from torch import Tensor
 from torch.nn import Parameter
 
+from seq2seq.children import end_processes
 from seq2seq.data.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import ConfigError, TrainingError
@@ -55,14 +56,18 @@ class Workers:
         self.pipes: list[Connection] = []
         self.processes = []
         self.carries = isinstance(part.model, Carrying)
-        for worker in range(min(count, slots)):
-            ours, theirs = context.Pipe()
-            place = (worker, min(count, slots))
-            process = context.Process(target=_work, args=(part, self.slots, theirs, place), daemon=True)
-            process.start()
-            theirs.close()
-            self.pipes.append(ours)
-            self.processes.append(process)
+        try:
+            for worker in range(min(count, slots)):
+                ours, theirs = context.Pipe()
+                place = (worker, min(count, slots))
+                process = context.Process(target=_work, args=(part, self.slots, theirs, place), daemon=True)
+                process.start()
+                theirs.close()
+                self.pipes.append(ours)
+                self.processes.append(process)
+        except BaseException:
+            self.close()
+            raise
 
     def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
         """See Gradient. Raises TrainingError with a worker's own words when it failed or vanished."""
@@ -89,11 +94,10 @@ class Workers:
         return found
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes: those that do not end by themselves, hung or stopped, are killed."""
         for pipe in self.pipes:
             pipe.close()
-        for process in self.processes:
-            process.join(10)
+        end_processes(self.processes)
 
     def _tell(self, worker: int, message: object) -> None:
         try:
@@ -142,7 +146,7 @@ def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) ->
     while True:
         try:
             message = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
         try:
             answer = _carried(part) if message is None else _computed(part, slots, *message)
@@ -150,7 +154,10 @@ def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) ->
             answer = error
         except Exception:
             answer = traceback.format_exc()
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except OSError:  # the main process has ended, or does not wait for it any more
+            return
 
 
 def _computed(

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from seq2seq.places import descriptor
 from seq2seq.translation.forms import Extras, Form, pharaoh, read, told, written
 from seq2seq.translation.journal import Done, Journal, under_way
 from seq2seq.translation.line import Line
@@ -121,7 +122,7 @@ def _sink(paths: Sequence[Path | None], key: str | None) -> "Iterator[Journal | 
 
 
 def _is_file(path: Path) -> bool:
-    return path.is_file() or not path.exists()
+    return descriptor(path) is None and (path.is_file() or not path.exists())
 
 
 @contextmanager

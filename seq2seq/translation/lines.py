@@ -8,6 +8,7 @@ its line.
 import gzip
 import io
 import lzma
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +19,7 @@ from seq2seq.data.compressed import damage, open_bytes
 from seq2seq.data.lines import BYTE_ORDER_MARK, check_head, check_line, decode
 from seq2seq.data.recognition import SAMPLE
 from seq2seq.errors import DataError
+from seq2seq.places import descriptor
 
 FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
 FIRST_OF_FILE = 1024  # lines: nobody reads a file before it is complete, but the processes wait for its first chunk
@@ -140,6 +142,9 @@ def writing(path: Path | None) -> Iterator[Callable[[Iterable[str]], None]]:
     """
     if path is None:
         yield _writer(sys.stdout.buffer, flush=True)
+    elif (number := descriptor(path)) is not None:  # opened anew, a file behind it would be cut off
+        with os.fdopen(os.dup(number), "wb") as stream:
+            yield _writer(stream, flush=True)
     elif path.is_dir():
         raise DataError(f"{path}: is a folder; name a file in it: output={path / 'translations.txt'}")
     elif path.exists() and not path.is_file():

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from seq2seq.children import end_processes
 from seq2seq.errors import ModelError
 from seq2seq.translation.quiet import Quiet
 from seq2seq.translation.searcher import Found, Order, Parts, Searcher
@@ -39,6 +41,7 @@ class Searching(Protocol):
 QUIET = Quiet()
 LARGE = 256  # rows of a product that MKL takes memory for
 PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
+TO_END = 10.0  # seconds for batches under way when the processes are to end
 OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
 
 
@@ -91,10 +94,18 @@ class Processes:
     def close(self) -> None:
         """End the processes; batches that nobody waits for any more are not searched."""
         self._closed = True
-        self._threads.shutdown(cancel_futures=True)
-        for pipe, process in self._members:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        end = time.monotonic() + TO_END
+        while self._idle.qsize() < len(self._members) and time.monotonic() < end:
+            time.sleep(0.01)
+        idle = [self._idle.get() for _ in range(self._idle.qsize())]
+        for member in self._members:
+            if member not in idle:  # hung, or stopped: its thread would wait for ever
+                member[1].kill()
+        self._threads.shutdown()
+        for pipe, _ in self._members:
             pipe.close()
-            process.join(10)
+        end_processes([process for _, process in self._members])
 
     def _ask(self, parts: Parts, order: Order) -> Found:
         pipe, process = self._idle.get()

@@ -68,6 +68,10 @@ class Corpus(ABC):
     def fingerprint(self, split: str) -> str:
         """A hash of the split's content (of its files' bytes), the same on every machine."""
 
+    def paths(self, split: str) -> list[Path]:
+        """The files that a split is read from, where they are files of this machine that the corpus knows."""
+        return []
+
     def pairs(self, split: str) -> Iterator[Pair]:
         """Every record once per direction: three records and two directions give six pairs, a record's own together.
 

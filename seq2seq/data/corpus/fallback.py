@@ -36,3 +36,7 @@ class Fallback(Corpus):
     def fingerprint(self, split: str) -> str:
         """See Corpus."""
         return self.chosen.fingerprint(split)
+
+    def paths(self, split: str) -> list[Path]:
+        """See Corpus."""
+        return self.chosen.paths(split)

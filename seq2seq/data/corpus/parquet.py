@@ -32,14 +32,15 @@ class Parquet(Corpus):
 
     def records(self, split: str) -> Iterator[Record]:
         """See Corpus."""
-        paths = self._files(split)
+        paths = self.paths(split)
         return complete(self._rows(paths), self.languages, f"{self.path}/{split}", lambda: self._columns(paths[0]))
 
     def fingerprint(self, split: str) -> str:
         """See Corpus."""
-        return hash_files(self._files(split))
+        return hash_files(self.paths(split))
 
-    def _files(self, split: str) -> list[Path]:
+    def paths(self, split: str) -> list[Path]:
+        """See Corpus."""
         whole = self.path / f"{split}.parquet"
         paths = [whole] if whole.is_file() else sorted(self.path.glob(f"{split}-*.parquet"))
         if not paths:

@@ -1,0 +1,66 @@
+"""What a process of a team begins with: what the leader knows, whatever lies on its own machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_initial import fresh
+from torch import Tensor
+from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
+
+from seq2seq.command.beginning import Beginning
+from seq2seq.errors import ModelError
+from seq2seq.training.team import Single, Team
+from seq2seq.translation.model_folder import save
+
+ADAM = {
+    "_target_": "seq2seq.training.optimizer.Adam",
+    "learning_rate": 0.1,
+    "beta1": 0.9,
+    "beta2": 0.98,
+    "epsilon": 1e-9,
+    "groups": [],
+}
+
+
+class Follower(Single):
+    """A process on another machine, which hears what the leader says."""
+
+    number, size = 1, 2
+
+    def __init__(self, *told: Any) -> None:
+        self.told = list(told)
+
+    def agree(self, value: Any) -> Any:
+        return self.told.pop(0)
+
+    def highest(self, values: Sequence[float]) -> list[float]:
+        raise AssertionError
+
+    def add(self, tensor: Tensor) -> None:
+        raise AssertionError
+
+
+def begin(team: Team, folder: Path, init_from: Path) -> torch.nn.Module:
+    network = fresh(toy_tokenizer())
+    beginning = Beginning(folder / "run", init_from, False, [])
+    beginning.of(team, network, "translator", random_node(), toy_tokenizer(), None, dict(ADAM))
+    return network
+
+
+def test_a_follower_goes_on_without_what_the_run_began_with(tmp_path: Path) -> None:
+    """Its machine has neither the run's checkpoints nor the folder of init_from."""
+    follower = Follower(True)
+    begin(follower, tmp_path, tmp_path / "nowhere")
+    assert not follower.told
+
+
+def test_a_follower_begins_with_the_weights_that_the_leader_read(tmp_path: Path) -> None:
+    save(tmp_path / "old", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
+    leader = begin(Single(), tmp_path, tmp_path / "old").state_dict()
+    follower = begin(Follower(False, leader), tmp_path, tmp_path / "nowhere").state_dict()
+    assert all(torch.equal(leader[name], follower[name]) for name in leader)
+    with pytest.raises(ModelError, match="no such folder"):
+        begin(Single(), tmp_path, tmp_path / "nowhere")

@@ -112,7 +112,7 @@ def test_what_was_not_met_is_said() -> None:
 
 
 def test_the_phrases_of_a_long_line_may_be_unmet_but_never_in_silence() -> None:
-    line = Line("the dog sees the big house. " * 6, required=("drei drei drei",))
+    line = Line("the dog sees the big house " * 6, required=("drei drei drei",))
     [found] = translator(longest=16).translate([line], "en", "de")
     assert Status.SPLIT in found.notes
     assert "drei drei drei" in found.text or Status.UNMET in found.notes

@@ -105,7 +105,7 @@ def test_held_out_lines_score_as_validation_said(
 
 
 def test_score_writes_a_line_for_each_line(place: Path, running: Path) -> None:
-    (place / "given").write_text("a b\n\nbb\n  \na\u2028b", "utf-8")
+    (place / "given").write_text("a b\n\nbb\n  \na☃b", "utf-8")
     text = written(place, "score", running, f"input={place}/given")
     found = [json.loads(line) for line in written(place, "score", running, f"input={place}/given", "form=json")]
     assert (

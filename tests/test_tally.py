@@ -54,7 +54,7 @@ def test_a_later_call_counts_on_and_tells_its_own_speed() -> None:
 def test_lost_is_what_is_not_all_that_was_asked_for(status: Status) -> None:
     tally = Tally({}, {})
     tally.add([line("", status)])
-    assert tally.lost == (status in LOST) == (status in ("truncated", "empty", "unmet"))
+    assert tally.lost == (status in LOST) == (status in ("markup", "truncated", "empty", "unmet"))
 
 
 def test_what_could_not_be_read_or_told_is_said() -> None:

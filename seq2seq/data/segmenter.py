@@ -11,6 +11,7 @@ from seq2seq.languages import language
 
 WINDOW = 1000  # characters that sentencex reads at once: its time grows with their square
 SURROGATES = re.compile("[\ud800-\udfff]")
+STOPS = frozenset(".!?")
 CLOSERS = r"[\"'”’»›)\]）」』】〉》]"
 OPENERS = re.compile(r"(?:[“„‘«‹(\[（「『【〈《¿¡]|(?<=\s)[\"'])+\s*$")
 PAIRED = re.compile(r"[\"“”„«»()\[\]（）「」『』‘’]|(?<!\w)'|'(?!\w)")  # between two of them sentencex ends nothing
@@ -128,14 +129,19 @@ def _substantial(text: str) -> bool:
 
 
 def _continues(text: str, end: int, language: str) -> bool:
-    """Whether the full stop at which sentencex cuts ends a title, a number or a name: `Mme. X`, `3. Mai`, `ASP.NET`."""
+    """Whether the mark at which sentencex cuts ends no sentence, but a title, a number or a name.
+
+    `Mme. X`, `3. Mai`, `ASP.NET`; with no space behind it only `said so.Then he` is two.
+    """
     before, after = text[max(0, end - 40) : end], text[end : end + 2]
     stripped = before.rstrip()
+    if stripped == before and stripped[-1:] in STOPS:  # no space behind it
+        return not (
+            before[-3:-1].isalpha() and before[-3:-1].islower() and after[:1].isupper() and not after[1:].isupper()
+        )
     if not stripped.endswith(".") or not after:
         return False
     word = (stripped[:-1].split() or [""])[-1].lstrip("([\"'„“»«")
-    if stripped == before and after[0].isalpha() and after[0].lower() != after[0].upper():
-        return not (word[-2:].islower() and after[0].isupper() and not after[1:].isupper())
     if word.isdigit() and len(word) < 3 and language in ORDINALS:
         return after[0].islower() or language in NOUNS_AFTER_ORDINALS
     if word.lower() in TITLES or word.lower() in NAMED.get(language, ()):

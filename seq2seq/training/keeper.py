@@ -115,10 +115,11 @@ class Keeper:
 
     def write_configuration(self, settings: Settings) -> None:
         """The run's configuration, with what `trainer.updates=+5000` and `trainer.metric=auto` have become."""
-        trainer: Mapping[str, object] = self.configuration["trainer"]  # type: ignore[assignment]
-        changed = {"updates": settings.updates} if isinstance(self.settings.updates, str) else {}
-        if trainer.get("metric") == AUTO:
+        changed: dict[str, object] = {"updates": settings.updates} if isinstance(self.settings.updates, str) else {}
+        if flat(self.configuration).get("trainer.metric") == AUTO:
             changed["metric"] = settings.metric
-        self.configuration = {**self.configuration, "trainer": {**trainer, **changed}}
+        if changed:
+            trainer: Mapping[str, object] = self.configuration["trainer"]  # type: ignore[assignment]
+            self.configuration = {**self.configuration, "trainer": {**trainer, **changed}}
         if self.team.number == 0:
             write_configuration(self.folder, self.configuration)

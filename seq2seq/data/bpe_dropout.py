@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 SPACE = "▁"  # sentencepiece's own, at the beginning of every word
 WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
 NEVER = 1 << 62  # the rank of neighbours that make no piece
-CACHED = 1 << 20  # characters of words whose usual segmentation is remembered, about 200 bytes each
+CACHED = 1 << 20  # characters of words whose usual segmentation is remembered, about 30 bytes each
 
 Symbol = int | tuple[int, ...]  # a piece; or ids that no merge touches: a symbol of its own, bytes, UNK
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2seq import symbols
-from seq2seq.data.arrays import Integers, Pieces
+from seq2seq.data.arrays import Integers, Pieces, Reals
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.augmentation.partners import partners
 from seq2seq.data.corpus.base import Pair
@@ -18,7 +18,7 @@ from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Side, Tokenizer
 
 DRAWN, PARTNERS = 0, 1  # streams of a kind's random numbers: whether, and with which pairs (one stream each)
-SLACK = 2  # pieces that a changed source may have beyond its growth: of three pieces one more is a third
+SLACK = 2  # pieces that a changed side may have beyond its growth: of three pieces one more is a third
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -72,7 +72,7 @@ class Augmentation:
         self._seeds = [named(seed, name) for name in noises]
         self._details = named(seed, "details")
         self._keys = [named(0, name) for name in noises]
-        self._growth = np.array([noise.growth for noise in self.noises])
+        self._growth = np.array([(noise.growth, noise.target_growth) for noise in self.noises]).reshape(-1, 2)
         edges = np.cumsum([0, *(noise.most - 1 for noise in self.noises)]).tolist()
         self._columns = [slice(first, end) for first, end in pairwise(edges)]  # of a kind, in the table of partners
 
@@ -131,8 +131,7 @@ class Augmentation:
             more_source, more_target = self.store.lengths(column[some])
             source[some] += more_source + 1  # the space between them may be a piece
             target[some] += more_target + 1
-        factors = np.where(drawn, self._growth, 1.0).prod(1)
-        return np.where(factors > 1, (source * factors).astype(np.int64) + SLACK, source), target
+        return _grown(source, drawn, self._growth[:, 0]), _grown(target, drawn, self._growth[:, 1])
 
     def _changed(self, plan: Plan, epoch: int) -> list[Pair]:
         """The pairs of these rows as their kinds of noise leave them."""
@@ -168,3 +167,9 @@ class Augmentation:
         """What stands in these rows: lines and their usual pieces, sampled where this side is."""
         texts, usual = [text for text, _ in lines], [ids for _, ids in lines]
         return self.sampling.segments(side, texts, usual, rows, epoch)
+
+
+def _grown(lengths: Integers, drawn: Flags, growth: Reals) -> Integers:
+    """The most pieces that lines of these lengths have under the kinds of noise that were drawn."""
+    factors = np.where(drawn, growth, 1.0).prod(1)
+    return np.where(factors > 1, (lengths * factors).astype(np.int64) + SLACK, lengths)

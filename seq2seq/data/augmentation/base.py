@@ -22,6 +22,7 @@ class Noise(ABC):
     growth: ClassVar[float] = (
         1.0  # at most so many times the pieces of the source; a line that grows more is not changed
     )
+    target_growth: ClassVar[float] = 1.0  # the same of the target
     cased: ClassVar[bool] = True  # whether the case of a translation counts: not where the source has lost its own
     most: ClassVar[int] = 1  # pairs that become one, at most
 

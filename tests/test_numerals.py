@@ -16,6 +16,7 @@ from seq2seq.translation.model_folder import save
 from seq2seq.translation.numerals import lost, numbers
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.usage import Usage, learnt_usage, shared_usage, usage_from_json
 
 
@@ -87,6 +88,14 @@ def test_a_lost_number_has_a_status() -> None:
     assert not any(
         Status.NUMBERS in one.notes for one in Translator(Echo(), *parts[1:], usage=usage).translate(lines, "en", "de")
     )
+
+
+def test_an_entity_is_no_number() -> None:
+    parts = (random_model(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 30, 60, torch.float32, torch.device("cpu"))
+    usage, copying = Usage(frozenset({("en", "de", "large")})), Untranslated(True, 100, "translate", True)
+    translator = Translator(*parts, untranslated=copying, usage=usage)
+    [one] = translator.translate(["the d&#111;g"], "en", "de")
+    assert Status.NUMBERS not in one.notes
 
 
 def test_a_folder_tells_it_and_an_older_one_nothing(tmp_path: Path) -> None:

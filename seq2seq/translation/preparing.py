@@ -149,7 +149,7 @@ class Preparing:
             translation = translation._replace(text=best[0].text, best=best)
         if changed:
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
-        if not lost(prepared.given.text, translation.text).isdisjoint(self.numbers):
+        if not lost(prepared.markup.marked.text, translation.text).isdisjoint(self.numbers):
             said.add(Status.NUMBERS)
         if prepared.markup.lost(translation.text, self.dictionary):
             said.add(Status.MARKUP)

@@ -57,8 +57,10 @@ def test_each_format_is_served_or_refused_and_auto_always_serves(own: tuple[Form
             device.precision("int8", CPU)
 
 
-@pytest.mark.parametrize("name", ["bf16", "int8"])
-@pytest.mark.parametrize("command", [*USES, *TRAININGS])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [*((use, name) for use in USES for name in ("bf16", "int8")), *((one, "bf16") for one in TRAININGS)],
+)
 def test_every_command_refuses_it_in_words(
     command: str, name: str, folder: Path, toy_text: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,28 @@ def of(report: Report, where: str, what: str) -> Finding:
     return found
 
 
+def test_lines_that_only_look_like_the_others_are_counted_and_named(tmp_path: Path) -> None:
+    text = sentences(200, ["de", "en"])
+    text["en"][3] = "two\u00a0dogs &amp; cafe\u0301"
+    text["en"][4] = text["en"][9] = "a & b; hau\u00adse"
+    text["de"][:150] = [f"{line}\u00a0!" for line in text["de"][:150]]
+    write(tmp_path, "train", text)
+    write(tmp_path, "valid", sentences(20, ["de", "en"], seed=1))
+    report = examine(files(tmp_path))
+    found = of(report, "train en", "odd characters")
+    assert found.level == "warning" and "tokenizer.canonical=true" in found.found
+    for kind, count, places in (
+        ("decomposed", 1, ":4"),
+        ("no-break", 1, ":4"),
+        ("hidden", 2, ":5"),
+        ("entities", 1, ":4"),
+    ):
+        [one] = [part for part in found.found.split("; ") if kind in part and "lines" in part]
+        assert f"in {count} of 200 lines" in one and places in one
+    assert of(report, "train de", "odd characters").level == "fine"  # most lines have them: so they are meant
+    assert of(report, "valid en", "odd characters").found == "none"
+
+
 def test_healthy_text_has_no_problem_and_everything_is_looked_at(tmp_path: Path) -> None:
     report = examine(toy_corpus(tmp_path))
     assert not report.problems
@@ -55,6 +77,7 @@ def test_healthy_text_has_no_problem_and_everything_is_looked_at(tmp_path: Path)
         "lines of under four words",
         "duplicate records",
         "odd separators",
+        "odd characters",
         "characters a line",
         "scripts",
         "characters that train lacks",

@@ -25,6 +25,7 @@ Level = Literal["fine", "warning", "problem"]
 FAR_RATIO = 3.0  # times the usual ratio of two languages' lengths: an outlier
 FAR_LENGTH = 10  # times the median length: an outlier
 SAMPLE = 2.0  # megabytes of text for a look at the tokenizer
+CANONICAL = "tokenizer.canonical=true reads all but entities as what they look like: unescape those"
 FEW = 0.001  # share of a split's characters that may be unknown before it is worth a warning
 
 
@@ -182,6 +183,11 @@ class _Examination:
             self.note(level, where, "blank lines", _share(found.blank, found.lines))
         odd = ", ".join(f"{count:,} {name}" for name, count in found.odd.items())
         self.note("warning" if odd else "fine", where, "odd separators", odd or "none")
+        unusual = list(found.oddities.described(found.lines))
+        mixed_forms = any(few for _, few in unusual)
+        listed = "; ".join(text for text, _ in unusual) or "none"
+        advice = f"; {CANONICAL}" if mixed_forms else ""
+        self.note("warning" if mixed_forms else "fine", where, "odd characters", listed + advice)
         median, far = found.length(0.5), found.length(0.999)
         outliers = sum(count for length, count in found.lengths.items() if length > FAR_LENGTH * max(median, 1))
         spread = f"median {median}, 99.9 % up to {far}, longest {len(found.longest):,}; {outliers:,} outliers"

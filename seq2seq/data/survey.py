@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from seq2seq.data.corpus.base import Record
+from seq2seq.data.oddities import Oddities
 from seq2seq.data.seen import Seen
 
 # What other programs take for line ends or drop, by code point; here it stays inside its line.
@@ -39,9 +40,11 @@ class LanguageSurvey:
         self.lengths: Counter[int] = Counter()
         self.longest = ""
         self.first: list[str] = []  # lines to judge by
+        self.oddities = Oddities()
 
-    def add(self, text: str) -> None:
-        """Counts one line."""
+    def add(self, text: str, origin: str) -> None:
+        """Counts one line, which stands at `origin`."""
+        self.oddities.add(text, origin)
         self.lines += 1
         self.blank += not text.strip()
         self.bytes += len(text.encode())
@@ -101,7 +104,7 @@ class SplitSurvey:
         if not self._training:
             self.leaked += whole in self._memory.records
         for language, text in record.texts.items():
-            self.languages.setdefault(language, LanguageSurvey()).add(text)
+            self.languages.setdefault(language, LanguageSurvey()).add(text, record.origin)
             if self._training:
                 self._memory.lines.add(f"{language}\n{text}")
             elif f"{language}\n{text}" in self._memory.lines:

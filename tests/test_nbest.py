@@ -7,10 +7,12 @@ import torch
 from toy_search import beam
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
+from seq2seq.errors import ModelError
 from seq2seq.search.base import Hypothesis, Listing, Search
 from seq2seq.search.beams import LengthPenalty
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
+from seq2seq.search.greedy import Greedy
 from seq2seq.translation.nbest import different, followed
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
@@ -63,3 +65,15 @@ def test_a_wider_search_returns_twice_as_many(name: str) -> None:
     assert isinstance(search, Listing) and search.best == 6
     wider = search.extended()
     assert isinstance(wider, Listing) and wider.best == 12 and search.best == 6
+
+
+@pytest.mark.parametrize("search", [Greedy(1.0, 5, 0.0, 0), beam(3, 3), Constrained(3, 3, "gnmt", 1.0, 1.0, 5, 0.0, 0)])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38])
+def test_a_model_that_computes_no_numbers_is_refused(search: Search, value: float) -> None:
+    model = random_model()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(value)
+    parts = (model, toy_tokenizer(), search, DIRECTIONS, 60, 600)
+    with pytest.raises(ModelError, match="no finite numbers"):
+        list(Translator(*parts, torch.float32, torch.device("cpu")).translate(LINES, "en", "de"))

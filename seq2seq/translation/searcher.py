@@ -12,7 +12,7 @@ import torch
 from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.device import autocast, release_memory
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import Forcing
 from seq2seq.search.base import Deciding, Hypothesis, Listing, Request, Search, Start, Step
 from seq2seq.translation.details import Detail, Pair, details, padded
@@ -160,12 +160,17 @@ class Searcher:
         return self.tokenizer.decode([one.tokens for one in hypotheses], target)
 
     def _searched(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
-        """What the search finds for each part, best first."""
+        """What the search finds for each part, best first. ModelError where the model computes no numbers."""
         request = self.request(parts, order)
         with autocast(self.dtype, self.device):
             if self.among is not None and self.among.knows(order.target):
-                return self.among(request, [part.ids for part in parts], order.target)
-            found = self.search(self.model.start, self.model.step, request)
+                found = self.among(request, [part.ids for part in parts], order.target)
+            else:
+                found = self.search(self.model.start, self.model.step, request)
+        if not all(found) or any(math.isnan(row[0].score) for row in found):
+            raise ModelError(
+                "the model computes no finite numbers: its weights are damaged; copy the model folder again"
+            )
         if isinstance(self.search, Deciding):
             found = [self._decided(self.search, hypotheses, order.target) for hypotheses in found]
         return found

@@ -103,6 +103,25 @@ def test_a_line_says_itself_what_it_wants() -> None:
     assert begun.text.startswith("eins zwei")
 
 
+@pytest.mark.parametrize("search", [beam(3), Constrained(5, 1, "gnmt", 1.0, 1.0, 12, 0.0, 0)])
+def test_a_new_word_begins_behind_a_phrase_and_behind_a_space(search: Search) -> None:
+    """The random model glues whatever it can to what stands before."""
+    words = ["eins", "Hund", "e", "das große", "sieht H"]
+    glued = 0
+    for ending in ("", " "):
+        lines = [Line(text, prefix=f"{word}{ending}") for text in ("the dog", "two") for word in words]
+        for line, one in zip(lines, translator(search).translate(lines, "en", "de"), strict=True):
+            prefix = line.prefix.split()
+            whole = one.text.split()[: len(prefix)] == prefix or one.text.startswith(line.prefix.strip() + ".")
+            assert one.text.startswith(line.prefix.strip()) and (whole or not ending), (line, one.text)
+            glued += not whole
+    assert glued
+    if isinstance(search, Constrained):
+        lines = [Line(text, required=(word,)) for text in ("the dog", "two dogs see") for word in words]
+        found = translator(search).translate(lines, "en", "de")
+        assert all(line.met_by(one.text, "de") for line, one in zip(lines, found, strict=True))
+
+
 def test_what_was_not_met_is_said() -> None:
     """A phrase too long for the longest translation, and a ban on what is required."""
     short = Constrained(2, 1, "gnmt", 1.0, 0.0, 3, 0.0, 0)

@@ -68,6 +68,22 @@ def test_a_wide_beam_equals_exhaustive_search_of_what_is_allowed(
         assert_same(found[row], [one for one in every if allowed(one, prefix, phrases, no_repeat)])
 
 
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("seed", range(3))
+def test_no_word_goes_on_behind_a_complete_phrase(name: str, seed: int) -> None:
+    """As if each token that goes on with a word were banned behind each of the phrases."""
+    continuing = torch.zeros(1, VOCABULARY, dtype=torch.bool)
+    continuing[0, [4, 6]] = True
+    complete = [[[4], [5, 6]], [], [[6]]]
+    model = Toy(seed)
+    given = request()._replace(prefixes=PREFIXES)
+    new = SEARCHES[name](model.start, model.step, given._replace(complete=complete, continuing=continuing))
+    banned = [[[*phrase, token] for phrase in row for token in (4, 6)] for row in complete]
+    old = SEARCHES[name](model.start, model.step, given._replace(banned=banned))
+    for one, other in zip(new, old, strict=True):
+        assert_same(one, other)
+
+
 @pytest.mark.parametrize("shortest", [0.0, 0.5, 1.0])
 def test_the_shortest_length_is_kept(shortest: float) -> None:
     toy, asked = Toy(1), request()

@@ -135,7 +135,12 @@ def test_what_is_wished_is_met_whatever_the_list() -> None:
 
 def test_the_same_wishes_give_the_same_with_all_pieces() -> None:
     given = [
-        part._replace(prefix=[20 + row], required=[[30 + row, 40]], banned=[[50], [20 + row, 60]])
+        part._replace(
+            prefix=[20 + row],
+            required=[[30 + row, 40]],
+            banned=[[50], [20 + row, 60]],
+            complete=[[20 + row], [30 + row, 40]],
+        )
         for row, part in enumerate(parts())
     ]
     by = SEARCHES["constrained"]

@@ -66,8 +66,9 @@ class Request(NamedTuple):
     `first` is each sentence's first decoder input (the target language's tag); ids in `forbidden` are never generated.
     `keys` are what a sentence's random draws depend on; None makes them from the source. The other lists have an entry
     a sentence, or none at all: the translation begins with `prefixes`; it has each of the `required` phrases, and none
-    of the `banned` ones. No run of `no_repeat` tokens comes twice; 0 allows all. Whatever else is asked, the beginning
-    is as wanted. `ending`: what counts besides log-probabilities once a hypothesis ends; None: nothing.
+    of the `banned` ones; behind each of the `complete` ones no token follows that is true in `continuing`, the tokens
+    that go on with a word. No run of `no_repeat` tokens comes twice; 0 allows all. Whatever else is asked, the
+    beginning is as wanted. `ending`: what counts besides log-probabilities once a hypothesis ends; None: nothing.
     """
 
     source: Int[Tensor, "batch source"]
@@ -78,6 +79,8 @@ class Request(NamedTuple):
     prefixes: Sequence[Sequence[int]] = ()
     required: Sequence[Sequence[Sequence[int]]] = ()
     banned: Sequence[Sequence[Sequence[int]]] = ()
+    complete: Sequence[Sequence[Sequence[int]]] = ()
+    continuing: Bool[Tensor, "#batch vocabulary"] | None = None
     no_repeat: int = 0
     ending: Ending | None = None
 

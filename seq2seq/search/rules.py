@@ -58,6 +58,7 @@ class Rules:
             prefixes,
             banned(request.banned, device) if any(request.banned) else None,
             min(asked, default=0),
+            _complete(request) if any(request.complete) else None,
         )
 
 
@@ -87,6 +88,31 @@ class Phrases:
 
 
 @dataclass(frozen=True)
+class Complete:
+    """Phrases behind which no word goes on, as banned ones of another token; the tokens that would do so."""
+
+    phrases: Phrases
+    continuing: Bool[Tensor, "batch vocabulary"]
+
+    def block(
+        self,
+        scores: Float[Tensor, "batch beam vocabulary"],
+        history: Int[Tensor, "batch beam past"],
+        spared: Int[Tensor, "batch beam spared"] | None,
+    ) -> None:
+        """Makes those tokens impossible, in place, where a phrase has just ended, but for what is spared."""
+        ended = (self.phrases.completed_by(history) & (self.phrases.lasts != PAD).unsqueeze(1)).any(-1, keepdim=True)
+        free = None if spared is None else scores.gather(-1, spared)
+        scores.masked_fill_(ended & self.continuing.unsqueeze(1), IMPOSSIBLE)
+        if spared is not None and free is not None:
+            scores.scatter_(-1, spared, free)
+
+    def pick(self, rows: Int[Tensor, " kept"]) -> "Complete":
+        """Those of the sentences at `rows`."""
+        return Complete(self.phrases.pick(rows), self.continuing[rows])
+
+
+@dataclass(frozen=True)
 class Limits:
     """The rules of a batch under way; what is None, or 0, costs nothing."""
 
@@ -96,6 +122,7 @@ class Limits:
     prefixes: Int[Tensor, "batch prefix"] | None
     banned: Phrases | None
     no_repeat: int
+    complete: Complete | None = None
 
     def pick(self, rows: Int[Tensor, " kept"]) -> "Limits":
         """Those of the sentences at `rows`."""
@@ -105,6 +132,7 @@ class Limits:
             shortest=None if self.shortest is None else self.shortest[rows],
             prefixes=None if self.prefixes is None else self.prefixes[rows],
             banned=None if self.banned is None else self.banned.pick(rows),
+            complete=None if self.complete is None else self.complete.pick(rows),
         )
 
     def apply(
@@ -119,8 +147,8 @@ class Limits:
         `history()` is the tokens before it, `[batch, beam, length - 1]`; ids in `spared` may repeat what they like. A
         wanted beginning comes before all other rules. Where these leave nothing, a hypothesis may end.
         """
-        plain = self.shortest is None and self.prefixes is None and self.banned is None and not self.no_repeat
-        if plain:
+        given = self.shortest, self.prefixes, self.banned, self.complete
+        if all(one is None for one in given) and not self.no_repeat:
             scores.index_fill_(-1, self.forbidden, IMPOSSIBLE)
             if length == 1:
                 scores[..., EOS] = IMPOSSIBLE
@@ -131,6 +159,8 @@ class Limits:
             _block_repeats(scores, history(), self.no_repeat, spared)
         if self.banned is not None:
             _block(scores, self.banned.lasts.unsqueeze(1), self.banned.completed_by(history()))
+        if self.complete is not None and length > 1:
+            self.complete.block(scores, history(), spared)
         if length == 1:
             scores[..., EOS] = IMPOSSIBLE
         elif self.shortest is not None:
@@ -159,6 +189,13 @@ def banned(phrases: Sequence[Sequence[Sequence[int]]], device: torch.device) -> 
         *head, lasts[row, number] = phrase
         heads[row, number, before - len(head) :] = torch.tensor(head, dtype=torch.long)
     return Phrases(heads.to(device), lasts.to(device))
+
+
+def _complete(request: Request) -> Complete:
+    assert request.continuing is not None, "complete phrases come with the tokens that go on with a word"
+    phrases = [[[*phrase, EOS] for phrase in row if len(phrase)] for row in request.complete]
+    size = len(request.first)
+    return Complete(banned(phrases, request.first.device), request.continuing.expand(size, -1))
 
 
 def _filled(rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch longest"]:

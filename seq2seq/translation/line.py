@@ -96,6 +96,11 @@ def _has(found: str, phrase: str, language: str) -> bool:
     return False
 
 
+def goes_on(text: str) -> bool:
+    """Whether text that follows a word at once makes it longer."""
+    return _is_letter(text[:1])
+
+
 def _is_letter(character: str) -> bool:
     return character.isalnum() or character == "_" or (bool(character) and unicodedata.category(character)[0] == "M")
 

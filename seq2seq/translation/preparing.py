@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
 from seq2seq.translation.casing import Casing, word_cost
 from seq2seq.translation.glossary import Glossary
-from seq2seq.translation.line import Line
+from seq2seq.translation.line import Line, goes_on
 from seq2seq.translation.line_markup import LineMarkup, line_markup
 from seq2seq.translation.numerals import lost
 from seq2seq.translation.readable import traced_readable
@@ -134,6 +134,7 @@ class Preparing:
                     self.ids(prepared.given.prefix, True) if number == 0 else (),
                     phrases,
                     [self.ids(phrase) for phrase in prepared.given.banned],
+                    self._complete(prepared.given.prefix if number == 0 else "", required),
                     source_spans(self.tokenizer, cut.text, self.source) if aligned else (),
                 )
             )
@@ -212,6 +213,15 @@ class Preparing:
             if self.tokenizer.decode([before[count:]], self.target) == [phrase]:
                 return tuple(before[count:])
         return tuple(ids)
+
+    def _complete(self, prefix: str, required: Sequence[str]) -> list[tuple[int, ...]]:
+        """What the next word may not be glued to: phrases that end in a letter, a prefix that ends in a space."""
+        if unspaced(self.target):
+            return []
+        found = [self.ids(phrase) for phrase in required if goes_on(phrase[-1:])]
+        ended = prefix.rstrip() if prefix[-1:].isspace() else ""
+        found += [self.ids(prefix, True)] if goes_on(ended[-1:]) else []
+        return [ids for ids in found if not self.tokenizer.pieces(ids[-1:])[0].endswith(SPACE)]  # it is there already
 
     def _is_strange(self, word: str) -> bool:
         return not self.tokenizer.unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from seq2seq import symbols
 from seq2seq.data.tokenizer import Tokenizer
@@ -18,6 +20,7 @@ from seq2seq.search.base import Deciding, Hypothesis, Listing, Request, Search, 
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
 from seq2seq.translation.length import Lengths
+from seq2seq.translation.line import goes_on
 from seq2seq.translation.nbest import different, followed
 from seq2seq.translation.repair import Repair
 from seq2seq.translation.shortlist import Shortlist
@@ -36,6 +39,7 @@ class Part(NamedTuple):
     prefix: Sequence[int] = ()
     required: Sequence[Sequence[int]] = ()
     banned: Sequence[Sequence[int]] = ()
+    complete: Sequence[Sequence[int]] = ()
     spans: Sequence[Span] = ()
 
 
@@ -230,6 +234,13 @@ class Searcher:
         return True
 
     @cached_property
+    def continuing(self) -> Bool[Tensor, "1 vocabulary"]:
+        """Which target-side ids go on with the word before them: letters, or bytes that may be some."""
+        listed = self.tokenizer.listed("target")
+        within = [one.kind == "byte" or (one.kind == "piece" and goes_on(one.text)) for one in listed]
+        return torch.tensor([within], device=self.device)
+
+    @cached_property
     def forcing(self) -> Forcing:
         """Reads given translations with the network. Raises ConfigError where there is no model inside."""
         return Forcing(self.model)
@@ -250,6 +261,8 @@ class Searcher:
             prefixes=[part.prefix for part in parts] if any(part.prefix for part in parts) else (),
             required=[part.required for part in parts] if any(part.required for part in parts) else (),
             banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
+            complete=[part.complete for part in parts] if any(part.complete for part in parts) else (),
+            continuing=self.continuing if any(part.complete for part in parts) else None,
             no_repeat=order.no_repeat,
             ending=getattr(self.model, "ending", None),
         )

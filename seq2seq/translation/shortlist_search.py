@@ -5,6 +5,7 @@ from copy import copy
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from seq2seq.data.arrays import Integers
@@ -119,7 +120,19 @@ def _placed(request: Request, lists: Sequence[List]) -> Request:
         prefixes=[*map(_all, lists, request.prefixes)],
         required=[[_all(known, one) for one in ones] for known, ones in zip(lists, request.required, strict=False)],
         banned=[*map(placed, lists, request.banned)],
+        complete=[*map(placed, lists, request.complete)],
+        continuing=None if request.continuing is None else _continuing(request.continuing, lists),
     )
+
+
+def _continuing(continuing: Bool[Tensor, "1 vocabulary"], lists: Sequence[List]) -> Bool[Tensor, "batch places"]:
+    """Which places hold pieces that go on with a word."""
+    longest = max(len(known.common) + -(-len(known.own) // UNIT) * UNIT for known in lists)
+    found = torch.zeros(len(lists), longest, dtype=torch.bool)
+    for row, known in zip(found, lists, strict=True):
+        pieces = torch.from_numpy(np.concatenate([known.common, known.own]))
+        row[: len(pieces)] = continuing[0, pieces]
+    return found
 
 
 def _all(known: List, phrase: Phrase) -> list[int]:

@@ -181,10 +181,11 @@ def test_every_word_has_its_pieces_in_order(text: str) -> None:
         own = words(text, language)
         found = source_spans(toy_tokenizer(), text, language)
         [ids] = toy_tokenizer().encode([text], "en", "source")
-        assert len(found) == len(ids)
-        held = [span for span, piece in zip(found, toy_tokenizer().pieces(ids), strict=True) if piece != "\u2581"]
+        assert len(found) == (len(ids) if own else 0)
+        held = [span for span, piece in zip(found, toy_tokenizer().pieces(ids), strict=bool(own)) if piece != "\u2581"]
         covered = {word for span in held for word in range(span.begin, span.end)}
-        assert covered == set(range(len(own))) or not own
+        spelled = {number for number, word in enumerate(own) if word.strip("\u2581")}  # that sign is a space in pieces
+        assert spelled <= covered <= set(range(len(own)))
         assert [span.begin for span in held] == sorted(span.begin for span in held)
 
 

@@ -64,10 +64,10 @@ def test_words_of_languages_without_spaces_are_found() -> None:
 def test_characters_are_counted_where_mecab_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = metric.BLEU
 
-    def without_extras(tokenize: str) -> object:
+    def without_extras(tokenize: str, lowercase: bool = False) -> object:
         if "mecab" in tokenize:
             raise RuntimeError("requires extra dependencies")
-        return whole(tokenize=tokenize)
+        return whole(tokenize=tokenize, lowercase=lowercase)
 
     monkeypatch.setattr(metric, "BLEU", without_extras)
     assert bleu_tokenizer("ja") == bleu_tokenizer("ko") == "char"

@@ -1,5 +1,6 @@
 """Which weights are kept, averaged and shipped, with trainer.average_of=best and =last."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def selected(folder: Path, settings: Settings, scores: list[float]) -> tuple[Sel
     for _ in range(len(scores) - 1):
         state.update += 10
         fill(model, state.update)
-        found = selection.validate()
+        found = selection.validate(nullcontext)
         selection.consider(state, found)
         checkpoints.keep_best(state.kept)
     return selection, state
@@ -71,7 +72,7 @@ def test_the_best_or_the_last_are_averaged_and_the_best_is_kept(
     selection, state = selected(tmp_path, settings, losses)
     assert kept(tmp_path) == kept_updates
     assert shipped(tmp_path) == state.best[0].update
-    scores = selection.validate_average(state)
+    scores = selection.validate_average(state, nullcontext)
     assert scores == {"loss": losses[-1]}
     selection.ship_average(state, scores)
     assert shipped(tmp_path) == pytest.approx(average)
@@ -81,7 +82,7 @@ def test_the_best_or_the_last_are_averaged_and_the_best_is_kept(
 def test_without_an_average_only_the_best_is_kept_and_shipped(tmp_path: Path, count: int) -> None:
     selection, state = selected(tmp_path, replace(LAST, average=count), [5, 1, 4, 3, 2, 0])
     assert kept(tmp_path) == ([20] if count == 0 else [20, 50])
-    assert selection.validate_average(state) is None and shipped(tmp_path) == 20
+    assert selection.validate_average(state, nullcontext) is None and shipped(tmp_path) == 20
 
 
 def test_the_last_ones_outlive_a_kill(tmp_path: Path) -> None:

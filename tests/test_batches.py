@@ -43,14 +43,14 @@ def test_a_file_has_batches_for_several_processes(count: int, fewest: int, monke
 
 def test_a_batch_is_never_larger_than_asked_for() -> None:
     model = Echo()
-    list(echo_translator(model, batch=100).translate_chunks([lines(600)], "en", "de"))
+    list(echo_translator(model, batch=100).translate_chunks([lines(200)], "en", "de"))
     assert 80 <= max(rows * width for rows, width in model.batches) <= 100
 
 
 @pytest.mark.parametrize("search", [beam(4), MBR(beam(4), ChrF(), 1)])
 def test_hypotheses_side_by_side_count(search: Search) -> None:
     model = Echo()
-    list(echo_translator(model, search, batch=400).translate_chunks([lines(600)], "en", "de"))
+    list(echo_translator(model, search, batch=400).translate_chunks([lines(150)], "en", "de"))
     assert 80 <= max(rows * width for rows, width in model.batches) <= 100
 
 
@@ -60,7 +60,7 @@ def test_packed_or_not_batches_change_no_line(products: Format) -> None:
     """In whole numbers too: a row's scale is its own, so neighbours cannot push a line over a near-tie."""
     model = deepcopy(random_model())
     prepare(model, products)
-    given = [line for number, line in enumerate(lines(40)) if number % 3]
+    given = [line for number, line in enumerate(lines(18)) if number % 3]
 
     def translated(batch: int) -> list[tuple[str, float]]:
         parts = (toy_tokenizer(), beam(3, factor=1.0), DIRECTIONS, 1000, batch, torch.float32, CPU)

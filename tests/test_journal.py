@@ -16,13 +16,15 @@ from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, rand
 from seq2seq.errors import DataError
 from seq2seq.network.state import State
 from seq2seq.search.greedy import Greedy
+from seq2seq.translation import file
 from seq2seq.translation.file import translate_file
 from seq2seq.translation.journal import Journal
-from seq2seq.translation.lines import FIRST_OF_FILE, GROWTH
+from seq2seq.translation.lines import GROWTH
 from seq2seq.translation.model_folder import save
 
 pytestmark = pytest.mark.slow
 
+FIRST_OF_FILE = 128  # lines: a file of the usual 1,024 and thrice four times as many takes long
 LINES = [["the dog", "two", "", "big house"][number % 4] for number in range(3 * GROWTH * FIRST_OF_FILE - 99)]
 TWO_CHUNKS = LINES[: FIRST_OF_FILE + GROWTH * FIRST_OF_FILE]
 BLANK = sum(not line for line in LINES)
@@ -32,17 +34,18 @@ class Slow(Echo):
     """Takes its time over every batch."""
 
     def start(self, source: Tensor, source_mask: Tensor) -> tuple[State, State]:
-        time.sleep(0.01)
+        time.sleep(0.05)
         return super().start(source, source_mask)
 
 
 def translate(folder: Path, model: Echo, key: str | None = "the same") -> None:
-    translator = echo_translator(model, Greedy(1.0, 2, 0.0, 0), batch=4000)
+    translator = echo_translator(model, Greedy(1.0, 2, 0.0, 0), batch=1000)
     translate_file(translator, "en", "de", folder / "in", folder / "out", "text", folder / "told", key)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(file, "FIRST_OF_FILE", FIRST_OF_FILE)
     (tmp_path / "in").write_text("".join(f"{line}\n" for line in LINES), "utf-8")
     return tmp_path
 

@@ -51,7 +51,7 @@ for _ in range(%d):
     print(abs(searching.taken(inside.submit([], None)) - expected) < 1, flush=True)
     inside.close()
 """
-LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(150)]
+LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(60)]
 
 
 def translator(count: int = 60) -> Translator:
@@ -99,7 +99,7 @@ def test_the_first_lines_come_out_before_the_last_are_read() -> None:
         translations = several.translate(endless(), "en", "de")
         assert next(translations).text == "one 1"
         assert read <= 16 * (1 + 4 + 16 + 64)  # the chunk that is waited for, and those ahead of it
-        for _ in range(999):
+        for _ in range(299):
             next(translations)
         translations.close()  # type: ignore[attr-defined]
 

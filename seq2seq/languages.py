@@ -78,7 +78,7 @@ def language(code: str) -> Language:
     name, script = ALIASES.get(tag.language or "", tag.language), tag.script
     territory = None if tag.territory in NOWHERE else tag.territory
     parts = "-".join(part for part in (name, script, territory) if part)
-    if not name or tag.extlangs or not tag_is_valid(parts):
+    if not name or tag.extlangs or not tag_is_valid("-".join([parts, *(tag.variants or ())])):  # `en-label` is none
         return unknown
     usual = script or ("Hani" if name in CHINESE and name != "zh" else Tag.get(parts).maximize().script)
     return Language(name, script, territory, usual, True)

@@ -16,7 +16,7 @@ from seq2seq.model_folder import CARD, WEIGHTS, find
 DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 MODEL_FILES = (CONFIG, CARD, WEIGHTS)
-MODEL_ENDINGS = (".model", ".safetensors", ".json")
+MODEL_ENDINGS = (".model", ".safetensors")
 
 
 class Tree(NamedTuple):
@@ -79,7 +79,7 @@ def model_places(folder: Path) -> list[Place]:
     found.append(Tree(folder / "checkpoints"))
     with suppress(ModelError, OSError):
         place = find(folder)
-        named = [path for path in place.iterdir() if path.suffix in MODEL_ENDINGS[:2]]
+        named = [path for path in place.iterdir() if path.suffix in MODEL_ENDINGS]
         found += [*named, *(place / name for name in MODEL_FILES), place / "labels.json"]
     return found
 

@@ -150,6 +150,7 @@ def test_impossible_directions_are_refused(directions: list[str] | str, language
     ("direction", "languages", "parsed"),
     [
         ("pt-BR-en", [], ("pt-BR", "en")),
+        ("en-label", [], ("en", "label")),  # as variants such as `de-1996` are shaped, but none that is registered
         ("en-pt-BR", [], ("en", "pt-BR")),
         ("zh_CN-en", [], ("zh_CN", "en")),
         ("en-zh-Hant-TW", [], ("en", "zh-Hant-TW")),

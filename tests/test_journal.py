@@ -13,6 +13,7 @@ import pytest
 from torch import Tensor
 from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, random_node, toy_tokenizer
 
+from seq2seq.durable import put
 from seq2seq.errors import DataError
 from seq2seq.network.state import State
 from seq2seq.search.greedy import Greedy
@@ -103,6 +104,32 @@ def test_without_its_partial_file_a_journal_is_worth_nothing(folder: Path) -> No
     model = Echo()
     translate(folder, model)
     assert model.rows == len(LINES) - BLANK and len(told(folder)) == len(LINES)
+
+
+def test_killed_between_two_names_the_input_in_place_is_still_the_input(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it a translation already, the next call would translate it once more."""
+    translator = echo_translator()
+
+    def in_place(key: str) -> None:
+        translate_file(translator, "en", "de", folder / "in", folder / "in", "text", folder / "told", key)
+
+    named: list[Path] = []
+
+    def killed(partial: Path, path: Path) -> None:
+        if named:
+            raise KeyboardInterrupt
+        named.append(path)
+        put(partial, path)
+
+    before = (folder / "in").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("seq2seq.translation.journal.put", killed)
+        in_place("the same")
+    assert named == [(folder / "told").resolve()] and (folder / "in").read_bytes() == before
+    in_place("the same")
+    assert len(told(folder)) == len(LINES) and (folder / "in").read_text("utf-8").splitlines() == LINES
 
 
 def test_statuses_tell_what_became_of_each_line(tmp_path: Path) -> None:

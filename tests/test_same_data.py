@@ -38,8 +38,8 @@ COMMANDS = {
     "train": ["corpus.directions=[en-de]", *ENCODER, "decoder.layers=1", "decoder.feed_forward=0", *SHORT],
     "train_language_model": ["languages=[en]", "model.layers=1", "reading.streams=4", "reading.length=5"],
     "train_classifier": ["corpus.directions=[en-label]", *ENCODER],
-    "train_tagger": ["corpus.directions=[en-tags]", *ENCODER],
-    "train_generator": ["corpus.directions=[label-en]", *SHORT],
+    "train_tagger": ["corpus.directions=[text-tags]", *ENCODER],
+    "train_generator": ["corpus.directions=[label-text]", *SHORT],
 }
 
 
@@ -49,7 +49,7 @@ def write_text(folder: Path, pairs: int = PAIRS, held_out: int = 1) -> None:
         texts = sentences(PAIRS, ["en", "de"], seed, longest=6)
         labels = ["odd" if number % 2 else "even" for number in range(PAIRS)]
         tags = [" ".join("number" if word[0].isdigit() else "word" for word in line.split()) for line in texts["en"]]
-        every = {**texts, "label": labels, "tags": tags}
+        every = {**texts, "text": texts["en"], "label": labels, "tags": tags}
         toy_text.write(folder, split, {name: lines[:count] for name, lines in every.items()})
 
 
@@ -77,7 +77,8 @@ Train = Callable[..., tuple[int, str]]
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_run_does_not_go_on_with_other_text(command: str, train: Train, text: Path, tmp_path: Path) -> None:
-    assert train(command, 2)[0] == 0
+    code, said = train(command, 2)
+    assert code == 0, said
     records, newest = log(tmp_path / "run"), last(tmp_path / "run").read_bytes()
     cached = set((tmp_path / "cache").iterdir())
     write_text(text, pairs=45)

@@ -22,6 +22,7 @@ from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_folder import add
 from seq2seq.network.model import Model
+from seq2seq.training.same_data import Difference
 from seq2seq.translation import api, shortlist_lexicon
 from seq2seq.translation.model_folder import load, save
 from seq2seq.translation.shortlist import ABOUT, FILE, Shortlist, leading
@@ -194,6 +195,17 @@ def test_the_command_refuses_what_it_cannot_learn_from(
     path = run / "model" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "kind": "classifier", "sha256": {}}), "utf-8")
     assert command(run, text) == 1 and "a classifier" in capsys.readouterr().err
+    assert not (run / "model" / FILE).exists()
+
+
+def test_other_text_than_that_of_the_training_is_refused(
+    run: Path, text: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where its tokenizer would be the same."""
+    changed = Difference("data.train", "train had 300 pairs, has 299")
+    monkeypatch.setattr("seq2seq.command.shortlist.text_differences", lambda corpus, folder: ({}, [changed]))
+    assert command(run, text) == 1
+    assert "its text is not the one that it was trained on: train had 300 pairs, has 299" in capsys.readouterr().err
     assert not (run / "model" / FILE).exists()
 
 

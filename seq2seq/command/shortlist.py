@@ -15,6 +15,7 @@ from seq2seq.model_config import read_config
 from seq2seq.model_folder import add, find
 from seq2seq.places import check_places
 from seq2seq.training.configuration import older
+from seq2seq.training.same_data import text_differences
 from seq2seq.translation.model_folder import KIND
 from seq2seq.translation.shortlist import FILE, Shortlist
 from seq2seq.translation.shortlist_learning import learn
@@ -57,7 +58,12 @@ def _prepared(folder: Path, cache: Path) -> Prepared:
         tokenizer = older(folder, "tokenizer") | tokenizer
     text: Corpus = build(corpus, where="corpus")
     check_places({"corpus": text_places(text)}, {"model": [find(folder) / FILE], "cache": [cache]})
-    return prepared_corpus(text, cleaning, tokenizer, prepare, cache)
+    files, found = text_differences(text, folder)
+    if changed := [one.how for one in found if one.key == "data.train"]:
+        raise ModelError(
+            f"{folder}: its text is not the one that it was trained on: {'; '.join(changed)}: give it back"
+        )
+    return prepared_corpus(text, cleaning, tokenizer, prepare, cache, files)
 
 
 def _tell(split: str, prepared: Prepared, shortlist: Shortlist, language: str) -> None:

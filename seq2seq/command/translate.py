@@ -19,10 +19,12 @@ from seq2seq.command.opened import (
     read_models,
     stream_or_file,
 )
+from seq2seq.data.corpus.base import hash_files
+from seq2seq.durable import listed
 from seq2seq.errors import ConfigError
-from seq2seq.model_config import CONFIG, read_config
-from seq2seq.model_folder import CARD, find
-from seq2seq.places import INPUT, OUTPUT, check_places
+from seq2seq.model_config import CONFIG, SUMS, read_config
+from seq2seq.model_folder import find
+from seq2seq.places import INPUT, MODEL_ENDINGS, OUTPUT, check_places
 from seq2seq.translation.file import translate_file
 from seq2seq.translation.forms import Extras
 from seq2seq.translation.glossary import Glossary, pairs
@@ -104,14 +106,16 @@ def _wishes(details: Sequence[str], glossary: Path | None, dictionary: Path | No
 
 
 def depends_on(folders: list[Path], given_files: list[Path], given: Node) -> str:
-    """All that the output depends on: what is asked for, the model's files and those given, known by size and time.
+    """All that the output depends on: what is asked for, and the content of the given files and of the models.
 
-    Not the model's card, nor the scores that `evaluate` adds to it.
+    Not the model's card, nor the scores that `evaluate` adds to it, nor what else lies in its folder.
     """
-    places = [find(folder) for folder in folders]
-    used_files = [file for place in places for file in sorted(place.iterdir()) if file.name not in (CONFIG, CARD)]
-    stamps = [
-        [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in (*given_files, *used_files)
-    ]
-    used = [{name: value for name, value in read_config(place).items() if name in USED} for place in places]
-    return json.dumps([__version__, given, stamps, used], sort_keys=True)
+    used = []
+    for folder in map(find, folders):
+        config = read_config(folder)
+        sums = {name: one for name, one in config[SUMS].items() if name != CONFIG}  # checked when it was opened
+        files = [path for path in listed(folder) if path.suffix in MODEL_ENDINGS]
+        used.append(
+            [{name: config.get(name) for name in USED}, sums or {path.name: hash_files([path]) for path in files}]
+        )
+    return json.dumps([__version__, given, [hash_files([path]) for path in given_files], used], sort_keys=True)

@@ -25,8 +25,17 @@ class Difference(NamedTuple):
 def check_text(corpus: Corpus, folder: Path, allowed: Collection[str]) -> dict[str, str]:
     """Refuse to go on with a run in `folder` where its text has changed, before anything is made of the new text.
 
-    Returns the corpus's fingerprints of the splits that were looked at. Where these differ the split is read, because
-    a file that was compressed holds the text that it held. Raises TrainingError.
+    Returns the corpus's fingerprints of the splits that were looked at. Raises TrainingError.
+    """
+    files, found = text_differences(corpus, folder)
+    _refuse(found, allowed, folder)
+    return files
+
+
+def text_differences(corpus: Corpus, folder: Path) -> tuple[dict[str, str], list[Difference]]:
+    """The corpus's fingerprints of the splits that a run in `folder` was trained on, and how their text differs.
+
+    Where a fingerprint differs the split is read, because a file that was compressed holds the text that it held.
     """
     contents = Checkpoints(folder / "checkpoints").contents()
     before: Fingerprint | None = contents[0].get(DATA) if contents else None
@@ -39,8 +48,7 @@ def check_text(corpus: Corpus, folder: Path, allowed: Collection[str]) -> dict[s
         changed = [split for split in splits if old.get(split, {}).get("files") != files[split]]
         now = {split: split_content(corpus, split)._asdict() if split in changed else old[split] for split in splits}
         found += _splits(role, old, now)
-    _refuse(found, allowed, folder)
-    return files
+    return files, found
 
 
 def check_data(

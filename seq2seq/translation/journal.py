@@ -56,9 +56,9 @@ class Journal:
         return done
 
     def finish(self) -> None:
-        """Give the files their names."""
+        """Give the files their names, the first one last: it may be the input, which a killed call needs once more."""
         with storing(self._path, THEN):
-            for partial, path in zip(self._partial, self.paths, strict=True):
+            for partial, path in reversed(list(zip(self._partial, self.paths, strict=True))):
                 put(partial, path)
             self._path.unlink()
 

@@ -132,3 +132,10 @@ def test_empty_translations_score_nothing() -> None:
     found = score(["", "", ""], LINES, "de")
     assert (found.bleu, found.chrf, found.exact) == (0, 0, 0)
     assert math.isclose(found.ter, 100)
+
+
+def test_decomposed_letters_are_the_same_text() -> None:
+    composed, decomposed = ["ein caf\u00e9 am see hier"], ["ein cafe\u0301 am see hier"]
+    assert score(composed, decomposed, "de") == score(composed, composed, "de")
+    assert score(composed, decomposed, "de").exact == 100
+    assert bleu_and_chrf(composed, decomposed, "de") == bleu_and_chrf(composed, composed, "de")

@@ -1,5 +1,6 @@
 """BLEU, chrF and TER of whole files by sacreBLEU (Post 2018), always with their signatures. Nobody else calls it."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,10 +32,11 @@ def score(hypotheses: Sequence[str], references: Sequence[str], target: str, cas
     """The scores of raw lines in the language `target` against one reference a line; `cased`: whether case counts.
 
     Settings are sacreBLEU's own, but for what the language counts as words (languages.py); Japanese and Korean need
-    MeCab (`pip install sacrebleu[ja]` or `[ko]`). Raises DataError unless there are as many references as hypotheses,
-    and at least one.
+    MeCab (`pip install sacrebleu[ja]` or `[ko]`). Both sides are compared in NFC: decomposed letters are the same text.
+    Raises DataError unless there are as many references as hypotheses, and at least one.
     """
     _check(hypotheses, references)
+    hypotheses, references = _composed(hypotheses), _composed(references)
     if not cased:
         hypotheses, references = ([line.lower() for line in lines] for lines in (hypotheses, references))
     metrics = {
@@ -52,6 +54,7 @@ def score(hypotheses: Sequence[str], references: Sequence[str], target: str, cas
 def bleu_and_chrf(hypotheses: Sequence[str], references: Sequence[str], target: str) -> tuple[float, float]:
     """The two quick ones of `score`, for validation during training."""
     _check(hypotheses, references)
+    hypotheses, references = _composed(hypotheses), _composed(references)
     bleu = BLEU(tokenize=bleu_tokenizer(target), force=True)  # a young model's odd periods need no warning
     return bleu.corpus_score(hypotheses, [references]).score, CHRF().corpus_score(hypotheses, [references]).score
 
@@ -102,6 +105,10 @@ class CharacterTER(TER):
 def _ter(target: str) -> TER:
     words = writing(target).ter
     return CharacterTER() if words == "characters" else TER(normalized=words == "asian", asian_support=words == "asian")
+
+
+def _composed(lines: Sequence[str]) -> list[str]:
+    return [unicodedata.normalize("NFC", line) for line in lines]
 
 
 def _check(hypotheses: Sequence[object], references: Sequence[object]) -> None:

@@ -48,6 +48,17 @@ def test_case_counts_where_both_spellings_are_terms() -> None:
     assert glossary.required("POLISH", "en") == ["polnisch"]
 
 
+def test_terms_are_found_in_whatever_form_they_are_written() -> None:
+    glossary = Glossary({"l\u2019eau": "Wasser", "cafe\u0301": "Kaffee", "half\u00a0way": "Mitte"})
+    assert glossary.required("de l'eau, caf\u00e9 half way", "fr") == ["Wasser", "Kaffee", "Mitte"]
+    assert glossary.required("l\u2019eau cafe\u0301 half\u202fway ca\u00adf\u00e9", "fr") == [
+        "Wasser",
+        "Kaffee",
+        "Mitte",
+    ]
+    assert Glossary({"ｶﾞ": "moth"}).required("これはガです", "ja") == ["moth"]
+
+
 def test_terms_stand_inside_of_others_where_words_are_not_spaced() -> None:
     assert Glossary({"東京": "Tokyo"}).required("私は東京都に", "ja") == ["Tokyo"]
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from seq2seq.data.canonical import source_text
 from seq2seq.data.lines import Lines
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.languages import unspaced
@@ -14,9 +15,10 @@ PART = re.compile(r"\w+|[^\w\s]")  # what may not be cut: a word, or one punctua
 class Glossary:
     """Terms of the source language, each with the phrase of the target language that it must become.
 
-    A term is found where its words and punctuation stand in a line, spelt as they are, or else in any case; of several
-    that begin at one place it is the longest, and what belongs to one belongs to no other. Where a language does not
-    space its words, a term is found inside of others too.
+    A term is found where its words and punctuation stand in a line, spelt as they are, or else in any case, whatever
+    form of quotes, dashes and the like either has (canonical.py); of several that begin at one place it is the longest,
+    and what belongs to one belongs to no other. Where a language does not space its words, a term is found inside of
+    others too.
     """
 
     def __init__(self, terms: Mapping[str, str]) -> None:
@@ -24,7 +26,7 @@ class Glossary:
             if not term.strip() or not phrase.strip():
                 raise ConfigError(f"glossary: expected a term and a phrase, got {term!r}: {phrase!r}")
         self.terms = dict(terms)
-        self._words = _Index(self.terms, PART.findall)
+        self._words = _Index(self.terms, _parts)
         self._characters = _Index(self.terms, _characters)
 
     def required(self, text: str, language: str) -> list[str]:
@@ -99,5 +101,9 @@ def _folded(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(part.casefold() for part in parts)
 
 
+def _parts(text: str) -> list[str]:
+    return PART.findall(source_text(text))
+
+
 def _characters(text: str) -> list[str]:
-    return [character for character in text if not character.isspace()]
+    return [character for character in source_text(text) if not character.isspace()]

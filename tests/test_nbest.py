@@ -1,5 +1,6 @@
 """N-best lists: texts differ, the ranking says why they stand as they do, and the best is that of no list."""
 
+from copy import deepcopy
 from itertools import pairwise
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_wider_search_returns_twice_as_many(name: str) -> None:
 @pytest.mark.parametrize("search", [Greedy(1.0, 5, 0.0, 0), beam(3, 3), Constrained(3, 3, "gnmt", 1.0, 1.0, 5, 0.0, 0)])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38])
 def test_a_model_that_computes_no_numbers_is_refused(search: Search, value: float) -> None:
-    model = random_model()
+    model = deepcopy(random_model())  # which other tests share
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(value)

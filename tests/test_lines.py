@@ -20,6 +20,7 @@ from seq2seq.data.lines import Lines
 from seq2seq.data.recognition import unreadable, wide_line
 from seq2seq.errors import DataError
 from seq2seq.search.beam import Beam
+from seq2seq.translation import file
 from seq2seq.translation.file import translate_file
 from seq2seq.translation.lines import LARGEST_CHUNK, LARGEST_TEXT, InputLines, growing, reading, writing
 
@@ -147,23 +148,27 @@ def test_an_output_file_is_whole_or_untouched(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_strict_reading_names_file_line_and_byte_and_leaves_no_output(tmp_path: Path) -> None:
+def test_strict_reading_names_file_line_and_byte_and_leaves_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "FIRST_OF_FILE", 100)  # so that the byte is in the third chunk
     source, target = tmp_path / "in", tmp_path / "out"
-    source.write_bytes(b"one\n" * 5000 + b"two \xff dogs\n")
-    with pytest.raises(DataError, match=r"in:5001: expected UTF-8, found the bytes ff at byte 5 of the line"):
+    source.write_bytes(b"one\n" * 600 + b"two \xff dogs\n")
+    with pytest.raises(DataError, match=r"in:601: expected UTF-8, found the bytes ff at byte 5 of the line"):
         translate_file(echo_translator(), "en", "de", source, target, "text", None, None, "strict")
     assert not target.exists()
-    source.write_bytes(b"one\n" * 5000)
+    source.write_bytes(b"one\n" * 600)
     translate_file(echo_translator(), "en", "de", source, target, "text", None, None, "strict")
-    assert target.read_bytes() == b"one\n" * 5000
+    assert target.read_bytes() == b"one\n" * 600
 
 
 @pytest.mark.slow
-def test_input_and_output_may_be_the_same_file(tmp_path: Path) -> None:
+def test_input_and_output_may_be_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "FIRST_OF_FILE", 100)  # three chunks
     path = tmp_path / "text"
-    path.write_bytes(b"one\ntwo\n" * 5000)
+    path.write_bytes(b"one\ntwo\n" * 300)
     translate_file(echo_translator(), "en", "de", path, path, "text", None, None)
-    assert path.read_bytes() == b"one\ntwo\n" * 5000
+    assert path.read_bytes() == b"one\ntwo\n" * 300
 
 
 def test_json_tells_text_score_status_and_the_best(tmp_path: Path) -> None:

@@ -133,7 +133,8 @@ def test_agreement_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "message"), [(["red"], "ends before line 2"), (["red", "red", "red"], "more lines than the input's 2")]
+    ("lines", "message"),
+    [(["red"], "ends before line 2"), (["red", "red", "red"], "has 3 lines, more lines than the input's 2")],
 )
 def test_a_reference_has_the_lines_of_the_input(lines: list[str], message: str, tmp_path: Path) -> None:
     reference = Reference(labeller(), write(tmp_path, "right", lines))

@@ -105,6 +105,37 @@ def test_unequal_files_name_the_first_line_without_partner_and_all_counts(tmp_pa
         list(files(tmp_path).pairs("train"))
 
 
+SHORT, LONG, LONGER = "a", "a line of words", "a line of words that is much longer than others"
+
+
+@pytest.mark.parametrize(
+    ("lines", "lacks", "message"),
+    [
+        (
+            [SHORT, LONG, LONG, SHORT, LONG, SHORT],
+            [2],
+            "judging by lengths they part near line 3, where 'a' stands beside 'a l",
+        ),
+        ([SHORT, LONG, SHORT, LONG], [0], "near line 1, where 'a line of.*' stands beside 'a'"),
+        ([SHORT, LONGER, SHORT, LONG, SHORT, LONG], [1, 2], "near line 2, where"),
+        ([SHORT, LONG, SHORT, LONG], [3], r"up to its last line \S+train\.de seems to fit: was its end cut off"),
+        ([SHORT, "", LONG, "", SHORT], [1, 3], r"train\.en has 2 blank lines, from line 2 on, \S+train\.de 0; "),
+    ],
+)
+def test_unequal_files_say_where_they_seem_to_part(
+    lines: list[str], lacks: list[int], message: str, tmp_path: Path
+) -> None:
+    write(tmp_path, "train", {"en": lines, "de": [line for number, line in enumerate(lines) if number not in lacks]})
+    with pytest.raises(DataError, match=message):
+        list(files(tmp_path).pairs("train"))
+
+
+def test_unequal_files_name_characters_that_end_lines_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path, "train", {"en": ["a", "b", "c", "d"], "de": ["a", "b\u2028c", "d"], "fr": ["a", "b", "c", "d"]})
+    with pytest.raises(DataError, match=r"train\.de:2 holds a character that other programs end a line with .* 1 in"):
+        list(files(tmp_path, "en-de", "de-fr").pairs("train"))
+
+
 def test_invalid_utf8_names_file_and_line(tmp_path: Path) -> None:
     write(tmp_path, "train", {"en": ["a", "b"]})
     (tmp_path / "train.de").write_bytes(b"gut\nsch\xf6n\n")

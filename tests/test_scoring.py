@@ -115,8 +115,8 @@ def test_files_of_pairs_and_pairs_of_files_say_the_same(tmp_path: Path, capsys: 
     [
         ("a\tb\nc\n", None, r"pairs:2: expected `line TAB translation`, found 1 columns"),
         ("a\tb\tc\n", None, r"pairs:1: expected `line TAB translation`, found 3 columns"),
-        ("a\nb\n", "c\n", r"out: ends after line 1, .*pairs does not"),
-        ("a\n", "c\nd\n", r"pairs: ends after line 1, .*out does not"),
+        ("a\nb\n", "c\n", r"pairs has 2 lines, .*out 1; .*: up to its last line .*out seems to fit"),
+        ("a\n", "c\nd\n", r"pairs has 1 lines, .*out 2; .*: up to its last line .*pairs seems to fit"),
     ],
 )
 def test_what_is_no_pair_is_named(tmp_path: Path, pairs: str, others: str | None, message: str) -> None:

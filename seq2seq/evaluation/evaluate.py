@@ -7,6 +7,7 @@ from pathlib import Path
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.lines import Lines
+from seq2seq.data.parting import parting
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.metric import Scores, bleu_and_chrf, missing_tokenizers, score
 from seq2seq.evaluation.noise import Version, versions
@@ -88,12 +89,12 @@ def evaluate_files(hypotheses: Path, references: Path, target: str, report: Call
     """
     for message in missing_tokenizers([target]):
         report(message)
+    given, right = list(Lines(hypotheses)), list(Lines(references))
     try:
-        return score(list(Lines(hypotheses)), list(Lines(references)), target)
+        return score(given, right, target)
     except DataError as error:
-        if str(error).startswith("found"):
-            raise DataError(f"{hypotheses} and {references}: {error}") from error
-        raise
+        where = "" if len(given) == len(right) else f": {parting(hypotheses, references)}"
+        raise DataError(f"{hypotheses} and {references}: {error}{where}") from error
 
 
 def validation_scores(translator: Translator, pairs: Sequence[Pair]) -> dict[str, float]:

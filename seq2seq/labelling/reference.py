@@ -31,9 +31,10 @@ class Reference:
 
     def agreement(self) -> Agreement:
         """Of everything that passed, which must have been all."""
-        if next(self._wanted, None) is not None:
+        if more := sum(1 for _ in self._wanted):
             raise DataError(
-                f"{self.path}: has more lines than the input's {self.number:,}; give the labels of its lines"
+                f"{self.path} has {self.number + more:,} lines, more lines than the input's {self.number:,}; give the "
+                "labels of its lines"
             )
         return self.counts.agreement()
 

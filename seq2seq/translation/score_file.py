@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from seq2seq.data.parting import parting
 from seq2seq.errors import DataError
 from seq2seq.translation.forms import pharaoh
 from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
@@ -103,7 +104,7 @@ def _pairs(input: Path | None, translations: Path | None, first: int) -> Iterato
             yield _columns(lines.chunks(first), name)
             return
         with reading(translations) as others:
-            yield _beside(lines.chunks(first), others.chunks(first), name, str(translations))
+            yield _beside(lines.chunks(first), others.chunks(first), input, translations)
 
 
 def _columns(chunks: Iterable[list[str]], name: str) -> Chunks:
@@ -120,18 +121,25 @@ def _columns(chunks: Iterable[list[str]], name: str) -> Chunks:
         yield [(row[0], row[-1]) for row in rows]
 
 
-def _beside(chunks: Iterable[list[str]], others: Iterable[list[str]], name: str, other: str) -> Chunks:
+def _beside(chunks: Iterable[list[str]], others: Iterable[list[str]], input: Path | None, translations: Path) -> Chunks:
     """Lines in the same place; chunks as large as those of the first file."""
-    translations = chain.from_iterable(others)
+    lines = chain.from_iterable(others)
     count = 0
     for chunk in chunks:
-        rows = [(line, translation) for line, translation in zip(chunk, translations, strict=False)]
-        count += len(rows)
+        rows = list(zip(chunk, lines, strict=False))
         if len(rows) < len(chunk):
-            raise DataError(f"{other}: ends after line {count:,}, {name} does not; a pair is a line of each")
+            raise _unequal(input, count + len(chunk) + sum(map(len, chunks)), translations, count + len(rows))
+        count += len(rows)
         yield rows
-    if next(translations, None) is not None:
-        raise DataError(f"{name}: ends after line {count:,}, {other} does not; a pair is a line of each")
+    if more := sum(1 for _ in lines):
+        raise _unequal(input, count, translations, count + more)
+
+
+def _unequal(input: Path | None, lines: int, translations: Path, others: int) -> DataError:
+    where = f": {parting(input, translations)}" if input and input.is_file() and translations.is_file() else ""
+    return DataError(
+        f"{input or 'standard input'} has {lines:,} lines, {translations} {others:,}; a pair is a line of each{where}"
+    )
 
 
 def _perplexity(nats: float, tokens: int) -> float:

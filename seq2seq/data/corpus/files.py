@@ -6,6 +6,7 @@ from pathlib import Path
 from seq2seq.checking import place
 from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
 from seq2seq.data.lines import Lines, find
+from seq2seq.data.parting import parting
 from seq2seq.errors import DataError
 
 
@@ -71,8 +72,8 @@ class Files(Corpus):
             for language, reader in zip(self.languages, readers, strict=True)
         ]
         counted = ", ".join(f"{path} has {count}" for path, count in zip(paths, counts, strict=True))
-        short = next(path for path, language in zip(paths, self.languages, strict=True) if language not in texts)
+        short, long = (choose(zip(counts, paths, strict=True))[1] for choose in (min, max))
         raise DataError(
-            f"{short}:{number}: the file ends before this line: {counted} lines; line N must be the translation "
-            "of line N, so find where they part and mend or re-align the files"
+            f"{short}:{min(counts) + 1}: the file ends before this line: {counted} lines; line N must be the "
+            f"translation of line N: {parting(short, long)}; mend or re-align the files"
         )

@@ -19,6 +19,8 @@ ADVICE = {  # by the number of the system's error
     errno.EACCES: "allow this user to read and write there",
     errno.EPERM: "allow this user to read and write there",
     errno.EROFS: "make that disk writable",
+    errno.ENOENT: "name a folder that can be made",
+    errno.ENOTDIR: "name a folder that can be made",
     errno.EIO: "that disk fails: copy the folder to another",
 }
 NUMBER = re.compile(r"\(os error (\d+)\)")  # how safetensors tells the number of the system's error

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import combinations
@@ -48,8 +49,9 @@ class _Known(NamedTuple):
 def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, str]] = ()) -> None:
     """Refuse a place that is written and read, or written twice, under whatever name: links, `..`, hard links.
 
-    Devices, pipes and standard streams may be named as often as one likes; a shell's `> FILE` is that file. `in_place`:
-    pairs (read, written) that may be one file. Raises ConfigError with both keys, before anything is written.
+    So is one where nothing can be written. Devices, pipes and standard streams may be named as often as one likes; a
+    shell's `> FILE` is that file. `in_place`: pairs (read, written) that may be one file. Raises ConfigError with the
+    keys, before anything is written.
     """
     read = list(_known(reads))
     written = [one for one in _known(writes) if one.identity is not None]
@@ -68,6 +70,9 @@ def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, 
                 f"{one.key} and {other.key}: {_named(one.place)} and {_named(other.place)} are one place, where one of "
                 "them would be lost: name two"
             )
+    for one in written:
+        if not isinstance(one.place, Stream):
+            _check_writable(one.key, _path(one.place))
 
 
 def model_places(folder: Path) -> list[Place]:
@@ -96,6 +101,19 @@ def descriptor(path: Path) -> int | None:
         return STANDARD[str(path)]
     found = DESCRIPTOR.fullmatch(str(path))
     return int(found[1]) if found else None
+
+
+def _check_writable(key: str, path: Path) -> None:
+    """Raises ConfigError where no file can be made in the folder of `path`, or in the last one above it that exists."""
+    resolved = Path(os.path.realpath(path))
+    folder = next(one for one in (resolved, *resolved.parents) if one.exists() and (one.is_dir() or one != resolved))
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: {path} cannot be written, as nothing can be made in {folder} "
+            f"({os.strerror(error.errno or 0)}): name another place for {key}"
+        ) from error
 
 
 def _known(places: Places) -> Iterator[_Known]:

@@ -202,3 +202,32 @@ def test_a_stream_behind_which_a_file_stands_is_not_written_anew(tmp_path: Path)
             one(["c"])
     assert (tmp_path / "file").read_text() == "a\nb\nc\n"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+DIRECTED = "corpus=files corpus.path=corpus corpus.directions=[en-de]"
+TRAINING = "cache=cache run=run trainer.updates=1"
+USES = [(f"{command} model=model", key) for command in READ for key in WRITTEN[command]]
+LINES = [  # a command, and its key of a place that is written
+    *USES,
+    ("export model=model", "output"),
+    ("label model=model reference=text", "results"),
+    (f"evaluate model=model {DIRECTED} corpus.test=[train]", "output"),
+    ("evaluate hypotheses=text references=text target=en", "output"),
+    (f"prepare {DIRECTED}", "cache"),
+    (f"doctor {DIRECTED}", "output"),
+    (f"train {DIRECTED} {TRAINING}", "run"),
+    (f"train {DIRECTED} {TRAINING}", "cache"),
+    (f"train_tagger {DIRECTED} {TRAINING}", "run"),
+    (f"train_language_model corpus=files corpus.path=corpus languages=[en] {TRAINING}", "run"),
+]
+
+
+@pytest.mark.parametrize(("line", "key"), [one for one in LINES if one != ("label model=model", "results")])
+def test_a_place_that_cannot_be(line: str, key: str, here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Below a file, and in a folder of the system that takes no files even from the superuser."""
+    (here / "corpus").mkdir()
+    for name in ("train.en", "train.de", "valid.en", "valid.de"):
+        (here / "corpus" / name).write_text("a\n")
+    for folder, above in (("text", here), ("/proc/none", Path("/proc"))):
+        said = refused(here, [*line.split(), f"{key}={folder}/x/place"], capfd)
+        assert f"error: {key}: {folder}/x/place" in said and f"can be made in {above}" in said

@@ -63,7 +63,7 @@ def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init
                 raise ConfigError(
                     f"run: {run} lies in the model folder {around}, which is replaced as a whole: name another folder"
                 )
-    check_places(read, {"run": run_places(run), "cache": [cache]})
+    check_places(read, {"cache": [cache], "run": run_places(run) if leads() else []})
 
 
 def checked_text(text: Corpus, run: Path, settings: Settings) -> dict[str, str]:

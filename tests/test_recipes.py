@@ -27,17 +27,21 @@ def noted(script: Path, folder: Path, *overrides: str) -> list[list[str]]:
     programs.mkdir()
     for name, body in {
         "seq2seq": f'[ -p /dev/stdin ] && cat > /dev/null; printf "%q " "$@" >> {folder}/noted; echo >> {folder}/noted',
-        "python": "true",
+        "python": f'printf "%q " "${{BENCHMARK_FOLDER:-}}" "$@" >> {folder}/programs; echo >> {folder}/programs',
         "cp": "true",
         "paste": "true",
     }.items():
         (programs / name).write_text(f"#!/bin/bash\n{body}\n", "utf-8")
         (programs / name).chmod(0o755)
     work = folder / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     environment = {"PATH": f"{programs}:/usr/bin:/bin", "SEQ2SEQ_DATA": "/nowhere", "LC_ALL": "C.UTF-8"}
     subprocess.run(["bash", str(script), *overrides], cwd=work, env=environment, check=True, capture_output=True)
-    return [shlex.split(line) for line in (folder / "noted").read_text("utf-8").splitlines()]
+    return written(folder / "noted")
+
+
+def written(path: Path) -> list[list[str]]:
+    return [shlex.split(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
 def test_there_are_recipes() -> None:
@@ -84,3 +88,17 @@ def test_the_run_folder_is_that_of_the_whole_script(script: Path, tmp_path: Path
     assert words == []
     places = [word.partition("=")[2] for command in given for word in command if word.startswith(("run=", "model="))]
     assert places and all(place.startswith("other/mü a") for place in places)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [path for path in RECIPES[0].parent.parent.glob("*/*.sh") if path not in TRAININGS],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_so_it_is_of_scripts_that_leave_everything_to_programs(script: Path, tmp_path: Path) -> None:
+    (tmp_path / "work" / "other a").mkdir(parents=True)
+    for name in ("results.md", "speed.md", "quality.md", "compared.md"):
+        (tmp_path / "work" / "other a" / name).touch()
+    assert noted(script, tmp_path, "run=other a", "--seconds", "7") == []
+    [*_, last] = programs = written(tmp_path / "programs")
+    assert last[-2:] == ["--seconds", "7"] and all("other a" in words for words in programs)

@@ -3,7 +3,7 @@
 For the 11M-parameter model and the default one: target tokens a second of `seq2seq train` in fp32 and, where the
 machine has it, bf16, on one core and on all, the share of the machine's rate of matrix products that is, and where an
 update's time goes. Everything is measured in this one run, because machines differ and are shared. Writes
-runs/benchmark/results.json and results.md.
+results.json and results.md to runs/benchmark, or where BENCHMARK_FOLDER says.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import platform
 from pathlib import Path
 
 import torch
-from models import FORMATS, MODELS, opened
+from models import FOLDER, FORMATS, MODELS, opened
 from multiplication import Rate, rates
 from parts import profile
 from products import training_per_token
@@ -21,8 +21,6 @@ from speed import trained
 from table import Results, markdown
 
 from seq2seq.device import default_device
-
-FOLDER = Path("runs/benchmark")
 
 
 def main() -> None:

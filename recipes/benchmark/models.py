@@ -1,5 +1,6 @@
 """The networks that are measured, as options of `seq2seq train`, and what the scripts beside this one need of them."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,8 @@ FORMATS = {  # those of large products that this machine has
 }
 FASTEST = "bf16" if precision("auto") == torch.bfloat16 else "fp32"
 UPDATE = 4250  # places of the longer side in an update, padding counted: about 4,000 target tokens
-CACHE = "runs/benchmark/cache"
+FOLDER = Path(os.environ.get("BENCHMARK_FOLDER", "runs/benchmark"))  # where everything goes: run= of the scripts
+CACHE = FOLDER / "cache"
 TEXT = ["corpus=multi30k", "corpus.directions=[en-de]", f"cache={CACHE}"]
 
 

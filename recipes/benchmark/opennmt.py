@@ -22,13 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 import yaml
-from models import FASTEST, opened
+from models import FASTEST, FOLDER, opened
 from speed import trained
 
 from seq2seq.data.store import Store
 from seq2seq.data.tokenizer import Tokenizer
 
-FOLDER = Path("runs/benchmark")
 NEEDS = ["configargparse", "ctranslate2>=4,<5", "pyonmttok>=1.37,<2", "sacrebleu", "sentencepiece", "tensorboard>=2.3"]
 NEEDS += ["pyyaml", "rapidfuzz", "waitress", "flask", "six", "spacy", "pyahocorasick", "fasttext-wheel"]
 STEP = re.compile(r"Step\s+(\d+)/.*bsz:\s*\d+/\s*(\d+)/")

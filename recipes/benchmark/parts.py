@@ -6,12 +6,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from attribution import MARK, REST, WHOLE, marked, new_profiler, seconds_by_part
-from models import MODELS, TEXT, shared_out
+from models import FOLDER, MODELS, TEXT, shared_out
 from torch.autograd.profiler import record_function
 
 from seq2seq import cli
@@ -30,7 +29,7 @@ from seq2seq.training.criterion import Criterion
 from seq2seq.training.state import UpdateSums
 from seq2seq.training.update import Updater
 
-RUN = Path("runs/benchmark/profile")
+RUN = FOLDER / "profile"
 WARM_UP = 6  # updates before the first that counts
 PARTS = ("encoder", "decoder", "attention", "loss", "optimiser", "dropout", "embeddings", "data", REST)
 

@@ -5,12 +5,11 @@ import shutil
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
-from models import MODELS, TEXT, shared_out
+from models import FOLDER, MODELS, TEXT, shared_out
 
-RUN = Path("runs/benchmark/training")
+RUN = FOLDER / "training"
 WARM_UP = 0.25  # share of a run's windows that count for nothing: kernels are made for each shape of batch
 
 

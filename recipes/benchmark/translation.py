@@ -22,13 +22,13 @@ from contestant.joeynmt import JoeyNMT
 from contestant.marian import Marian
 from contestant.opennmt import OpenNMT
 from contestant.ours import Ours, OursInPython
+from models import FOLDER
 from race import Race
 from records import Record, Records
 from translation_table import markdown
 
 from seq2seq.device import formats
 
-FOLDER = Path("runs/benchmark")
 PLACE = FOLDER / "translation"
 PEERS = ("opennmt", "joeynmt", "marian")
 BEAMS = (1, 5)

@@ -14,10 +14,10 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.search.base import Search
 from seq2seq.translation import stretches
-from seq2seq.translation.markup import marked, restored
+from seq2seq.translation.markup import read_markup
 from seq2seq.translation.placeholders import placeholders
 from seq2seq.translation.searcher import Network
-from seq2seq.translation.tags import spelt, tags
+from seq2seq.translation.tags import tags
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unknown import put_back, taken_out
@@ -26,7 +26,7 @@ from seq2seq.translation.words import words
 
 COPYING = Untranslated(True, 100, "translate", True)
 PAIRS = ["b", "i", "a href='x y'", "li", 'g id="1"']
-SINGLES = ["<br/>", "<br>", "&amp;", "&nbsp;", "</p>", "<p>", "&lt;i&gt;", "<x id='2'/>", "<!-- c -->"]
+SINGLES = ["<br/>", "<br>", "&ensp;", "&nbsp;", "</p>", "<p>", "&lt;i&gt;", "<x id='2'/>", "<!-- c -->"]
 HOLDERS = ["%s", "%d", "%(name)s", "%1$s", "{name}", "{0}", "{}", "{{x}}", "${x}", "$HOME", "__NAME__"]
 WORDS = ["the", "dog", "sees,", "one.", "(two)", "🐕", '"house"', "Ω", "12", "-"]
 
@@ -47,7 +47,7 @@ def held(line: str, language: str = "en") -> list[str]:
 
 def moved(line: str, text: str, links: Sequence[tuple[int, int]], source: str = "en", target: str = "de") -> str:
     """A line whose words without tags became `text`."""
-    return restored(Candidate(text, 0.0, (), tuple(links)), marked(line, tags(line), source), target).text
+    return read_markup(line, tags(line), source).restored(Candidate(text, 0.0, (), tuple(links)), target).text
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,11 @@ def test_what_is_no_tag_stays(line: str) -> None:
         ("<p>One sentence.", ["<p>"]),
         ("end</span>", ["</span>"]),
         ("<x:y-z/> <!-- a <b> --> <?php x ?>", ["<x:y-z/>", "<!-- a <b> -->", "<?php x ?>"]),
-        ("&lt;b&gt;a&lt;/b&gt; &amp; &#39; &#x27;", ["&lt;b&gt;", "&lt;/b&gt;", "&amp;", "&#39;", "&#x27;"]),
-        ("1 &lt; 2", ["&lt;"]),
+        (
+            "&lt;b&gt;a&lt;/b&gt; &amp; &#39; &nbsp;&#xA0;&amp;lt;",
+            ["&lt;b&gt;", "&lt;/b&gt;", "&nbsp;", "&#xA0;", "&amp;lt;"],
+        ),
+        ("1 &lt; 2 &gt; x", []),
         ("<BR> <Strong>", ["<BR>", "<Strong>"]),
     ],
 )
@@ -108,10 +111,10 @@ def test_placeholders_end_where_a_language_without_spaces_goes_on() -> None:
      "<b><i>x</i> y</b>", "x<sup>2</sup>", "<br/>", "a <!-- c d --> b"],
 )  # fmt: skip
 def test_a_line_that_is_its_own_translation_comes_back(line: str) -> None:
-    given = marked(line, tags(line), "en")
-    assert not set("<>&") & set(given.text)
+    given = read_markup(line, tags(line), "en")
+    assert "<" not in given.text and "&amp" not in given.text
     links = tuple((word, word) for word in range(len(words(given.text, "en"))))
-    back = restored(Candidate(given.text, 0.0, (), links), given, "de")
+    back = given.restored(Candidate(given.text, 0.0, (), links), "de")
     assert back.text == line
     count = len(words(line, "en"))
     assert back.alignment is not None and {(word, word) for word in range(count)} <= set(back.alignment)
@@ -126,12 +129,21 @@ def test_a_line_that_is_its_own_translation_comes_back(line: str) -> None:
         ("<b>one <i>two</i></b> x", "x zwei eins", [(0, 2), (1, 1), (2, 0)], "x <b><i>zwei</i> eins</b>"),
         ("<b>one two</b> <i>x</i>", "eins x zwei", [(0, 0), (1, 2), (2, 1)], "<b>eins</b> <i>x</i> zwei"),
         ("see <b>Bob</b>!", "Bob, sieh!", [(0, 1), (1, 0)], "<b>Bob</b>, sieh!"),
-        ("<b>Bob</b> runs", "„Bob“ rennt", [(0, 0), (1, 1)], "<b>„Bob</b>“ rennt"),
+        ("<b>Bob</b> runs", "„Bob“ rennt", [(0, 0), (1, 1)], "„<b>Bob</b>“ rennt"),
         ("one<br>two", "eins zwei", [(0, 0), (1, 1)], "eins<br>zwei"),
         ("b<b>ol</b>d x", "fett x", [(0, 0), (1, 1)], "<b>fett</b> x"),
-        ("a &amp; b c", "eins", [], "eins &amp;"),
+        ("a <br/> b c", "eins", [], "eins <br/>"),
         ("the <b>big</b> dog", "der große Hund", [], "der <b>große</b> Hund"),
         ("<b>a</b>", "", [], "<b></b>"),
+        ("the <b>big</b> dog", "der Hund", [(0, 0), (2, 1)], "der <b>Hund</b>"),
+        ("click <b>here</b>.", "klick.", [(0, 0)], "<b>klick</b>."),
+        ("<b>one</b> <i>two</i>", "eins", [(0, 0)], "<b>eins</b> <i></i>"),
+        (
+            "<u>one <i>two</i></u> else",
+            "zwei sonstwo eins",
+            [(0, 2), (1, 0), (2, 1)],
+            "<u><i>zwei</i></u> sonstwo eins",
+        ),
     ],
 )
 def test_tags_follow_the_words(line: str, text: str, links: list[tuple[int, int]], whole: str) -> None:
@@ -143,12 +155,29 @@ def test_between_words_that_are_not_spaced_no_space_comes_and_elsewhere_one_does
     assert moved("これは<b>犬</b>です", "this is a dog", [(0, 0), (3, 3), (4, 1)], "ja", "en") == "this is a <b>dog</b>"
 
 
-def test_entities_that_spell_a_word_are_read() -> None:
-    assert spelt("don&#39;t caf&eacute; a &amp; b") == ("don't café a &amp; b", {"'": "&#39;", "é": "&eacute;"})
-    [same] = translator(Echo()).translate(["the d&#111;g"], "en", "de")
-    assert same.text == "the d&#111;g" and Status.MARKUP not in same.notes
-    [lost] = translator().translate(["the d&uuml;g"], "en", "de")
-    assert "&uuml;" in lost.text or lost.status is Status.MARKUP
+@pytest.mark.parametrize(
+    ("line", "text", "said", "back"),
+    [
+        ("Tom &amp; Jerry aren&#39;t", "Tom & Jerry aren't", "Tom & Jerry sind's", "Tom &amp; Jerry sind&#39;s"),
+        ("caf&eacute; &lt; 3", "café < 3", "Café < 3 é", "Caf&eacute; &lt; 3 &eacute;"),
+        ("it&#39;s Bob's", "it's Bob's", "'s ist Bobs", "'s ist Bobs"),  # written both ways
+        ("x &amp;lt; y &foo; z", "x y &foo; z", "x y &foo; z", "x &amp;lt; y &foo; z"),
+        ("R&amp;D <b>&quot;a&quot;</b>", 'R&D "a"', 'F&E "a"', "F&amp;E <b>&quot;a&quot;</b>"),
+    ],
+)
+def test_entities_are_read_as_their_characters_and_written_again(line: str, text: str, said: str, back: str) -> None:
+    given = read_markup(line, tags(line), "en")
+    assert given.text == text
+    count = len(words(text, "en"))
+    whole = given.restored(Candidate(said, 0.0, (), tuple((word, word) for word in range(count))), "de")
+    assert whole.text == back and not given.lost(whole.text, ())
+
+
+def test_an_entity_that_no_word_of_the_translation_needs_is_not_lost() -> None:
+    [same, lost] = translator(Echo()).translate(["the d&#111;g", "the &quot;dog&quot;&nbsp;is"], "en", "de")
+    assert same.text == "the d&#111;g" and Status.MARKUP not in {*same.notes, *lost.notes}
+    [other] = translator().translate(["the d&uuml;g"], "en", "de")
+    assert Status.MARKUP not in other.notes
 
 
 def test_placeholders_that_take_the_next_value_keep_their_order() -> None:
@@ -161,6 +190,15 @@ def test_placeholders_that_take_the_next_value_keep_their_order() -> None:
     assert (
         put_back(Candidate("zwei eins x", 0.0, (), ((0, 1), (1, 0), (2, 2))), taken, "de").text == "zwei {b} eins {a} x"
     )
+
+
+@pytest.mark.parametrize("whole", ['<a title="One. Two, three">', "{n, plural, one {A dog.} other {Two. Dogs}}"])
+def test_no_stretch_of_a_giant_line_ends_inside_a_tag(whole: str) -> None:
+    line = f"One. {whole} and more </a>" * 20
+    for size in (60, 70, 80):
+        texts = [one.text for portion in stretches.portions([line], "en", size) for one in portion.stretches]
+        assert "".join(texts) == line and len(texts) > 5
+        assert sum(text.count(whole) for text in texts) == 20
 
 
 def nested(parts: object) -> list[str]:
@@ -221,8 +259,8 @@ def test_whatever_is_aligned_tags_nest_as_they_did(
 ) -> None:
     line = "".join(nested(parts)).strip()
     own = COPYING.tags(line, "en")
-    text = restored(Candidate(" ".join(said), 0.0, (), tuple(links)), marked(line, own, "en"), "de").text
-    if words(marked(line, own, "en").text, "en"):
+    text = read_markup(line, own, "en").restored(Candidate(" ".join(said), 0.0, (), tuple(links)), "de").text
+    if words(read_markup(line, own, "en").text, "en"):
         kept = [line[one.begin : one.end] for one in own]
         assert Counter(kept) == Counter(text[one.begin : one.end] for one in tags(text))
         assert pairs(line) == pairs(text)
@@ -282,8 +320,8 @@ def test_tags_alone_and_in_giant_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_line_takes_long(unit: str) -> None:
     line = unit * (16_000 // len(unit)) + " x"
     began = time.process_time()
-    given = marked(line, COPYING.tags(line, "en"), "en")
+    given = read_markup(line, COPYING.tags(line, "en"), "en")
     COPYING.runs(given.text, "en")
     count = len(words(given.text, "en"))
-    restored(Candidate(given.text, 0.0, (), tuple((word, word) for word in range(count))), given, "de")
+    given.restored(Candidate(given.text, 0.0, (), tuple((word, word) for word in range(count))), "de")
     assert time.process_time() - began < 2.0

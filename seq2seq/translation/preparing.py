@@ -12,7 +12,7 @@ from seq2seq.languages import unspaced
 from seq2seq.translation.casing import Casing, word_cost
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line, goes_on
-from seq2seq.translation.line_markup import LineMarkup, line_markup
+from seq2seq.translation.markup import Markup, read_markup, unmarked
 from seq2seq.translation.numerals import lost
 from seq2seq.translation.readable import traced_readable
 from seq2seq.translation.searcher import Part
@@ -50,7 +50,7 @@ class Prepared(NamedTuple):
     given: Line
     taken: Taken
     required: tuple[str, ...]
-    markup: LineMarkup
+    markup: Markup
     capitals: bool
     numbers: Sequence[int]
 
@@ -107,8 +107,8 @@ class Preparing:
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
         spaced = traced_spaces(line.text)
-        markup = line_markup(spaced.text, self.copied.untranslated, self.source)
-        taken, capitals = self._taken(markup.marked.text)
+        markup = self._markup(spaced.text)
+        taken, capitals = self._taken(markup.text)
         if taken.whole == spaced.text:
             spaced = traced_line(line.text)
             taken = as_it_is(spaced.text)
@@ -148,9 +148,9 @@ class Preparing:
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
             best = _different(best)
             translation = translation._replace(text=best[0].text, best=best)
-        if changed:
+        if prepared.taken.held or prepared.markup.tags:
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
-        if not lost(prepared.markup.marked.text, translation.text).isdisjoint(self.numbers):
+        if not lost(prepared.markup.text, translation.text).isdisjoint(self.numbers):
             said.add(Status.NUMBERS)
         if prepared.markup.lost(translation.text, self.dictionary):
             said.add(Status.MARKUP)
@@ -167,6 +167,13 @@ class Preparing:
             banned = tuple(self.casing.shown(phrase, True) for phrase in asked.banned)
             asked = asked._replace(prefix=shown[0], required=tuple(shown[1:]), banned=banned)
         return asked.met_by(text, self.target)
+
+    def _markup(self, line: str) -> Markup:
+        """A line without its tags and entities, if these are copied."""
+        copied = self.copied.untranslated
+        if copied is None or not copied.markup:
+            return unmarked(line, self.source)
+        return read_markup(line, copied.tags(line, self.source), self.source)
 
     def _taken(self, text: str) -> tuple[Taken, bool]:
         """A line without what is copied; all that is copied of it where nothing else is left.

@@ -5,12 +5,15 @@ from typing import NamedTuple
 
 from seq2seq.translation.joining import together
 from seq2seq.translation.line import Line
-from seq2seq.translation.splitting import windows
+from seq2seq.translation.placeholders import PLACEHOLDER
+from seq2seq.translation.splitting import Window, windows
+from seq2seq.translation.tags import TAG
 from seq2seq.translation.translation import Status, Translation
 from seq2seq.translation.verdict import serious
 from seq2seq.translation.words import beginnings
 
 SEAM = 32  # characters before and behind a cut that show whether what it goes through was copied
+LONGEST_TAG = 500  # characters of a tag or placeholder that no stretch cuts in two
 PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
 
 
@@ -64,10 +67,30 @@ def _stretches(line: Line, language: str, longest: int) -> Iterator[tuple[Line, 
         yield line, True, True
         return
     rest, end = line._replace(required=()), 0
-    for text, whole in windows(line.text, language, longest):
+    for text, whole in _between_tags(windows(line.text, language, longest)):
         end += len(text)
         yield rest._replace(text=text), end == len(line.text), whole
         rest = rest._replace(prefix="")
+
+
+def _between_tags(cut: Iterable[Window]) -> Iterator[Window]:
+    """The windows, but a tag or placeholder that one of them ends in stands in the next one."""
+    before: Window | None = None
+    for window in cut:
+        if before is not None:
+            tail = before.text[-LONGEST_TAG:]
+            near = tail + window.text[:LONGEST_TAG]
+            spans = [match.span() for pattern in (TAG, PLACEHOLDER) for match in pattern.finditer(near)]
+            begin = min((begin for begin, end in spans if 0 < begin < len(tail) < end), default=len(tail))
+            if moved := tail[begin:]:
+                before, window = (
+                    Window(before.text.removesuffix(moved), False),
+                    Window(moved + window.text, window.whole),
+                )
+            yield before
+        before = window
+    if before is not None:
+        yield before
 
 
 def gathered(finished: Iterable[Finished], source: str, target: str) -> Iterator[list[Translation]]:

@@ -1,16 +1,18 @@
-"""Tags and entities of a line: `<b>`, `</b>`, `<br/>`, `<a href="x">`, `<g id="1">`, `&lt;i&gt;`; `&amp;`, `&#39;`.
+"""Tags of a line: `<b>`, `</b>`, `<br/>`, `<a href="x">`, `<g id="1">`, `&lt;i&gt;`; and what entities stand for.
+
+An entity of a space, such as `&nbsp;`, is like a tag: no model says it. One that is escaped twice (`&amp;lt;`) is, too.
 
 Other angle brackets are a sentence's own (`a < b and c > d`, `<3`, `a<b>c`): a tag has a name of HTML, an attribute
 with a value, or a slash, or there is one that closes it.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence, Set
 from html import unescape
 from html.entities import html5
 from typing import NamedTuple
 
+ENTITY = r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6});"
 NAME = r"[A-Za-z][A-Za-z0-9:_-]*|\d+"
 SWITCH = r"\s+(?:disabled|checked|selected|hidden|required|async|defer|controls)"
 VALUE = r"\s+[\w:@.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s\"'<>=&]+)"
@@ -20,12 +22,10 @@ TAG = re.compile(
       <!--(?:(?!<!--).)*?--> | <!\[CDATA\[ | \]\]> | <[!?][A-Za-z][^<>]*>
     | <(?P<slash>/?)(?P<name>{NAME})(?P<values>(?:{VALUE})*)(?:{SWITCH})*\s*(?P<empty>/?)>
     | &lt;(?P<slash2>/?)(?P<name2>{NAME})(?P<values2>(?:{ESCAPED})*)\s*(?P<empty2>/?)&gt;
-    | &(?:[A-Za-z][A-Za-z0-9]{{1,31}}|\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}});
+    | &amp;(?:\#?\w{{2,31}};) | {ENTITY}
     """,
     re.VERBOSE | re.DOTALL,
 )
-ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
-SYMBOL_WORD = re.compile(r"(?<![^\W_])[^\W_]+(?:&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7});[^\W_]+)+")
 INLINE = frozenset(  # what stands inside a word, or right beside one
     re.findall(
         r"\w+",
@@ -47,13 +47,13 @@ KNOWN = (
     )
 )
 DEEPEST = 50  # tags around tags; more are single ones
-SPELLING = frozenset("'’‘ʼ")  # what entities inside of words stand for, besides letters
 
 
 class Tag(NamedTuple):
-    """A tag or entity of a line. partner: the number of the tag that closes it, or that it closes.
+    """A tag of a line. partner: the number of the tag that closes it, or that it closes.
 
-    opens: whether it goes with what follows it. inline: whether the letters around it are of one word.
+    opens: whether it goes with what follows it. inline: whether the letters around it are of one word. touches: whether
+    no space parts it from what stands before and behind it.
     """
 
     begin: int
@@ -61,6 +61,7 @@ class Tag(NamedTuple):
     partner: int | None
     opens: bool
     inline: bool
+    touches: tuple[bool, bool]
 
 
 class _Found(NamedTuple):
@@ -71,7 +72,7 @@ class _Found(NamedTuple):
 
 
 def tags(line: str) -> list[Tag]:
-    """All tags and entities of a line in order, but for entities that only spell a word (`spelt`)."""
+    """All tags of a line in order."""
     if {"<", "&"}.isdisjoint(line):
         return []
     found = list(_found(line))
@@ -83,6 +84,10 @@ def tags(line: str) -> list[Tag]:
             partners.get(number),
             one.kind == "open",
             one.name in INLINE or one.name.isdigit() or (number in partners and one.name not in KNOWN),
+            (
+                not line[one.begin - 1 : one.begin].isspace() and one.begin > 0,
+                line[one.end : one.end + 1].strip() != "",
+            ),
         )
         for number, one in enumerate(found)
     ]
@@ -99,48 +104,23 @@ def without(found: Sequence[Tag], dropped: Set[int]) -> list[Tag]:
     ]
 
 
-def spelt(line: str) -> tuple[str, dict[str, str]]:
-    """The line with entities that spell words read (`don&#39;t`), and how it wrote each of their characters."""
-    written: dict[str, str] = {}
-
-    def letter(match: re.Match[str]) -> str:
-        character = unescape(match[0])
-        if not _spells(line, match.start(), match.end(), character):
-            return match[0]
-        written.setdefault(character, match[0])
-        return character
-
-    return (ENTITY.sub(letter, line) if "&" in line else line), written
-
-
-def symbol_words(line: str) -> Iterator[tuple[int, int]]:
-    """Words with a symbol's entity inside, such as the name `R&amp;D`."""
-    if "&" not in line:
-        return
-    for match in SYMBOL_WORD.finditer(line):
-        symbols = [unescape(entity[0]) for entity in ENTITY.finditer(match[0])]
-        if all(one in "&@/#%" or unicodedata.category(one[0])[0] == "S" for one in symbols):
-            yield match.span()
-
-
-def _spells(line: str, begin: int, end: int, character: str) -> bool:
-    """Whether an entity is a letter, or an apostrophe between letters."""
-    if len(character) != 1:
-        return False
-    if unicodedata.category(character)[0] in "LM":
-        return True
-    inside = line[begin - 1 : begin].isalnum() and line[end : end + 1].isalnum()
-    return inside and (character in SPELLING or unicodedata.category(character) == "Cf")
+def character(entity: str) -> str | None:
+    """The character that an entity stands for; None for spaces, what stands for several, and what is none."""
+    if entity[:1] != "&" or not (entity[1:2] == "#" or entity[1:] in html5):
+        return None
+    letters = unescape(entity)
+    return letters if len(letters) == 1 and not letters.isspace() else None
 
 
 def _found(line: str) -> Iterator[_Found]:
-    """The tags that are some, and the entities that stand for a character."""
+    """The tags that are some, and the entities that are like tags."""
     matches = list(TAG.finditer(line))
     closed = {_name(match) for match in matches if _slash(match)}
     for match in matches:
         begin, end, name = *match.span(), _name(match)
         if match[0].startswith("&") and not match["name2"]:
-            if match[0][1] == "#" or match[0][1:] in html5:
+            known = match[0][1] == "#" or match[0][1:] in html5 or match[0].startswith("&amp;")
+            if known and character(match[0]) is None:
                 yield _Found(begin, end, "", "empty")
         elif not name:
             yield _Found(begin, end, "", "empty")

@@ -15,7 +15,7 @@ from seq2seq.data.store import Store
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
 from seq2seq.translation.placeholders import placeholders
-from seq2seq.translation.tags import Tag, symbol_words, tags, without
+from seq2seq.translation.tags import Tag, tags, without
 
 Letterless = Literal["learnt", "copy", "translate"]
 PAIRS = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "„“", "‘’", "«»", "»«"})
@@ -71,7 +71,7 @@ class Untranslated:
         return [_with_pair(line, begin, end) for begin, end in self._places(line, language)]
 
     def tags(self, line: str, language: str) -> list[Tag]:
-        """The tags and entities of a line, but for those inside of something else that is copied."""
+        """The tags of a line, but for those inside of something else that is copied."""
         if not self.markup or not (found := tags(line)):
             return []
         runs = self.runs(line, language)
@@ -90,7 +90,6 @@ class Untranslated:
             yield from (match.span() for match in (DENSE if dense else SPACED).finditer(line))
         if self.markup:
             yield from placeholders(line, language)
-            yield from symbol_words(line)
         if words := self.unspaced if dense else self.spaced:
             yield from (match.span() for match in words.finditer(line))
 

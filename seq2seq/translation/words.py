@@ -35,7 +35,12 @@ def words(text: str, language: str) -> list[str]:
 
 def starts(text: str, language: str) -> list[int]:
     """Where words begin."""
-    return [match.start() for match in (CHARACTER if unit(language) == "characters" else WORD).finditer(text)]
+    return [begin for begin, _ in word_spans(text, language)]
+
+
+def word_spans(text: str, language: str) -> list[tuple[int, int]]:
+    """Where words begin and end."""
+    return [match.span() for match in (CHARACTER if unit(language) == "characters" else WORD).finditer(text)]
 
 
 def numbers(text: Traced, given: str, language: str) -> list[int]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from seq2seq import __version__, own, quoting
 from seq2seq.arguments import arranged, choice_of, own_folder, sweep_folder
-from seq2seq.config import call, configuration_folder, suggestion
+from seq2seq.config import call, configuration_folder, suggestion, unknown_key
 from seq2seq.errors import Seq2SeqError
 from seq2seq.text_keys import TextKeys
 
@@ -260,7 +260,7 @@ def _nearest(error: Exception) -> str:
     if not isinstance(parent, Mapping) or key is None:
         return ""
     known = [str(one) for one in parent if one != "hydra"]
-    return f"unknown key {getattr(cause, 'full_key', key)}{suggestion(str(key), known)}"
+    return unknown_key(str(getattr(cause, "full_key", key)), known)
 
 
 def _say(message: str) -> None:

@@ -23,6 +23,11 @@ from seq2seq.errors import ConfigError
 TARGET = "_target_"  # the dotted name of the class or function that a node builds
 PARTIAL = "_partial_"  # true: do not call it yet; the parent adds sizes and calls it
 NAME = re.compile(r"seq2seq(\.[A-Za-z_]\w*)+")
+# keys that commands no longer have: what to write now
+RENAMED: Mapping[str, str] = {
+    "translator.usual_source": "translator.max_sentences=NUMBER (sentences of a line that are translated together) or "
+    "translator.longest_source=NUMBER (subwords of one part)",
+}
 
 
 def build(node: Mapping[str, object], extra: Mapping[str, object] | None = None, where: str = "") -> typing.Any:
@@ -75,6 +80,13 @@ def suggestion(word: str, allowed: Iterable[str]) -> str:
     return f", allowed: {', '.join(names)}" if names else ", no keys are allowed here"
 
 
+def unknown_key(key: str, allowed: Iterable[str]) -> str:
+    """What is wrong with a key of this full path, where `allowed` are the names in its place."""
+    parts = key.split(".")
+    now = next((new for at in range(len(parts)) if (new := RENAMED.get(".".join(parts[at:])))), None)
+    return f"{key} is no key any more: write {now}" if now else f"unknown key {key}{suggestion(parts[-1], allowed)}"
+
+
 def _built(value: object, where: str) -> object:
     """`value` with every node inside it built; plain mappings and lists keep their form."""
     if isinstance(value, Mapping):
@@ -117,7 +129,7 @@ def _checked(
     parameters = inspect.signature(target).parameters
     for key in values:
         if key not in parameters:
-            raise ConfigError(f"unknown key {_join(where, str(key))}{suggestion(str(key), parameters)}")
+            raise ConfigError(unknown_key(_join(where, str(key)), parameters))
     missing = [name for name, one in parameters.items() if one.default is one.empty and name not in values]
     if complete and missing:
         raise ConfigError(f"{where or target.__name__}: missing {', '.join(_join(where, name) for name in missing)}")

@@ -181,6 +181,8 @@ def test_program_help(capfd: pytest.CaptureFixture[str]) -> None:
         (["train"], 2, "You must specify 'corpus'"),
         (["train", "corpus=filse"], 2, "files"),
         (["train", "corpus=files", "corpus.path=x"], 2, "corpus.directions: a value is needed"),
+        (["translate", "model=x", "translator.usual_source=9"], 2, "no key any more: write translator.max_sentences="),
+        (["train", "corpus=files", "translator.usual_source=9"], 2, "no key any more: write translator.max_sentences="),
         (["train", "corpus=files", "trainer.hour=1"], 2, "unknown key trainer.hour, did you mean hours?"),
         (["train", "corpus=files", "cell=lsmt"], 2, "lstm"),
         (["train", "corpus=files", "oops"], 2, "oops"),

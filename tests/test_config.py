@@ -66,6 +66,12 @@ def test_extra_wins_and_is_checked() -> None:
         build(CELL, {"widht": 9}, where="cell")
 
 
+@pytest.mark.parametrize("where", ["translator", "train.translator"])
+def test_a_key_of_old_is_told_what_it_is_now(where: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{where}\.usual_source is no key any more: write translator\.max_sent"):
+        build({**CELL, "usual_source": 3}, where=where)
+
+
 def test_values_take_the_annotated_type() -> None:
     built = build(stack(sizes=[1, 2], options={"a": 1}, folder="runs/x"))
     assert built.sizes == (1, 2) and built.folder == Path("runs/x")

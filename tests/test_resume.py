@@ -16,6 +16,7 @@ from torch.nn import Parameter
 from toy_training import SETTINGS, toy_trainer
 
 from seq2seq.errors import TrainingError
+from seq2seq.training.configuration import judged_otherwise
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +96,22 @@ def test_another_configuration_is_refused_by_name_unless_allowed(tmp_path: Path)
         toy_trainer(tmp_path, replace(changed, allow=("trainer.smoothing",))).train()
     assert toy_trainer(tmp_path, replace(changed, allow=("trainer",))).train().update == 30
     assert toy_trainer(tmp_path, changed).train().update == 30  # the new one is now the run's own
+
+
+@pytest.mark.parametrize(
+    ("key", "now", "otherwise"),
+    [
+        ("search.width", 5, True),
+        ("validation.lines", 5, True),
+        ("trainer.metric", "chrf", True),
+        ("trainer.metric", "auto", False),
+        ("translator.batch_tokens", 5, False),
+        ("trainer.smoothing", 0.2, False),
+    ],
+)
+def test_what_makes_scores_that_cannot_be_compared(key: str, now: object, otherwise: bool) -> None:
+    node, name = key.split(".")
+    assert judged_otherwise({node: {name: "bleu"}}, {node: {name: now}}) == otherwise
 
 
 def test_averaging_may_begin_on_the_way(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Which weights are kept, averaged and shipped, with trainer.average_of=best and =last."""
 
+import json
+import os
+import signal
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,7 @@ from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.selection import Selection
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import State
+from seq2seq.training.trainer import Outcome
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +106,38 @@ def test_the_last_ones_outlive_a_kill(tmp_path: Path) -> None:
             trainer.train()
     toy_trainer(tmp_path / "parts", LAST).train()
     assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
+def judged_by(folder: Path, text: str, updates: int, losses: list[float], **changes: object) -> Outcome:
+    """A run that validates on a text of this name, and so finds these losses; it is ended by a signal for -1."""
+    trainer = toy_trainer(folder, replace(SETTINGS, average=2, updates=updates, **changes))  # type: ignore[arg-type]
+    trainer.data = {"valid": {"valid": {"pairs": 1, "text": text, "files": text}}}
+    ahead = iter(losses)
+
+    def validate() -> dict[str, float]:
+        if (loss := next(ahead)) < 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"loss": float(loss)}
+
+    trainer.selection.run_validation = validate
+    outcome = trainer.train()
+    assert list(ahead) == []
+    return outcome
+
+
+def test_weights_are_judged_anew_by_another_validation_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Or an easier text of before would keep the best place for ever, a harder one lose it at once."""
+    judged_by(tmp_path, "easy", 10, [1, 2, 3])  # after 5 and 10 updates, and of their mean
+    before = Checkpoints(tmp_path / "checkpoints").contents()[0]
+    assert judged_by(tmp_path, "hard", 15, [40, -1], allow=("data.valid",)).exit_code == 143
+    assert Checkpoints(tmp_path / "checkpoints").contents()[0] == before
+    judged_by(tmp_path, "hard", 15, [40, 30, 35, 38, 36], allow=("data.valid",))  # 5, 10, mean, 15, mean of 10 and 15
+    assert "2 kept weights are judged by it anew" in capfd.readouterr().err
+    state = Checkpoints(tmp_path / "checkpoints").contents()[0]["state"]
+    assert state["best"] == [{"update": 10, "scores": {"loss": 30}}, {"update": 15, "scores": {"loss": 38}}]
+    assert state["shipped"] == json.loads((tmp_path / "model" / "scores.json").read_text()) == {"loss": 30}
+    judged_by(tmp_path, "hard", 20, [20, 25])
+    assert "judged by it anew" not in capfd.readouterr().err
 
 
 BLEU = replace(SETTINGS, metric="bleu")

@@ -24,6 +24,8 @@ FREE = (
 )
 # keys whose value `auto` is decided when a run begins, and then stays as it was decided
 DECIDED = ("trainer.metric",)
+# nodes that say how a validation comes to its scores; `data.valid` is which text it has
+JUDGING = ("validation", "search", "translator", "trainer.metric")
 # keys that older versions did not have, and the value that does what those did
 ADDED: Mapping[str, object] = {
     "objective._target_": "seq2seq.training.objective.likelihood.Likelihood",
@@ -71,19 +73,33 @@ def check_unchanged(
 
     `allowed` names keys, or whole nodes of them, that may differ. Raises TrainingError with all others that do.
     """
-    free = (*FREE, *allowed)
-    changed = {
-        key: values
-        for key, values in changed_keys(before, now).items()
-        if not (key in DECIDED and values[1] == "auto")
-        and not any(key == one or key.startswith(f"{one}.") for one in free)
-    }
+    changed = _binding(before, now, allowed)
     if changed:
         lines = "\n".join(f"  {key}: was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise TrainingError(
             f"{folder} holds a run of another configuration:\n{lines}\n"
             f"Give the old values, choose another run folder, or accept with 'trainer.allow=[{','.join(changed)}]'."
         )
+
+
+def judged_otherwise(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """Whether the scores of validations under two configurations cannot be compared."""
+    return any(_below(key, JUDGING) for key in _binding(before, now, ()))
+
+
+def _binding(
+    before: Mapping[str, object], now: Mapping[str, object], allowed: Collection[str]
+) -> dict[str, tuple[object, object]]:
+    """The changed keys that may not change without being allowed."""
+    return {
+        key: values
+        for key, values in changed_keys(before, now).items()
+        if not (key in DECIDED and values[1] == "auto") and not _below(key, (*FREE, *allowed))
+    }
+
+
+def _below(key: str, nodes: Collection[str]) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in nodes)
 
 
 def older(folder: Path, node: str) -> dict[str, object]:

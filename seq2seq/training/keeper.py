@@ -9,7 +9,7 @@ from pathlib import Path
 from seq2seq.data.fingerprint import Fingerprint
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.configuration import changed_keys, check_unchanged, flat, write_configuration
+from seq2seq.training.configuration import changed_keys, check_unchanged, flat, judged_otherwise, write_configuration
 from seq2seq.training.diary import Diary
 from seq2seq.training.same_data import DATA, MAKE_PAIRS, check_data, differences
 from seq2seq.training.settings import AUTO, Settings
@@ -42,6 +42,7 @@ class Keeper:
         self.team = team
         self._saved = time.monotonic()
         self._before: Mapping[str, object] = {}  # the configuration of the checkpoint
+        self.judged_otherwise = False  # than in the checkpoint
 
     @property
     def due(self) -> bool:
@@ -73,6 +74,7 @@ class Keeper:
             before: Mapping[str, object] = checkpoint.content["configuration"]  # type: ignore[assignment]
             check_unchanged(before, self.configuration, self.settings.allow, self.folder)
             self._before = before
+            self.judged_otherwise = judged_otherwise(before, self.configuration)
             self._check_data(before, checkpoint.content.get(DATA))  # type: ignore[arg-type]
             try:
                 state = State.read(checkpoint.content["state"])  # type: ignore[arg-type]
@@ -106,6 +108,7 @@ class Keeper:
             changed = changed_keys(configuration, self.configuration)
             made_otherwise = any(key.split(".")[0] in MAKE_PAIRS for key in changed)
             check_data(data, self.data, self.settings.allow, self.folder, made_otherwise)
+            self.judged_otherwise |= any(one.key == f"{DATA}.valid" for one in differences(data, self.data, False))
         elif self.team.number == 0:
             logger.warning(
                 "warning: %s: an older version wrote its checkpoint, which does not tell which text it learnt from: "

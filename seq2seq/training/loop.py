@@ -1,10 +1,10 @@
 """The loop of a run: update after update, validations and checkpoints when they are due, until it is to end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import TrainingError
@@ -19,6 +19,7 @@ from seq2seq.training.state import Interval, State, UpdateSums
 from seq2seq.training.team import Team
 from seq2seq.training.update import Updater
 
+Result = TypeVar("Result")
 CONSTANT = 3  # validations in a row with the same score, before it is said
 SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
 
@@ -179,21 +180,34 @@ class Loop:
         state.become(self.team.agree(state))
         self.keeper.save(state, self.diary)
 
+    def judge_again(self) -> None:
+        """Compare later validations with what the best weights so far score by the validation of now.
+
+        Interrupted, it changes nothing that is stored, and is due again.
+        """
+        if self.state.best:
+            self.diary.say(f"validation is another one: {len(self.state.kept)} kept weights are judged by it anew")
+            self._alone(lambda: self.selection.judge_again(self.state, self.interrupts.at_once))
+            self.state.become(self.team.agree(self.state))
+            self.diary.say(f"best so far: {listed(self.state.scores)}")
+
     def _scores(self, average: bool) -> Scores | None:
         """Of the weights, or their average, by the leader alone; None for the others. Raises Interrupted in all."""
-        scores, told = None, 0
+        at_once = self.interrupts.at_once
+        if average:
+            return self._alone(lambda: self.selection.validate_average(self.state, at_once))
+        return self._alone(lambda: self.selection.validate(at_once))
+
+    def _alone(self, action: Callable[[], Result]) -> Result | None:
+        """What the leader alone does; None for the others. Raises Interrupted in all where a signal ends it."""
+        result, told = None, 0
         if self.team.number == 0:
             try:
-                at_once = self.interrupts.at_once
-                scores = (
-                    self.selection.validate_average(self.state, at_once)
-                    if average
-                    else self.selection.validate(at_once)
-                )
+                result = action()
             except Interrupted:
                 told = self.interrupts.received or 0
         self._stop(float(self.team.agree(told)))
-        return scores
+        return result
 
     def _report(self, learning_rate: float) -> None:
         state = self.state

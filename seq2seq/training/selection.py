@@ -71,6 +71,20 @@ class Selection:
             self._ship(state, scores, self._candidate())
         return better
 
+    def judge_again(self, state: State, interruptible: Interruptible) -> None:
+        """Take the scores of all kept weights, and of their mean, anew, and ship the best: validation has changed."""
+        scores = {
+            update: self._scores(self.checkpoints.load_best(update), interruptible) for update in sorted(state.kept)
+        }
+        again = [Best(update, scores[update]) for update in sorted(one.update for one in state.best)]
+        state.best, state.constant = [], 0
+        for one in again:
+            state.best.insert(self._place(state, one.scores), one)
+        state.recent = [Best(one.update, scores[one.update]) for one in state.recent]
+        self._ship(state, state.scores, self.checkpoints.load_best(state.best[0].update))
+        if (mean_scores := self.validate_average(state, interruptible)) is not None:
+            self.ship_average(state, mean_scores)
+
     def validate_average(self, state: State, interruptible: Interruptible) -> Scores | None:
         """Scores of the mean of the kept weights, as above; None where there is nothing to average."""
         if self.settings.average < 2 or len(self.averaged(state)) < 2:

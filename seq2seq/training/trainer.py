@@ -152,6 +152,8 @@ class Trainer:
                 )
                 try:
                     self._try_worst(state, diary)
+                    if keeper.judged_otherwise:
+                        loop.judge_again()
                     return self._finished(diary, state, loop.run())
                 except Interrupted:
                     text = f"stopped after update {state.update:,}: the same command goes on from there"

@@ -7,8 +7,14 @@
 is imported from no other place: a model folder alone brings none with it.
 """
 
+import hashlib
+import importlib
+import inspect
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+PREFIX = f"{__name__}."
 
 VARIABLE = "SEQ2SEQ_OWN"  # the folder, for this process and those it starts
 
@@ -24,3 +30,29 @@ def use(folder: str) -> None:
     """From now on `seq2seq.own.NAME` is looked for in `folder`."""
     os.environ[VARIABLE] = str(Path(folder).absolute())
     __path__[:] = _places()
+
+
+def code(modules: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of the source of those modules that are a user's own, and of the own ones that they import."""
+    found: dict[str, str] = {}
+    pending = [name for name in modules if name.startswith(PREFIX)]
+    while pending:
+        if (name := pending.pop()) not in found:
+            module = importlib.import_module(name)
+            source = inspect.getsourcefile(module)
+            found[name] = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()
+            used = (getattr(one, "__module__", None) or getattr(one, "__name__", "") for one in vars(module).values())
+            pending += [one for one in used if isinstance(one, str) and one.startswith(PREFIX)]
+    return dict(sorted(found.items()))
+
+
+def code_of(configuration: object) -> dict[str, str]:
+    """The same for the modules of all parts that a configuration names."""
+    return code(target.rpartition(".")[0] for target in _targets(configuration))
+
+
+def _targets(node: object) -> Iterator[str]:
+    for value in node.values() if isinstance(node, Mapping) else node if isinstance(node, list | tuple) else ():
+        yield from _targets(value)
+    if isinstance(node, Mapping) and isinstance(node.get("_target_"), str):
+        yield node["_target_"]

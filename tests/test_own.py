@@ -64,3 +64,50 @@ def test_a_cell_of_ones_own_trains_and_translates(
     assert done.returncode in (0, 3) and done.stdout.strip(), done.stderr
     alone = seq2seq(command, tmp_path, text="one dog\n")
     assert alone.returncode == 1 and "--config-dir" in alone.stderr
+
+
+def test_a_run_goes_on_with_the_code_that_it_began_with(
+    own: list[str], toy_text: Path, seq2seq: Runner, tmp_path: Path
+) -> None:
+    """Whether the part itself changed, or what it imports from beside it; in cleaning the cache is not used either."""
+    code, helper = tmp_path / "my_conf/cell/leaky.py", tmp_path / "my_conf/cell/squash.py"
+    helper.write_text("import torch\n\n\ndef squash(x):\n    return torch.tanh(x)\n")
+    code.write_text(
+        CELL.replace("torch.tanh", "squash").replace(
+            "from torch", "from seq2seq.own.cell.squash import squash\nfrom torch"
+        )
+    )
+    command = ["train", *own, *corpus(toy_text), *SMALL, "cell=leaky"]
+    assert seq2seq([*command, "trainer.updates=2"], tmp_path).returncode == 0
+    helper.write_text(helper.read_text().replace("tanh", "sin"))
+    again = seq2seq([*command, "trainer.updates=4"], tmp_path)
+    assert again.returncode == 1
+    assert "data.own: the code of seq2seq.own.cell.squash is another one" in again.stderr
+    assert "give the old code back" in again.stderr and "cell.leaky" not in again.stderr
+    assert seq2seq([*command, "trainer.updates=4", "trainer.allow=[data.own]"], tmp_path).returncode == 0
+    assert seq2seq([*command, "trainer.updates=6"], tmp_path).returncode == 0
+
+
+FILTER = """
+from seq2seq.data.cleaning.base import Filter
+
+
+class Odd(Filter):
+    def keep(self, pair):
+        return True
+"""
+
+
+def test_pairs_are_prepared_anew_where_a_filter_of_ones_own_changed(
+    own: list[str], toy_text: Path, seq2seq: Runner, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my_conf" / "cleaning"
+    folder.mkdir()
+    (folder / "odd.yaml").write_text("odd:\n  _target_: seq2seq.own.cleaning.odd.Odd\n")
+    command = ["prepare", *own, *corpus(toy_text), "cleaning=odd", *SMALL[:2]]
+    (folder / "odd.py").write_text(FILTER)
+    first = seq2seq(command, tmp_path)
+    (folder / "odd.py").write_text(FILTER.replace("True", "len(pair.source) % 2 == 1"))
+    second = seq2seq(command, tmp_path)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert "100.0%" in first.stdout and "100.0%" not in second.stdout

@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,6 +115,17 @@ def test_other_text_is_accepted_by_name_and_remembered(train: Train, text: Path,
     write_text(text)
     assert "data.train: train had 45 pairs, has 60" in train("train", 8, *kept)[1]
     assert train("train", 8, *kept, "trainer.allow=[data]")[0] == 0
+
+
+def test_the_command_that_is_advised_can_be_pasted(train: Train, text: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert train("train", 2)[0] == 0
+    write_text(text, pairs=45)
+    advice = next(
+        line for line in train("train", 4, "trainer.allow=[license]")[1].splitlines() if "- accept it" in line
+    )
+    program, *words = shlex.split(advice.partition(": ")[2])
+    assert program == "seq2seq" and main(words) == 0
+    assert "going on after update 2" in capfd.readouterr().err
 
 
 def test_the_same_text_in_other_files_goes_on(train: Train, text: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import nn
 
+from seq2seq import own
 from seq2seq.checking import place
 from seq2seq.command.prepare import Node, say, text_places
 from seq2seq.config import build
@@ -24,7 +25,7 @@ from seq2seq.training.loop import Batches
 from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
-from seq2seq.training.same_data import check_text
+from seq2seq.training.same_data import OWN, check_text
 from seq2seq.training.selection import Export
 from seq2seq.training.settings import Settings
 from seq2seq.training.team import Team, leads
@@ -106,7 +107,7 @@ def train(
         export,
         run,
         {key: value for key, value in configuration.items() if key != "cache"},
-        data,
+        {**data, OWN: own.code_of(configuration)},
     )
     return trainer.train_in(team).exit_code
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seq2seq import own
 from seq2seq.checking import place
 from seq2seq.data.cache import entry
 from seq2seq.data.canonical import VERSION
@@ -135,7 +136,8 @@ class _Build:
         """The folder of a store of some splits with a tokenizer called `name`; `longest` None keeps every pair."""
         settings = [[reason, repr(member)] for reason, member in cleaning.items()]
         content = [self._split(split) for split in splits]
-        key = _key([FORMAT, self.corpus.directions, content, name, settings, longest])
+        code = own.code(type(one).__module__ for one in (self.corpus, *cleaning.values()))
+        key = _key([FORMAT, self.corpus.directions, content, name, settings, longest, *code.values()])
         return self._entry(f"{role}-{key}", lambda folder: self._write(folder, splits, tokenizer, cleaning, longest))
 
     def _train(self, settings: Vocabulary, folder: Path) -> None:

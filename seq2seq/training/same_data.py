@@ -1,5 +1,7 @@
 """A run goes on with the data it began with: text, tokenizer and prepared pairs are compared by their content."""
 
+import shlex
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +11,7 @@ from seq2seq.data.fingerprint import Fingerprint, SplitContent, split_content
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
 
+OWN = "own"  # the source of a user's own parts: {"seq2seq.own.cell.mine": its SHA-256}
 ROLES = ("train", "valid")
 DATA = "data"  # what a checkpoint calls its fingerprint; trainer.allow=[data] accepts any other one
 MAKE_PAIRS = ("corpus", "cleaning", "tokenizer", "prepare")  # nodes of the configuration
@@ -69,6 +72,9 @@ def differences(before: Fingerprint, now: Fingerprint, made_otherwise: bool) -> 
         found.append(
             Difference(f"{DATA}.tokenizer", "another tokenizer: the rows of the weights would mean other pieces")
         )
+    code = now.get(OWN, {})
+    for module in [name for name, source in before.get(OWN, {}).items() if code.get(name) != source]:
+        found.append(Difference(f"{DATA}.{OWN}", f"the code of {module} is another one"))
     if not found and not made_otherwise and before.get("prepared") != now.get("prepared"):
         old, new = (one.get("prepared", {}).get("pairs", 0) for one in (before, now))
         kept = (
@@ -112,6 +118,8 @@ def _advice(keys: list[str], folder: Path) -> list[str]:
         first = "go on with the version of the toolkit, and of its libraries, that began the run"
     elif keys == [f"{DATA}.tokenizer"]:
         first = "give the old tokenizer back, or the text that it was trained on"
+    elif keys == [f"{DATA}.{OWN}"]:
+        first = "give the old code back"
     else:
         first = "give the old text back"
     advice = [
@@ -121,6 +129,19 @@ def _advice(keys: list[str], folder: Path) -> list[str]:
     ]
     if {f"{DATA}.train", f"{DATA}.tokenizer"} & set(keys):  # a tokenizer that the text made is another one now
         allowed = ",".join([*(key for key in keys if key != f"{DATA}.tokenizer"), "tokenizer"])
-        keep = f"tokenizer=existing tokenizer.folder={folder} 'trainer.allow=[{allowed}]'"
-        advice[-1] = f"accept it with the tokenizer that the weights know: {keep}"
+        keep = ["tokenizer=existing", f"tokenizer.folder={folder}", f"trainer.allow=[{allowed}]"]
+        advice[-1] = f"accept it with the tokenizer that the weights know: {_command(keep)}"
     return advice
+
+
+def _command(given: list[str]) -> str:
+    """The command line of this process with these tokenizer and trainer.allow, to be pasted; without one, these."""
+    program, *words = sys.argv or [""]
+    if not program.startswith("seq2seq "):
+        return shlex.join(given)
+    keys = [word.lstrip("+").partition("=")[0] for word in words]
+    replaced = ("tokenizer", "trainer.allow", "hydra.sweep.dir")
+    kept = [
+        word for key, word in zip(keys, words, strict=True) if key.split(".")[0] != "tokenizer" and key not in replaced
+    ]
+    return f"{program} {shlex.join([*kept, *given])}"

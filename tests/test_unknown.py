@@ -107,6 +107,13 @@ def test_latin_words_do_not_grow_together_where_words_are_not_spaced() -> None:
     assert found.alignment == ((0, 1), (1, 2), (1, 3), (1, 4), (2, 5), (2, 6), (2, 7), (3, 8), (4, 9))
 
 
+def test_spaces_of_a_translation_stay_where_words_are_not_spaced() -> None:
+    taken = taken_out("see 🐕 now {n, one {a dog}}", "en", strange, False, {}, [(10, 26)])
+    found = put_back(Candidate("ดู New York ใหม่ ครับ", 0.0, (), ((0, 0), (0, 1), (1, 11), (1, 12))), taken, "th")
+    assert found.text == "ดู🐕 New York ใหม่{n, one {a dog}} ครับ"
+    assert found.alignment == ((0, 0), (0, 1), (1, 2), (2, 12), (2, 13), *((3, place) for place in range(14, 27)))
+
+
 def test_without_an_alignment_a_word_goes_as_far_along() -> None:
     taken = taken_out("one two 🐕 three four", "en", strange, False, {})
     assert put_back(Candidate("eins zwei drei vier", 0.0), taken, "de").text == "eins zwei 🐕 drei vier"

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from seq2seq.languages import unspaced
 from seq2seq.translation.placeholders import takes_next
 from seq2seq.translation.translation import Candidate
-from seq2seq.translation.words import starts, words
+from seq2seq.translation.words import starts, word_spans, words
 
 Unknown = Literal["keep", "symbols", "copy"]
 INSIDE = "'’-_"  # belong to a word where they stand between its letters
@@ -123,32 +123,33 @@ def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     targets: dict[int, list[int]] = {}
     for source, target in found.alignment or ():
         targets.setdefault(source, []).append(target)
-    own = words(found.text, language)
+    own, dense = word_spans(found.text, language), unspaced(language)
     inserted: dict[int, list[Held]] = {}  # behind so many words
     places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.held]
     for place, held in zip(_in_order(places, taken.held), taken.held, strict=True):
         inserted.setdefault(place, []).append(held)
-    said: list[str] = []
+    parts: list[str] = []  # words, each behind what stands between it and the one before
     links: list[tuple[int, int]] = []
     moved: list[int] = []
+    count = end = 0
     for place in range(len(own) + 1):
         if place:
-            moved.append(len(said))
-            if inserted.get(place - 1):
-                _part(said, own[place - 1], language)
-            said.append(own[place - 1])
+            begin, after = own[place - 1]
+            word, gap = found.text[begin:after], found.text[end:begin] if parts else ""
+            parts += [gap or (_gap(parts, word, dense) if inserted.get(place - 1) else ""), word]
+            moved.append(count)
+            count, end = count + 1, after
         for held in inserted.get(place, []):
-            _part(said, held.text, language)
-            tail = held.closing
-            if said and tail and said[-1].endswith(tail) and said[-1] != tail and not unspaced(language):
-                said[-1] = said[-1].removesuffix(tail)
+            gap, tail = _gap(parts, held.text, dense), held.closing
+            if parts and tail and parts[-1].endswith(tail) and parts[-1] != tail and not dense:
+                parts[-1] = parts[-1].removesuffix(tail)
             else:
                 tail = ""
-            links += [(held.number, len(said) + word) for word in range(len(words(held.text, language)))]
-            said += words(held.text + tail, language)
+            links += [(held.number, count + word) for word in range(len(words(held.text, language)))]
+            parts += [gap, held.text + tail]
+            count += len(words(held.text + tail, language))
     links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
-    text = ("" if unspaced(language) else " ").join(said)
-    return found._replace(text=text, alignment=tuple(sorted(links)))
+    return found._replace(text="".join(parts), alignment=tuple(sorted(links)))
 
 
 def _linked(found: Candidate, numbers: Sequence[int]) -> Candidate:
@@ -167,10 +168,10 @@ def _in_order(places: Sequence[int], held: Sequence[Held]) -> list[int]:
     return ordered
 
 
-def _part(said: list[str], text: str, language: str) -> None:
-    """Where words are not spaced, those of the Latin alphabet that would grow together get a space between them."""
-    if unspaced(language) and said and all(one.isascii() and one.isalnum() for one in (said[-1][-1:], text[:1])):
-        said[-1] += " "
+def _gap(parts: Sequence[str], text: str, dense: bool) -> str:
+    """What parts a text from those before it: a space, where words are not spaced only between Latin letters."""
+    latin = all(one.isascii() and one.isalnum() for one in (parts[-1][-1:], text[:1])) if parts else False
+    return " " if parts and (latin or not dense) else ""
 
 
 def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: int) -> int:

@@ -1,5 +1,6 @@
 """What nobody translates comes out as it stands."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_search import greedy
+from toy_text import vocabulary
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
+from seq2seq.data.corpus.jsonl import JSONL
 from seq2seq.data.prepare import prepare
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.translation import stretches
@@ -184,6 +187,18 @@ def test_the_training_text_tells_whether_such_lines_are_translated(
     corpus = Files(str(tmp_path), ["en-de"], ["en", "de"], ["train"], [], [])
     store = prepare(corpus, {}, toy_tokenizer(), tmp_path / "cache", 1000).train
     assert translates_letterless(store) == ([("en", "de")] if translated else [])
+
+
+def test_a_direction_with_little_text_is_looked_at_like_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seq2seq.translation.untranslated.ROWS", 100)
+    records = [{"en": f"a {number}", "de": f"b {number}"} for number in range(2000)] + [{"en": "1:30", "fr": "x"}] * 10
+    text = "".join(f"{json.dumps(record)}\n" for record in records)
+    (tmp_path / "train.jsonl").write_text(text, "utf-8")
+    corpus = JSONL(str(tmp_path), ["en-de", "en-fr"], [], ["train"], [], [])
+    store = prepare(corpus, {}, vocabulary(size=290), tmp_path / "cache", 1000).train
+    assert translates_letterless(store) == [("en", "fr")]
 
 
 def test_a_folder_tells_it_and_of_an_older_one_nobody_knows(tmp_path: Path) -> None:

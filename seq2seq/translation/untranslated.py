@@ -8,9 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
-
-from seq2seq.data.order import permuted
+from seq2seq.data.balanced import balanced
 from seq2seq.data.store import Store
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
@@ -19,7 +17,7 @@ from seq2seq.translation.tags import Tag, tags, without
 
 Letterless = Literal["learnt", "copy", "translate"]
 PAIRS = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "„“", "‘’", "«»", "»«"})
-ROWS = 100_000  # of the training text that are looked at, at most
+ROWS = 100_000  # of the training text that are looked at, of each language on each side, at most
 TOLD = 10  # lines that must differ from their translations: fewer teach no model anything
 
 
@@ -108,8 +106,7 @@ def translates_letterless(store: Store) -> list[tuple[str, str]]:
     In the pairs of newspapers that come with the corpus mafand 107 of 109 such lines are copied; in KFTT, whose
     Japanese writes 1945年 for 1945, 11 of 554; the numbers of recipes/quickstart all become words.
     """
-    count = min(len(store), ROWS)
-    rows = np.sort(permuted(np.arange(count), len(store), seed=0, epoch=0))
+    rows = balanced(store, ROWS)
     sources, targets = store.texts(rows)
     found = [row for row, text in enumerate(sources) if text.strip() and not any(map(str.isalpha, text))]
     numbers = store.language_numbers(rows)

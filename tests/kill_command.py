@@ -29,6 +29,7 @@ OPTIONS = (
     "decoder.layers=1",
     "loader.tokens=200",
     "loader.sampled=[source,target]",
+    "augmentation=robust",
     "trainer.accumulation=2",
     "trainer.updates=40",
     "trainer.patience=2",

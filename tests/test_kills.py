@@ -1,5 +1,5 @@
 """`seq2seq train` on the command line, killed while it prepares and trains, told to stop, its newest checkpoint
-damaged: with noise, subword sampling, dropout, accumulation shared by processes, a moving average and early stopping."""
+damaged: noise, subword sampling, dropout, accumulation in several processes, a moving average and early stopping."""
 
 import json
 import signal

@@ -1,5 +1,6 @@
 """Tags, entities and placeholders come out as often as they went in, in their order, in pairs that nest."""
 
+import random
 import re
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from toy_search import beam, greedy
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
+from seq2seq import languages
 from seq2seq.search.base import Search
 from seq2seq.translation import stretches
 from seq2seq.translation.markup import read_markup
@@ -283,6 +285,23 @@ def test_no_model_loses_any(model: Network) -> None:
                 assert source < len(words(line, "en")) and target < len(words(one.text, "de"))
 
     law()
+
+
+@pytest.mark.parametrize("dense", [("en",), ("de",), ("en", "de"), ()])
+def test_positions_are_those_of_the_given_line_however_languages_space_their_words(
+    monkeypatch: pytest.MonkeyPatch, dense: Sequence[str]
+) -> None:
+    monkeypatch.setattr(languages, "writing", lambda code: languages.HAN if code in dense else languages.SPACED)
+    parts = ["one", "two", "狗", "が", "。", " ", "\u00a0", "\u200b", "<b>", "</b>", "%s", "🐕", "&amp;", "&nbsp;",
+             "e\u0301", "１２", "https://a.b/c", "\u3000", "ก็", "{n, plural, one {# a}}"]  # fmt: skip
+    draw = random.Random(1)
+    lines = ["".join(draw.choices(parts, k=draw.randrange(1, 14))) for _ in range(40)]
+    seen = 0
+    for line, one in zip(lines, translator().translate(lines, "en", "de", alignments=True), strict=True):
+        for source, target in one.best[0].alignment or () if one.best else ():
+            assert 0 <= source < len(words(line, "en")) and 0 <= target < len(words(one.text, "de")), (line, one)
+            seen += 1
+    assert seen > 40
 
 
 def test_every_candidate_has_them() -> None:

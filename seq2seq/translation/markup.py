@@ -7,7 +7,6 @@ character, and written again wherever the translation has that character, unless
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from seq2seq.translation.placeholders import bare
 from seq2seq.translation.tag_placing import CLOSING, placed
 from seq2seq.translation.tags import ENTITY, Tag, character, tags
 from seq2seq.translation.translation import Candidate
-from seq2seq.translation.words import starts, word_spans
+from seq2seq.translation.words import own_links, word_links, word_spans
 
 UNIT = re.compile(f"{ENTITY}|.", re.DOTALL)
 
@@ -46,7 +45,7 @@ class Markup(NamedTuple):
         if not self.changed:
             return found
         if not self.text.strip():
-            return found._replace(text=self.line, alignment=_own_links(self.line, self.language, language))
+            return found._replace(text=self.line, alignment=own_links(self.line, self.language, language))
         source, target = word_spans(self.text, self.language), word_spans(found.text, language)
         links = [(one, other) for one, other in found.alignment or () if one < len(source) and other < len(target)]
         order = placed(self.text, found.text, (source, target), links, self.tags, self.places)
@@ -57,7 +56,7 @@ class Markup(NamedTuple):
         for number, begin in begins.items():
             tag = self.tags[number]
             pairs += [(place, begin + place - tag.begin) for place in range(tag.begin, tag.end)]
-        return found._replace(text=text, alignment=_word_links(pairs, (self.line, text), (self.language, language)))
+        return found._replace(text=text, alignment=word_links(pairs, (self.line, text), (self.language, language)))
 
     def lost(self, text: str, replaced: Container[str]) -> bool:
         """Whether a translation has a tag or placeholder more or less often; `replaced`: those replaced on purpose."""
@@ -110,24 +109,6 @@ def _letters(line: str, begin: int, end: int) -> Iterator[tuple[int, str, str]]:
             yield match.start(), letter, match[0]
         else:
             yield from ((match.start() + place, letter, "") for place, letter in enumerate(match[0]))
-
-
-def _own_links(line: str, source: str, target: str) -> tuple[tuple[int, int], ...]:
-    """The alignment of a line with itself."""
-    return _word_links([(place, place) for place in range(len(line))], (line, line), (source, target))
-
-
-def _word_links(
-    pairs: Sequence[tuple[int, int]], texts: tuple[str, str], languages: tuple[str, str]
-) -> tuple[tuple[int, int], ...]:
-    """The numbers of the words that hold these characters; of spaces none."""
-    before, after = (starts(text, language) for text, language in zip(texts, languages, strict=True))
-    found = {
-        (bisect_right(before, one) - 1, bisect_right(after, other) - 1)
-        for one, other in pairs
-        if not texts[0][one].isspace()
-    }
-    return tuple(sorted(found))
 
 
 def _written(

@@ -22,7 +22,7 @@ from seq2seq.translation.unknown import Taken, Unknown, as_it_is, merged, put_ba
 from seq2seq.translation.untranslated import Untranslated
 from seq2seq.translation.usage import Usage
 from seq2seq.translation.verdict import serious
-from seq2seq.translation.words import SPACE, numbers, source_spans
+from seq2seq.translation.words import SPACE, numbers, own_links, source_spans
 
 LONGEST_PHRASE, LONGEST_TOGETHER = 100, 300  # tokens; memory grows with the square of a required phrase
 
@@ -199,9 +199,11 @@ class Preparing:
         return read if self.copied.unknown == "keep" else traced_readable(read, self.tokenizer.characters)
 
     def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
-        if self.casing and prepared.taken.whole is None:
-            one = one._replace(text=self.casing.shown(one.text, prepared.capitals))
-        found = put_back(one, prepared.taken, self.target)
+        if (whole := prepared.taken.whole) is not None:
+            found = one._replace(text=whole, alignment=own_links(whole, self.source, self.target))
+        else:
+            text = self.casing.shown(one.text, prepared.capitals) if self.casing else one.text
+            found = put_back(one._replace(text=text), prepared.taken, self.target)
         found = prepared.markup.restored(found, self.target)
         if not self.wishes.alignments:
             return found._replace(alignment=None)

@@ -115,9 +115,6 @@ def renumbered(taken: Taken, numbers: Sequence[int]) -> Taken:
 
 def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
     """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
-    if taken.whole is not None:
-        pairs = tuple((word, word) for word in range(len(words(taken.whole, language))))
-        return found._replace(text=taken.whole, alignment=pairs)
     if not taken.held:
         return _linked(found, taken.numbers)
     targets: dict[int, list[int]] = {}

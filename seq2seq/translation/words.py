@@ -43,6 +43,24 @@ def word_spans(text: str, language: str) -> list[tuple[int, int]]:
     return [match.span() for match in (CHARACTER if unit(language) == "characters" else WORD).finditer(text)]
 
 
+def own_links(line: str, source: str, target: str) -> tuple[tuple[int, int], ...]:
+    """The alignment of a line with itself, whose words the languages may count otherwise."""
+    return word_links([(place, place) for place in range(len(line))], (line, line), (source, target))
+
+
+def word_links(
+    pairs: Sequence[tuple[int, int]], texts: tuple[str, str], languages: tuple[str, str]
+) -> tuple[tuple[int, int], ...]:
+    """The numbers of the words that hold these characters; of spaces none."""
+    before, after = (starts(text, language) for text, language in zip(texts, languages, strict=True))
+    found = {
+        (bisect_right(before, one) - 1, bisect_right(after, other) - 1)
+        for one, other in pairs
+        if not texts[0][one].isspace()
+    }
+    return tuple(sorted(found))
+
+
 def numbers(text: Traced, given: str, language: str) -> list[int]:
     """For each word of a text that was made of `given`, the number of the word there that it comes from."""
     if text.text == given:

@@ -53,7 +53,7 @@ def test_short_translations_are_known_by_those_of_training(tmp_path: Path) -> No
 
 
 def test_a_folder_tells_what_was_usual_and_an_older_one_does_not(tmp_path: Path) -> None:
-    lengths = {DIRECTIONS[0]: Lengths(2, 40, 1.1, -2.5), DIRECTIONS[1]: Lengths(1, 30, 0.9, -2.0)}
+    lengths = {DIRECTIONS[0]: Lengths(2, 40, 1.1, -2.5, 0.7), DIRECTIONS[1]: Lengths(1, 30, 0.9, -2.0)}
     model = (random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
     save(tmp_path / "new", *model, lengths=lengths)
     save(tmp_path / "old", *model)
@@ -75,6 +75,7 @@ def test_a_folder_tells_what_was_usual_and_an_older_one_does_not(tmp_path: Path)
         {"lengths": [{"direction": ["en", "de"], "tokens": "40"}]},
         {"lengths": [{"direction": ["en", "de"], "token": 40}]},
         {"lengths": [{"direction": ["en", "de"], "ratio": "1"}]},
+        {"lengths": [{"direction": ["en", "de"], "attended": "1"}]},
         {"lengths": [{"tokens": 40}]},
     ],
 )

@@ -34,6 +34,7 @@ from seq2seq.network.model import Model
 from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.team import joined
 from seq2seq.training.validation import ValidationLoss
+from seq2seq.translation.attended import with_attention
 from seq2seq.translation.language import counted
 from seq2seq.translation.length import LengthsOf, learnt_lengths
 from seq2seq.translation.model_folder import save
@@ -136,7 +137,8 @@ def _export(
     ) -> None:
         network.load_state_dict(weights)
         told = {**facts, "letterless": letterless, "usage": usage, "training": {**spent, "signatures": signatures}}
-        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, lengths)
+        usual = with_attention(lengths, network, prepared.train, prepared.tokenizer)
+        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, usual)
 
     return export
 

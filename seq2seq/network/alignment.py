@@ -1,6 +1,7 @@
 """Given translations read again, all positions at once: how probable each token is, and where attention looked."""
 
 import threading
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -33,9 +34,14 @@ class Forced(NamedTuple):
 
     def looked(self) -> Float[Tensor, "batch target source"]:
         """Where each position looked: the mean over models of their last attention, which aligns better than others."""
-        last = [(share, every[-1]) for share, every in zip(self.shares, self.weights, strict=True) if every]
-        total = sum(share for share, _ in last)
-        return torch.stack([weights * (share / total) for share, weights in last]).sum(0)
+        return _looked(self.weights, self.shares)
+
+
+def _looked(weights: Sequence[Sequence[Tensor]], shares: Sequence[float]) -> Tensor:
+    """See Forced."""
+    last = [(share, every[-1]) for share, every in zip(shares, weights, strict=True) if every]
+    total = sum(share for share, _ in last)
+    return torch.stack([weights * (share / total) for share, weights in last]).sum(0)
 
 
 class Forcing:
@@ -70,11 +76,16 @@ class Forcing:
         """Scores of the batch's targets, and where asked the weights of all attentions."""
         read = [reader(batch, weights) for reader in self.readers]
         shares = torch.tensor(self.shares, device=batch.source.device).log()
-        scores = torch.stack([scores for scores, _ in read], -1)
+        every = zip(self.readers, read, strict=True)
+        scores = torch.stack([_scores(reader.model, features, batch) for reader, (features, _) in every], -1)
         mixed = (scores + shares).logsumexp(-1) if len(read) > 1 else scores.squeeze(-1)
         for language_model, weight in self.beside:
             mixed = mixed + weight * _scores(language_model, language_model(batch), batch)
-        return Forced(mixed, tuple(tuple(every) for _, every in read), tuple(self.shares))
+        return Forced(mixed, tuple(tuple(one) for _, one in read), tuple(self.shares))
+
+    def looked(self, batch: Batch) -> Float[Tensor, "batch target source"]:
+        """Where each position looked (see Forced), without the scores, which take most of the time."""
+        return _looked([reader(batch, True)[1] for reader in self.readers], self.shares)
 
 
 class _Reader:
@@ -92,8 +103,7 @@ class _Reader:
         self._heard.weights = heard
         features = self.model(batch)
         self._heard.weights = None
-        scores = _scores(self.model, features, batch)
-        return scores, [torch.cat(parts, 1).float() for parts in heard or []]
+        return features, [torch.cat(parts, 1).float() for parts in heard or []]
 
     def _hear(self, number: int, weights: Tensor) -> None:
         heard = getattr(self._heard, "weights", None)

@@ -48,9 +48,9 @@ def details(
 ) -> list[Detail]:
     """Of each translation into `language`, read again with all its tokens at once; alignments where `aligned`."""
     found: dict[int, Detail] = {}
-    for rows in _batches(pairs):
+    for rows, batch in batches(pairs, tokenizer.tag_id(language), device):
         chosen = [pairs[row] for row in rows]
-        forced = forcing(_batch(chosen, tokenizer.tag_id(language), device), aligned)
+        forced = forcing(batch, aligned)
         looked = forced.looked().cpu() if aligned else forced.scores
         for place, (row, pair) in enumerate(zip(rows, chosen, strict=True)):
             length = len(pair.target) + pair.finished
@@ -59,8 +59,13 @@ def details(
     return [found[row] for row in range(len(pairs))]
 
 
-def _batches(pairs: Sequence[Pair]) -> Iterator[list[int]]:
-    """Pairs of like length, as many as memory has room for."""
+def batches(pairs: Sequence[Pair], tag: int, device: torch.device) -> Iterator[tuple[list[int], Batch]]:
+    """The numbers of pairs of like length, as many as memory has room for, and their rows as training sees them."""
+    for rows in _of_like_length(pairs):
+        yield rows, _batch([pairs[row] for row in rows], tag, device)
+
+
+def _of_like_length(pairs: Sequence[Pair]) -> Iterator[list[int]]:
     batch: list[int] = []
     longest = (0, 0)
     for row in sorted(range(len(pairs)), key=lambda row: (len(pairs[row].source), len(pairs[row].target))):

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2seq.data.arrays import Integers, Reals
-from seq2seq.data.order import permuted
+from seq2seq.data.balanced import balanced
 from seq2seq.data.segmenter import sentences
 from seq2seq.data.store import Store
 from seq2seq.errors import ModelError
 
-ROWS = 100_000  # looked at, at most
+ROWS = 20_000  # of each language that are looked at, at most
 USUAL = 0.05  # of the lines have at least so many sentences
 LONGEST = 0.999  # of the lines are not longer
 SHORTEST = 0.001  # of the translations are shorter
+DOUBTFUL = 0.5  # of the deviation of those
 MOST_TOKENS, FEWEST_TOKENS = 250, 16  # of a part, whatever the training text
 OLD = 3  # times the length that 3 of 4 lines do not exceed, which is all that older model folders know: about LONGEST
 
@@ -27,13 +28,15 @@ class Lengths(NamedTuple):
 
     sentences: of a source line: as many as at least 5 % of the lines have. tokens: of a source line: 99.9 % have no
     more. ratio: of all target tokens to all source tokens. shortest: 99.9 % of the translations of n tokens have at
-    least `ratio * n + shortest * sqrt(n)`, as deviations grow like those of a sum; None where that is not known.
+    least `ratio * n + shortest * sqrt(n)`, as deviations grow like those of a sum. attended: 99.5 % have at least so
+    much of their source attended (attended.py). None where that is not known.
     """
 
     sentences: int = 1
     tokens: int = MOST_TOKENS
     ratio: float | None = None
     shortest: float | None = None
+    attended: float | None = None
 
     def fewest(self, tokens: int) -> float:
         """The tokens that a translation of so many has at least, but for one of 1,000."""
@@ -41,14 +44,19 @@ class Lengths(NamedTuple):
             return 0.0
         return float(self.ratio * tokens + self.shortest * np.sqrt(tokens))
 
+    def doubtful(self, tokens: int, translated: int) -> bool:
+        """Whether a translation is short enough to ask what of its source was attended: one of 20 or so is."""
+        if self.ratio is None or self.shortest is None or self.attended is None:
+            return False
+        return translated < self.ratio * tokens + DOUBTFUL * self.shortest * float(np.sqrt(tokens))
+
 
 LengthsOf = Mapping[tuple[str, str], Lengths]  # by direction
 
 
 def learnt_lengths(store: Store) -> dict[tuple[str, str], Lengths]:
     """Those of every direction of a training text."""
-    count = min(len(store), ROWS)
-    rows = np.sort(permuted(np.arange(count), len(store), seed=0, epoch=0))
+    rows = balanced(store, ROWS)
     languages = np.stack(store.language_numbers(rows), 1)
     found = {}
     for source, target in np.unique(languages, axis=0).tolist():
@@ -93,22 +101,25 @@ def _entry(entry: object, where: str) -> tuple[tuple[str, str], Lengths]:
         assert all(value is None or isinstance(value, int | float) for value in one[2:])
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{where}: expected a direction, positive ints `sentences` and `tokens`, numbers or null `ratio` and "
-            f"`shortest`, got {entry!r}"
+            f"{where}: expected a direction, positive ints `sentences` and `tokens`, numbers or null `ratio`, "
+            f"`shortest` and `attended`, got {entry!r}"
         ) from error
     return (str(source), str(target)), one
 
 
 def shared(lengths: Sequence[LengthsOf]) -> LengthsOf:
     """What several models of an ensemble all know; what is too short for one of them is so for all."""
-    first, *others = lengths
-    return {
-        direction: one._replace(
-            sentences=min([one.sentences, *(other[direction].sentences for other in others if direction in other)]),
-            tokens=min([one.tokens, *(other[direction].tokens for other in others if direction in other)]),
-        )
-        for direction, one in first.items()
-    }
+    return {direction: _shared([one[direction] for one in lengths if direction in one]) for direction in lengths[0]}
+
+
+def _shared(several: Sequence[Lengths]) -> Lengths:
+    """One direction's."""
+    attended = [one.attended for one in several if one.attended is not None]
+    return several[0]._replace(
+        sentences=min(one.sentences for one in several),
+        tokens=min(one.tokens for one in several),
+        attended=min(attended) if len(attended) == len(several) else None,
+    )
 
 
 def _lengths(source: Integers, target: Integers, texts: Sequence[str], language: str) -> Lengths:

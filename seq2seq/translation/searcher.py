@@ -17,6 +17,7 @@ from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import Forcing
 from seq2seq.search.base import Deciding, Hypothesis, Listing, Request, Search, Start, Step
+from seq2seq.translation.attended import attention_shares
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.language import Languages
 from seq2seq.translation.length import Lengths
@@ -120,13 +121,16 @@ class Searcher:
         began = time.perf_counter()
         found = self._found(parts, order)
         repaired = self._repaired(parts, order, found) if self.repair else set()
+        unattended = self._unattended(parts, order, found)
         answers = [Answer(hypotheses) for hypotheses in found]
         if order.tokens or any(part.spans for part in parts):
             answers = self._detailed(parts, found, order)
         self._tidied(sum(len(part.ids) for part in parts))
         seconds = (time.perf_counter() - began) / len(parts)
         return [
-            answer._replace(notes=self._notes(part, answer, number in repaired, order), seconds=seconds)
+            answer._replace(
+                notes=self._notes(part, answer, number in repaired, number in unattended, order), seconds=seconds
+            )
             for number, (part, answer) in enumerate(zip(parts, answers, strict=True))
         ]
 
@@ -195,7 +199,18 @@ class Searcher:
             found[row] = new
         return set(better)
 
-    def _notes(self, part: Part, answer: Answer, repaired: bool, order: Order) -> tuple[Status, ...]:
+    def _unattended(self, parts: Parts, order: Order, found: list[list[Hypothesis]]) -> set[int]:
+        """The numbers of the parts much of which nothing in a rather short translation looked at."""
+        lengths = order.lengths
+        rows = [row for row, part in enumerate(parts) if lengths.doubtful(len(part.ids), len(found[row][0].tokens))]
+        if not rows or lengths.attended is None or not self.aligns():
+            return set()
+        pairs = [Pair(parts[row].ids, found[row][0].tokens, found[row][0].finished) for row in rows]
+        with autocast(self.dtype, self.device):
+            shares = attention_shares(self.forcing, pairs, self.tokenizer.tag_id(order.target), self.device)
+        return {row for row, share in zip(rows, shares, strict=True) if share < lengths.attended}
+
+    def _notes(self, part: Part, answer: Answer, repaired: bool, unattended: bool, order: Order) -> tuple[Status, ...]:
         """What is to be said of an answer, but for what its text shows."""
         best = answer.hypotheses[0]
         foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
@@ -203,7 +218,7 @@ class Searcher:
         said = {
             Status.REPAIRED: repaired,
             Status.OFF_TARGET: foreign,
-            Status.INCOMPLETE: short,
+            Status.INCOMPLETE: short or unattended,
             Status.TRUNCATED: not best.finished,
         }
         return tuple(status for status, true in said.items() if true)

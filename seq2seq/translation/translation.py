@@ -15,7 +15,9 @@ class Status(StrEnum):
     COPIED = "copied"  # the translation is the source again
     NUMBERS = "numbers"  # lacks a number of the source, where training's translations have them
     OFF_TARGET = "off-target"  # the translation, or a part of it, is in another language
-    INCOMPLETE = "incomplete"  # the translation, or a part of it, is shorter than 999 of 1,000 in training: look at it
+    INCOMPLETE = (
+        "incomplete"  # the translation, or a part of it, is shorter than in training, or leaves much unattended
+    )
     MARKUP = "markup"  # a tag, an entity or a placeholder is not in the translation as often as in the source
     UNMET = "unmet"  # a prefix, a required or a banned phrase was not respected
     TRUNCATED = "truncated"  # the translation, or a part of it, ran into the search's longest length

@@ -40,7 +40,7 @@ def test_as_many_sentences_are_usual_as_some_lines_have(tmp_path: Path) -> None:
 
 def test_the_longest_lines_say_how_long_a_part_may_be(tmp_path: Path) -> None:
     short, long = "the dog " * 10, "the big dog " * 30
-    found = learnt(tmp_path, [(short, "das")] * 1998 + [(long, "das")] * 2)
+    found = learnt(tmp_path, [(short, "das")] * 1985 + [(long, "das")] * 15)
     assert found["en", "de"].tokens == tokens(short.strip()) and found["de", "en"].tokens == 16
 
 

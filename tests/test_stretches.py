@@ -128,3 +128,16 @@ def test_a_giant_line_is_not_held_back_by_those_behind_it() -> None:
 def test_a_chunk_without_lines_stays_one() -> None:
     assert list(portions([], "en", 100)) == [Portion([], [], True)]
     assert list(echo_translator().translate_chunks([[], ["one"], []], "en", "de"))[::2] == [[], []]
+
+
+def test_sentences_are_stretches_where_the_model_cannot_read_what_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "The dog sees. One house. Two"
+    [portion] = portions([line, "one", ""], "en", 100, apart=True)
+    assert [one.text for one in portion.stretches] == ["The dog sees. ", "One house. ", "Two", "one", ""]
+    assert [one and one.text for one in portion.lines] == [None, None, line, "one", ""] and not portion.broken
+    assert [one.text for one in next(portions([Line(line, required=("dog",))], "en", 100, True)).stretches] == [line]
+    for stops, expected in ((".", 1), ("☃", 3)):
+        monkeypatch.setattr(translating, "STOPS", frozenset(stops))
+        model = Echo()
+        [found] = echo_translator(model, most=5).translate([line], "en", "de")
+        assert (model.rows, found.text) == (expected, line) and Status.SPLIT not in found.notes

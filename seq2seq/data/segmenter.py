@@ -11,7 +11,8 @@ from seq2seq.languages import language
 
 WINDOW = 1000  # characters that sentencex reads at once: its time grows with their square
 SURROGATES = re.compile("[\ud800-\udfff]")
-STOPS = frozenset(".!?")
+LATIN_STOPS = frozenset(".!?")
+STOPS = LATIN_STOPS | frozenset("。！？।۔።။།។։")
 CLOSERS = r"[\"'”’»›)\]）」』】〉》]"
 OPENERS = re.compile(r"(?:[“„‘«‹(\[（「『【〈《¿¡]|(?<=\s)[\"'])+\s*$")
 PAIRED = re.compile(r"[\"“”„«»()\[\]（）「」『』‘’]|(?<!\w)'|'(?!\w)")  # between two of them sentencex ends nothing
@@ -135,7 +136,7 @@ def _continues(text: str, end: int, language: str) -> bool:
     """
     before, after = text[max(0, end - 40) : end], text[end : end + 2]
     stripped = before.rstrip()
-    if stripped == before and stripped[-1:] in STOPS:  # no space behind it
+    if stripped == before and stripped[-1:] in LATIN_STOPS:  # no space behind it
         return not (
             before[-3:-1].isalpha() and before[-3:-1].islower() and after[:1].isupper() and not after[1:].isupper()
         )

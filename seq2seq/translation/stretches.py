@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from seq2seq.data.segmenter import sentences
 from seq2seq.translation.joining import together
 from seq2seq.translation.line import Line
 from seq2seq.translation.placeholders import PLACEHOLDER
@@ -38,18 +39,19 @@ class Finished(NamedTuple):
     translations: Sequence[Translation]
 
 
-def portions(lines: Iterable[str | Line], language: str, longest: int) -> Iterator[Portion]:
+def portions(lines: Iterable[str | Line], language: str, longest: int, apart: bool = False) -> Iterator[Portion]:
     """A chunk's lines; those of more than `longest` characters in stretches of at most so many.
 
     A stretch ends where a window ends that a line is cut into (splitting.py), so its parts are those of the line. Its
     translation begins as wanted if the line begins with it; phrases that a long line must have may stand anywhere.
+    `apart`: sentences are stretches, too, since the model cannot read what ends them: nobody would find them later.
     """
     here: list[Line] = []
     ends: list[Line | None] = []
     held, broken = 0, set[int]()
     for one in lines:
         line = one if isinstance(one, Line) else Line(one)
-        for stretch, last, sentence in _stretches(line, language, longest):
+        for stretch, last, sentence in _stretches(line, language, longest, apart):
             if here and held + len(stretch.text) > PORTION:
                 yield Portion(here, ends, False, frozenset(broken))
                 here, ends, held, broken = [], [], 0, set()
@@ -61,13 +63,17 @@ def portions(lines: Iterable[str | Line], language: str, longest: int) -> Iterat
     yield Portion(here, ends, True, frozenset(broken))
 
 
-def _stretches(line: Line, language: str, longest: int) -> Iterator[tuple[Line, bool, bool]]:
+def _stretches(line: Line, language: str, longest: int, apart: bool) -> Iterator[tuple[Line, bool, bool]]:
     """The stretches of a line, whether it ends with them, and whether a sentence does."""
-    if len(line.text) <= longest:
+    if len(line.text) > longest:
+        cut = windows(line.text, language, longest)
+    elif apart and not line.required:
+        cut = (Window(one, True) for one in sentences(line.text, language) or [""])
+    else:
         yield line, True, True
         return
     rest, end = line._replace(required=()), 0
-    for text, whole in _between_tags(windows(line.text, language, longest)):
+    for text, whole in _between_tags(cut):
         end += len(text)
         yield rest._replace(text=text), end == len(line.text), whole
         rest = rest._replace(prefix="")

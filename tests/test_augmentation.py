@@ -87,8 +87,8 @@ def changed(noise: Noise, text: str, seed: int = 0) -> str:
     return noise([Pair("en", "de", text, "x", "")], Random(seed)).source
 
 
-def test_the_robust_group_holds_every_kind() -> None:
-    assert sorted(robust()) == KINDS
+def test_the_robust_group_holds_every_kind_but_those_that_a_translator_undoes() -> None:
+    assert sorted([*robust(), "title", "upper"]) == KINDS  # casing.py reads such lines in training's case
 
 
 @pytest.mark.parametrize("window", [37])

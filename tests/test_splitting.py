@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from toy_translator import Echo, echo_translator
 
 from seq2seq.search.constrained import Constrained
-from seq2seq.translation.joining import gap, together
+from seq2seq.translation.joining import gap
 from seq2seq.translation.length import Lengths
 from seq2seq.translation.line import Line
 from seq2seq.translation.splitting import WINDOW, Limits, rows, split
-from seq2seq.translation.translation import Candidate, Status
+from seq2seq.translation.translation import Status
 
 
 def letters(units: Sequence[str]) -> list[list[int]]:
@@ -157,12 +157,3 @@ def test_giant_lines_are_cut_without_being_encoded_as_a_whole() -> None:
         len(part.ids) <= 20 for row in found for part in row
     )
     assert sum(ids.count(ord("d")) for ids in (list(part.ids) for part in found[4])) == 9000
-
-
-def test_a_part_begins_with_a_capital_behind_a_full_stop_where_the_line_does() -> None:
-    def text(*parts: str) -> str:
-        return together([Candidate(part, 0.0) for part in parts], [], "de").text
-
-    assert text("Ein Hund.", "zwei Häuser!", "ßa.") == "Ein Hund. Zwei Häuser! ßa."
-    assert text("Ein Hund;", "zwei Häuser,", "das Haus.") == "Ein Hund; zwei Häuser, das Haus."
-    assert text("ein hund.", "zwei häuser.") == "ein hund. zwei häuser.", "of text without capitals"

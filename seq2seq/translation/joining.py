@@ -86,23 +86,11 @@ def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[To
     return tuple(Token(piece, score) for piece, score in zip(pieces, detail.scores, strict=True))
 
 
-def _begun(texts: Sequence[str]) -> list[str]:
-    """With a capital behind every full stop, where the first begins with one: a part of a line may begin with a small
-    letter because its source does, which follows a semicolon."""
-    begun = list(texts)
-    if texts[0][:1].isupper():
-        for number, (before, behind) in enumerate(pairwise(texts), 1):
-            capital = behind[:1].upper()
-            if before.endswith((".", "!", "?")) and len(capital) == 1:
-                begun[number] = capital + behind[1:]
-    return begun
-
-
 def together(
     parts: Sequence[Candidate], begins: Sequence[int], language: str, seams: Collection[int] = ()
 ) -> Candidate:
     """Translations of neighbouring parts as one; `seams`: the numbers of those behind which nothing parts them."""
-    texts = _begun([part.text for part in parts])
+    texts = [part.text for part in parts]
     for number, (before, behind) in enumerate(pairwise(texts)):
         texts[number] += "" if number in seams else gap(before, behind, language)
     text = "".join(texts)

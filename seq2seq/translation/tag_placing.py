@@ -44,8 +44,8 @@ def placed(
     if not links and spans[1]:
         ratio = len(spans[1]) / len(spans[0])
         links = [(word, int(word * ratio)) for word in range(len(spans[0]))]
-    placing = _Placing(source, target, [[_parts(text, *one) for one in each] for text, each in
-                                        zip((source, target), spans, strict=True)], links, tags, places)  # fmt: skip
+    words = [[_parts(text, *one) for one in each] for text, each in zip((source, target), spans, strict=True)]
+    placing = _Placing(source, target, words, links, tags, places)
     everything = Span(0, len(target)), placing.trimmed(0, len(source))
     return list(placing.inside(0, len(tags), *everything))
 

@@ -137,7 +137,7 @@ def test_sentences_are_stretches_where_the_model_cannot_read_what_ends_them(monk
     assert [one and one.text for one in portion.lines] == [None, None, line, "one", ""] and not portion.broken
     assert [one.text for one in next(portions([Line(line, required=("dog",))], "en", 100, True)).stretches] == [line]
     for stops, expected in ((".", 1), ("☃", 3)):
-        monkeypatch.setattr(translating, "STOPS", frozenset(stops))
+        monkeypatch.setattr(translating, "FULL_STOPS", frozenset(stops))
         model = Echo()
         [found] = echo_translator(model, most=5).translate([line], "en", "de")
         assert (model.rows, found.text) == (expected, line) and Status.SPLIT not in found.notes

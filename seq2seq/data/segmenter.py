@@ -11,15 +11,16 @@ from seq2seq.languages import language
 
 WINDOW = 1000  # characters that sentencex reads at once: its time grows with their square
 SURROGATES = re.compile("[\ud800-\udfff]")
-LATIN_STOPS = frozenset(".!?")
-STOPS = LATIN_STOPS | frozenset("。！？।۔።။།។։")
+STOPS = frozenset(".!?")
+CERTAIN = "।॥။។៕།༎᙮᠃᠉۔。｡"  # full stops that end a sentence whatever follows
+FULL_STOPS = frozenset(f".።։{CERTAIN}")
 CLOSERS = r"[\"'”’»›)\]）」』】〉》]"
 OPENERS = re.compile(r"(?:[“„‘«‹(\[（「『【〈《¿¡]|(?<=\s)[\"'])+\s*$")
 PAIRED = re.compile(r"[\"“”„«»()\[\]（）「」『』‘’]|(?<!\w)'|'(?!\w)")  # between two of them sentencex ends nothing
 BRACKETS = (")", "]", "）")  # behind which a sentence of its own may be short
 SEMICOLON = re.compile(r"(?<!&\w\w)(?<!&\w\w\w)(?<!&\w\w\w\w)[;؛]\s+|；")  # but that of &amp;
 ELLIPSIS = re.compile(rf"…{CLOSERS}*\s+")
-MARKS = re.compile(rf"[।॥။។៕།༎᙮᠃᠉۔。｡！？]+{CLOSERS}*\s*")  # end sentences whatever follows
+MARKS = re.compile(rf"[{CERTAIN}！？]+{CLOSERS}*\s*")
 TITLES = frozenset(
     re.findall("[a-z]+", "mr mrs ms dr prof hr fr frl mme mlle mgr sr sra srta sgt gen capt lt col rev hon st mt")
 )
@@ -136,7 +137,7 @@ def _continues(text: str, end: int, language: str) -> bool:
     """
     before, after = text[max(0, end - 40) : end], text[end : end + 2]
     stripped = before.rstrip()
-    if stripped == before and stripped[-1:] in LATIN_STOPS:  # no space behind it
+    if stripped == before and stripped[-1:] in STOPS:  # no space behind it
         return not (
             before[-3:-1].isalpha() and before[-3:-1].islower() and after[:1].isupper() and not after[1:].isupper()
         )

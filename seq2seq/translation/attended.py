@@ -35,8 +35,7 @@ def attended(weights: Float[Tensor, "target source"]) -> float:
 
 @torch.inference_mode()
 def attention_shares(forcing: Forcing, pairs: Sequence[Pair], tag: int, device: torch.device) -> list[float]:
-    """`attended` of each pair, in the order given. Raises ConfigError where no attention looks at words."""
-    forcing.check()
+    """`attended` of each pair, in the order given; of a network some attention of which looks at words."""
     shares = [0.0] * len(pairs)
     for rows, batch in batches(pairs, tag, device):
         looked = forcing.looked(batch).cpu()
@@ -57,6 +56,7 @@ def with_attention(
     network.eval()
     try:
         forcing, device = Forcing(network), network.output_weight.device
+        forcing.check()
         shares: list[float] = []
         for number in np.unique(targets).tolist():
             sources, translations = store.ids(rows[targets == number])
@@ -67,5 +67,7 @@ def with_attention(
         return dict(lengths)
     finally:
         network.train(was_training)
+    if not shares:
+        return dict(lengths)
     least = round(float(np.quantile(shares, LEAST, method="inverted_cdf")), 4)
     return {direction: one._replace(attended=least) for direction, one in lengths.items()}

@@ -45,7 +45,7 @@ class Lengths(NamedTuple):
         return float(self.ratio * tokens + self.shortest * np.sqrt(tokens))
 
     def doubtful(self, tokens: int, translated: int) -> bool:
-        """Whether a translation is short enough to ask what of its source was attended: one of 20 or so is."""
+        """Whether a translation is short enough to ask what of its source was attended: one of ten or so is."""
         if self.ratio is None or self.shortest is None or self.attended is None:
             return False
         return translated < self.ratio * tokens + DOUBTFUL * self.shortest * float(np.sqrt(tokens))

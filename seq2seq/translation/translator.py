@@ -10,7 +10,7 @@ import torch
 
 from seq2seq.checking import check_lines
 from seq2seq.data.prefetch import prefetch
-from seq2seq.data.segmenter import STOPS
+from seq2seq.data.segmenter import FULL_STOPS
 from seq2seq.data.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.languages import matching_directions
@@ -179,7 +179,7 @@ class Translator:
         order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments, lengths=lengths)
         how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own
         limits = self.limits(source, target)
-        apart = self.tokenizer.characters.isdisjoint(STOPS)
+        apart = self.tokenizer.characters.isdisjoint(FULL_STOPS)
         every = (some for lines in chunks for some in portions(lines, source, WINDOW * limits.tokens, apart))
         begun = (self._begin(some, preparing, order, limits, how) for some in every)
         promised = prefetch(begun, ahead) if ahead else begun

@@ -5,7 +5,7 @@ import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data import canonical
@@ -83,6 +83,7 @@ def test_twice_is_once(text: str) -> None:
     assert source_text(target_text(text)) == target_text(source_text(text)) == source_text(text)
 
 
+@example("\u00d9\U000e0100")  # a letter that can be decomposed, and a selector
 @given(TEXT)
 @settings(max_examples=500, deadline=None)
 def test_equivalent_texts_are_read_alike(text: str) -> None:

@@ -196,7 +196,9 @@ JOINERS = (
 JOINED = _if_any(f"\u200b-\u200d{SELECTORS}\U000e0000-\U000e007f", JOINERS)
 SPACES = (_each(_visible), JOINED)
 SOURCE = (
-    *SPACES,
+    _each(_visible),
+    COMPOSED,  # what a joiner or selector stands behind is one character, however it was written
+    JOINED,
     _if_any(
         "»", [_where(r"(?<!\S)«\s+([^«»]+?)\s+»(?!\w)", lambda match: f'"{match[1]}"')]
     ),  # as the French space them
@@ -208,4 +210,4 @@ SOURCE = (
     _if_any("\u0640", [_where(f"(?<=[{ARABIC}])\u0640+(?=[{ARABIC}])", "")]),  # lengthens a word
 )
 LINE = (_where("^\ufeff", ""), _each(_written))
-TARGET = (_each(_target_visible), JOINED, COMPOSED)
+TARGET = (_each(_target_visible), COMPOSED, JOINED, COMPOSED)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from contextlib import nullcontext
 from dataclasses import replace
@@ -138,6 +139,18 @@ def test_weights_are_judged_anew_by_another_validation_text(tmp_path: Path, capf
     assert state["shipped"] == json.loads((tmp_path / "model" / "scores.json").read_text()) == {"loss": 30}
     judged_by(tmp_path, "hard", 20, [20, 25])
     assert "judged by it anew" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("losses", [[1, 2, 3], [1, 2, 0.5]], ids=["the best", "the mean"])
+@pytest.mark.parametrize("updates", [10, 15], ids=["finished", "extended"])
+def test_a_deleted_model_folder_is_written_again(tmp_path: Path, losses: list[float], updates: int) -> None:
+    """The run is all that is needed: nobody has to train again for a folder that was deleted by mistake."""
+    judged_by(tmp_path, "text", 10, losses)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    shutil.rmtree(tmp_path / "model")
+    judged_by(tmp_path, "text", updates, [] if updates == 10 else [9, 9])
+    after = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    assert after == before
 
 
 BLEU = replace(SETTINGS, metric="bleu")

@@ -96,6 +96,17 @@ class Selection:
         if state.shipped is None or self.settings.better(scores, state.shipped):
             self._ship(state, scores, self._mean(state))
 
+    def restore_model(self, state: State) -> bool:
+        """Write the folder `model` again if it was deleted; returns whether it was. Kept weights are all it needs."""
+        if not state.best or state.shipped is None or self.folder.exists():
+            return False
+        best = state.best[0]
+        if state.finished and isinstance(state.shipped, Mapping) and state.shipped != best.scores:
+            self._ship(state, state.shipped, self._mean(state))
+        else:
+            self._ship(state, best.scores, self.checkpoints.load_best(best.update))
+        return True
+
     def averaged(self, state: State) -> list[Best]:
         """The validations whose weights are averaged at the end."""
         return state.recent if self.settings.average_of == "last" else state.best

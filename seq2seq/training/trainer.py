@@ -130,6 +130,8 @@ class Trainer:
         if settings.metric != self.settings.metric:
             diary.say(f"trainer.metric: the run began with {settings.metric} and goes on with it")
         try:
+            if team.number == 0 and self.selection.restore_model(state):
+                diary.say(f"{self.selection.folder} was missing: it is written again from the best weights")
             if state.finished and (reason := ending(settings, state, self.batches.batch_count(state.epoch))):
                 return self._finished(diary, state, reason)
             state.finished = False

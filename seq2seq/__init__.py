@@ -23,13 +23,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq._version import __version__
 from seq2seq.translation.line import Line
 
 if TYPE_CHECKING:
     from seq2seq.search.base import Search
     from seq2seq.translation.translator import Translator
 
-__version__ = "0.1.0"
 __all__ = ["Line", "__version__", "load"]
 
 

@@ -21,9 +21,9 @@ SERVER.set_forkserver_preload(
     [
         "torch._dynamo",  # optimisers would
         "torch.utils.tensorboard",  # the log would
-        "seq2seq.command.train",
-        "seq2seq.command.translate",
-        "seq2seq.command.evaluate",
+        "seq2seq.cli.train",
+        "seq2seq.cli.translate",
+        "seq2seq.cli.evaluate",
     ]
 )
 

@@ -25,10 +25,10 @@ from torch import Tensor
 from toy_text import toy_corpus, vocabulary
 from toy_training import SETTINGS, ToyModel, toy_trainer
 
-from seq2seq import model_folder
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import prepare as prepare_corpus
+from seq2seq.data.dataset.prepare import prepare as prepare_corpus
 from seq2seq.errors import ModelError
+from seq2seq.model_folder import folder as model_folder
 
 SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average=2, checkpoint_minutes=60.0)
 Action = Callable[[Path], None]

@@ -9,7 +9,7 @@ import random
 import sys
 from pathlib import Path
 
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import Seq2SeqError
 
 TEXTS = ["the dog sees the house.", "ﬁ ½ é é ＡＢＣ \u3000 猫\U0001f600", "", "a" * 500]

@@ -48,7 +48,7 @@ class Child:
     """A process that runs the command, its workers in the same group, and what it says."""
 
     def __init__(self, root: Path, name: str, threads: int = 2) -> None:
-        from seq2seq.cli import main
+        from seq2seq.cli.app import main
 
         self.run = root / name
         reading, writing = os.pipe()
@@ -123,7 +123,7 @@ def story(root: Path) -> dict[str, object]:
 if __name__ == "__main__":
     import torch._dynamo  # once, not in every child
 
-    import seq2seq.command.train  # noqa: F401
+    import seq2seq.cli.train  # noqa: F401
 
     torch.set_num_threads(1)
     print(json.dumps(story(Path(sys.argv[1]))))

@@ -15,7 +15,7 @@ from torch.overrides import has_torch_function
 
 from seq2seq import device
 from seq2seq.device import Format
-from seq2seq.network.packed import Packed
+from seq2seq.network.inference.packed import Packed
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ import torch
 from killing import ended
 from toy_training import SETTINGS, ToyBatches, toy_trainer
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.training.trainer import Trainer
 
 SIZES = {"two": 2, "four": 4, "five": 5, "raise": 2, "hang": 3, "signal": 2, "validation": 2}

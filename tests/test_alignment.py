@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy_network import members, toy_batch, toy_model
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import Forced, Forcing
 from seq2seq.network.attention.base import Attention

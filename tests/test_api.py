@@ -14,13 +14,13 @@ from toy_translator import DIRECTIONS, echo_translator, random_model, random_nod
 
 import seq2seq
 from seq2seq.errors import ConfigError, ModelError
+from seq2seq.io.live_input import arriving
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.mbr import MBR
-from seq2seq.translation.arriving import arriving
-from seq2seq.translation.model_folder import save
-from seq2seq.translation.searching import QUIET
+from seq2seq.translation.executor import QUIET
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.translator_folder import save
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

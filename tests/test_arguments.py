@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from seq2seq import cli
-from seq2seq.arguments import arranged, choice_of
-from seq2seq.cli import COMMANDS, main
-from seq2seq.config import configuration_folder
-from seq2seq.quoting import QUOTED
-from seq2seq.text_keys import Form, TextKeys, form
+from seq2seq.cli import app as cli
+from seq2seq.cli.app import COMMANDS, main
+from seq2seq.cli.arguments import arranged, choice_of
+from seq2seq.cli.quoting import QUOTED
+from seq2seq.cli.text_keys import Form, TextKeys, form
+from seq2seq.config.build import configuration_folder
 
 AWKWARD = "müller 猫[]{}()#&'\",:;= \\\n\t$~*?!%@+-/.<>|^`01éＡ\u202f\U0001f600\udcff"
 NAMES = st.text(st.sampled_from(AWKWARD) | st.characters(exclude_characters="\0"), min_size=1, max_size=12)

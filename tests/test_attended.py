@@ -8,13 +8,13 @@ from toy_network import toy_model
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import prepare
+from seq2seq.data.dataset.prepare import prepare
 from seq2seq.network.alignment import Forcing
 from seq2seq.network.model import Model
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation.attended import attended, attention_shares, with_attention
+from seq2seq.translation.checks.attended import attended, attention_shares, with_attention
+from seq2seq.translation.checks.length import Lengths, shared
 from seq2seq.translation.details import Pair
-from seq2seq.translation.length import Lengths, shared
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_text import every_filter, sentences, toy_corpus, vocabulary, write
 
-from seq2seq.config import build_all, configuration_folder
+from seq2seq.config.build import build_all, configuration_folder
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.augmentation.joined import Joined
 from seq2seq.data.augmentation.lower import Lower
@@ -28,11 +28,11 @@ from seq2seq.data.augmentation.tags import Tags
 from seq2seq.data.augmentation.title import Title
 from seq2seq.data.augmentation.typos import Typos
 from seq2seq.data.augmentation.upper import Upper
-from seq2seq.data.batch import Batch
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.loader import Loader
-from seq2seq.data.prepare import Prepared, prepare
+from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.loader import Loader
 from seq2seq.errors import ConfigError
 
 FOLDER = configuration_folder() / "augmentation"

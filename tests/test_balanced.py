@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from toy_text import sentences, vocabulary
 
-from seq2seq.data import balanced as module
-from seq2seq.data.balanced import balanced
 from seq2seq.data.corpus.jsonl import JSONL
-from seq2seq.data.prepare import Prepared, prepare
+from seq2seq.data.dataset import balanced_sample as module
+from seq2seq.data.dataset.balanced_sample import balanced
+from seq2seq.data.dataset.prepare import Prepared, prepare
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from toy_search import beam
 from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_model, toy_tokenizer
 
 from seq2seq.device import Format
-from seq2seq.evaluation.sentence import ChrF
-from seq2seq.network.prepared import prepare
+from seq2seq.evaluation.sentence_metric import ChrF
+from seq2seq.network.inference.optimise import prepare
 from seq2seq.search.base import Search
 from seq2seq.search.mbr import MBR
 from seq2seq.translation import translator

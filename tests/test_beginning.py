@@ -10,10 +10,10 @@ from test_initial import fresh
 from torch import Tensor
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq.command.beginning import Beginning
+from seq2seq.cli.warm_start import Beginning
 from seq2seq.errors import ModelError
-from seq2seq.training.team import Single, Team
-from seq2seq.translation.model_folder import save
+from seq2seq.training.distributed.process_group import Single, Team
+from seq2seq.translation.translator_folder import save
 
 ADAM = {
     "_target_": "seq2seq.training.optimizer.Adam",

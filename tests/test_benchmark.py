@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from toy_network import toy_model
 
 from seq2seq import device
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.network.model import Model
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "benchmark"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from seq2seq.config import configuration_folder
+from seq2seq.config.build import configuration_folder
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "benchmark"
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceTrainer
 from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
-from seq2seq import symbols
-from seq2seq.data import bpe_dropout
-from seq2seq.data.bpe_dropout import NEVER, BPEDropout
+from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import Prepared, prepare
-from seq2seq.data.sampling import Sampling
-from seq2seq.data.tokenizer import Piece, Tokenizer
+from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.tokenizer import bpe_dropout
+from seq2seq.data.tokenizer.bpe_dropout import NEVER, BPEDropout
+from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.tokenizer import Piece, Tokenizer
 from seq2seq.errors import ConfigError
 
 SYMBOLS = ["<url>", "ka", "kato", "<a b>"]
@@ -183,9 +183,9 @@ def test_the_loaders_draw_depends_on_seed_epoch_pair_and_side_only(prepared: Pre
     program = f"""
 import sys
 import numpy as np
-from seq2seq.data.sampling import Sampling
-from seq2seq.data.store import Store
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 store = Store(sys.argv[1])
 sampling = Sampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.2, 0.2, ["source", "target"])
 print([[ids.tolist() for ids in side] for side in sampling(store, np.arange({len(rows)}), 3)])

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from toy_network import VOCABULARY, composed, member, members, toy_batch, toy_model
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
 from seq2seq.network.encoder import Memory
 from seq2seq.network.model import Model

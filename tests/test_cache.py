@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.data.cache import HIDDEN, entry
+from seq2seq.data.dataset.cache import HIDDEN, entry
 from seq2seq.errors import DataError
 
 NAMES = [f"{role}-0123456789abcdef" for role in ("tokenizer", "train", "valid")]
 MAKING = """
 import sys
 from pathlib import Path
-from seq2seq.data.cache import entry
+from seq2seq.data.dataset.cache import entry
 
 def make(folder):
     (folder / "half").write_text("half")

@@ -16,12 +16,12 @@ from toy_language import prepared, toy_language_model
 from toy_network import members
 from toy_streaming import PARTS, streaming_trainer
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.prepare import Prepared
-from seq2seq.data.stream import Stream
+from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.stream import Stream
 from seq2seq.network.state import tensors
-from seq2seq.training.carried import Carried
 from seq2seq.training.loop import Batches
+from seq2seq.training.truncated_bptt import Carried
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, toy_tokenizer
 
-from seq2seq.translation.casing import Casing, word_cost
 from seq2seq.translation.line import Line
-from seq2seq.translation.readable import readable
+from seq2seq.translation.stages.casing import Casing, word_cost
+from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.unicode_fallback import readable
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.untranslated import Untranslated
 
 KNOWN = {"two", "dogs", "are", "playing", "in", "the", "snow", "Berlin", "USA", "Two", "Hunde", "Straße", "I", "new"}
 KNOWN |= {"ijs", "IJs", "İstanbul", "ılık", "οδος", "ſ", "dog's"}

@@ -9,9 +9,9 @@ import torch
 from toy_network import toy_batch, toy_model
 
 from seq2seq.training.criterion import Criterion
+from seq2seq.training.distributed.workers import Workers, _work
 from seq2seq.training.gradient import Part
 from seq2seq.training.objective.likelihood import Likelihood
-from seq2seq.training.workers import Workers, _work
 
 pytestmark = pytest.mark.slow
 

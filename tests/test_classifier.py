@@ -11,21 +11,21 @@ from safetensors.torch import load_file
 from toy_folder import set_keys
 from toy_labels import LABELS, SHALLOW, WORDS, assert_same_weights, network, node, run, toy_tokenizer, write
 
-from seq2seq.data.labelled_loader import classified
-from seq2seq.data.labelled_tokenizer import ClassTokenizer
+from seq2seq.data.loader.labelled_loader import classified
+from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
-from seq2seq.labelling.labeller import Labeller, Labelling, Status, probabilities
-from seq2seq.labelling.measure import Counts
-from seq2seq.labelling.model_folder import load, open_labeller, save
-from seq2seq.labelling.reference import Reference
 from seq2seq.network.classifier import Classifier, pooled_over
+from seq2seq.tasks.labelling.label_metrics import Counts
+from seq2seq.tasks.labelling.labeller import Labeller, Labelling, Status, probabilities
+from seq2seq.tasks.labelling.labelling_folder import load, open_labeller, save
+from seq2seq.tasks.labelling.reference import Reference
 
 pytestmark = pytest.mark.slow
 
 FACTS: dict[str, int | str] = {"vocabulary": 13, "labels": 3}
 ROWS = [[4, 6, 7, 8], [4, 9, 10], [5], [12, 5, 6, 7, 9, 9, 4]]
 LINES = ["ka lo", "", "mi nu pesto rafi ka", " \u3000", "rafi", "\u2028\x00 ka\x85", "x" * 3000, "\t", "ka lo"]
-LABELLER = {"_target_": "seq2seq.labelling.labeller.Labeller", "_partial_": True, "batch_tokens": 100}
+LABELLER = {"_target_": "seq2seq.tasks.labelling.labeller.Labeller", "_partial_": True, "batch_tokens": 100}
 POOLS = ("mean", "max", "last")
 SHAPES = ("unidirectional", "bidirectional", "alternating", "gnmt")
 

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_text import LINE, every_filter
 
-from seq2seq.data import seen as seen_module
+from seq2seq.data.cleaning import hash_set as seen_module
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.cleaning.control import Control
 from seq2seq.data.cleaning.duplicate import Duplicate
 from seq2seq.data.cleaning.empty import Empty
+from seq2seq.data.cleaning.hash_set import Seen
 from seq2seq.data.cleaning.identical import Identical
 from seq2seq.data.cleaning.length import Length
 from seq2seq.data.cleaning.ratio import Ratio
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.seen import Seen
 from seq2seq.errors import ConfigError
 
 

@@ -15,7 +15,7 @@ from apart import fresh
 from conftest import Runner
 from hydra._internal.hydra import Hydra
 
-from seq2seq.cli import COMMANDS, main
+from seq2seq.cli.app import COMMANDS, main
 from seq2seq.errors import Seq2SeqError
 
 pytestmark = pytest.mark.slow
@@ -225,14 +225,14 @@ def test_garbage_is_collected_but_while_a_command_is_imported(fails: bool, monke
     seen, real = [], importlib.import_module
 
     def found(name: str) -> ModuleType | SimpleNamespace:
-        if name != "seq2seq.command.evaluate":
+        if name != "seq2seq.cli.evaluate":
             return real(name)
         seen.append(gc.isenabled())
         if fails:
             raise Seq2SeqError("is not there")
         return SimpleNamespace(run=lambda: seen.append(gc.isenabled()))
 
-    monkeypatch.setattr("seq2seq.cli.importlib.import_module", found)
+    monkeypatch.setattr("seq2seq.cli.app.importlib.import_module", found)
     assert main(["evaluate"]) == (1 if fails else 0)
     assert seen == ([False] if fails else [False, True]) and gc.isenabled()
 

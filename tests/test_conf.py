@@ -12,9 +12,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seq2seq.arguments import NEEDS_CORPUS, chosen
-from seq2seq.cli import COMMANDS
-from seq2seq.config import build, configuration_folder
+from seq2seq.cli.app import COMMANDS
+from seq2seq.cli.arguments import NEEDS_CORPUS, chosen
+from seq2seq.config.build import build, configuration_folder
 
 CONF = configuration_folder()
 SMALL = ["model.width=16", "encoder.layers=1", "decoder.layers=1"]
@@ -47,7 +47,7 @@ def test_every_key_of_a_command_is_used(command: str) -> None:
     import importlib
     import inspect
 
-    wanted = inspect.signature(importlib.import_module(f"seq2seq.command.{command.replace(' ', '_')}").run).parameters
+    wanted = inspect.signature(importlib.import_module(f"seq2seq.cli.{command.replace(' ', '_')}").run).parameters
     keys = set(composed(command, *(TEXT if command in NEEDS_CORPUS else ())))
     text = "".join(path.read_text("utf-8") for path in CONF.rglob("*.yaml"))
     assert [key for key in keys if key not in wanted and f"${{{key}}}" not in text] == []

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from seq2seq.config import build, call
+from seq2seq.config.build import build, call
 from seq2seq.errors import ConfigError
 
 

@@ -9,11 +9,11 @@ from test_search import assert_same
 from toy_search import FORBIDDEN, TOKENS, Toy, batch_of, beam, exhaustive
 
 from seq2seq.network.state import State
-from seq2seq.search.allotted import allotted
 from seq2seq.search.base import Request
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_allocation import allotted
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.constrained import Constrained, unmet
-from seq2seq.symbols import EOS, PAD
+from seq2seq.special_tokens import EOS, PAD
 
 LENGTHS = [3, 1, 2]
 Phrases = list[list[int]]

@@ -8,11 +8,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from toy_text import every_filter
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.loader import Loader
-from seq2seq.data.prepare import prepare
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.dataset.prepare import prepare
+from seq2seq.data.loader.loader import Loader
+from seq2seq.data.tokenizer.train import Vocabulary
 from seq2seq.errors import DataError
 
 pytestmark = pytest.mark.slow

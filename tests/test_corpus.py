@@ -21,8 +21,8 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.data.corpus.jsonl import JSONL
 from seq2seq.data.corpus.parquet import Parquet
 from seq2seq.data.corpus.tsv import TSV
-from seq2seq.data.lines import Lines
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.io.text import Lines
 
 hostile = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -9,7 +9,7 @@ import pytest
 
 from seq2seq.analysis.curves import Curves, read
 from seq2seq.analysis.page import page
-from seq2seq.cli import main
+from seq2seq.cli.app import main
 from seq2seq.errors import DataError
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from toy_network import member
 from toy_search import beam, greedy
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import Forced
 from seq2seq.network.coverage_penalty import CoveragePenalty
@@ -21,8 +21,8 @@ from seq2seq.network.language_model import LanguageModel
 from seq2seq.search.base import Search
 from seq2seq.translation.details import Pair, details, links
 from seq2seq.translation.searcher import Network
+from seq2seq.translation.stages.words import Span, beginnings, source_spans, spans, target_spans, words
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.words import Span, beginnings, source_spans, spans, target_spans, words
 
 pytestmark = pytest.mark.slow
 

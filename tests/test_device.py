@@ -12,15 +12,15 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 import seq2seq
 from seq2seq import device
-from seq2seq.cli import main
+from seq2seq.cli.app import main
 from seq2seq.device import Format
 from seq2seq.errors import ConfigError
-from seq2seq.network.packed import BFloat16, Float32, Int8, Packed
-from seq2seq.network.packed_lstm import laid_out, lstm
-from seq2seq.network.prepared import prepare
+from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed
+from seq2seq.network.inference.packed_lstm import laid_out, lstm
 from seq2seq.network.state import tensors
-from seq2seq.translation.model_folder import save
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.translator_folder import save
 
 BF16 = r"precision: bf16 is not available on this CPU \(\w+\), which multiplies in fp32: choose {}precision=auto"
 CAPABILITIES = ["DEFAULT", "AVX2", "AVX512", "NEON", "SVE256", "Z VECTOR"]

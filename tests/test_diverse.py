@@ -7,9 +7,9 @@ from toy_search import FORBIDDEN, TOKENS, Toy, batch_of, beam, exhaustive, score
 
 from seq2seq.errors import ConfigError
 from seq2seq.search.base import Hypothesis
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.diverse import Diverse
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
 
 
 def diverse(width: int, groups: int, diversity: float, best: int = 1, factor: float = 2.0) -> Diverse:

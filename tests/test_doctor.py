@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_text import LINE, every_filter, sentences, toy_corpus, vocabulary, write
 
-from seq2seq.data import estimate
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.doctor import Finding, Report, doctor
-from seq2seq.data.survey import script
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.doctor import estimate
+from seq2seq.data.doctor.doctor import Finding, Report, doctor
+from seq2seq.data.doctor.survey import script
+from seq2seq.data.tokenizer.train import Vocabulary
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.validation import short_lines
+from seq2seq.evaluation.validation_text import short_lines
 
 
 def examine(corpus: Corpus, tokenizer: Vocabulary | None = None, leakage: float = 0.5, tokens: int = 1000) -> Report:

@@ -5,7 +5,7 @@ import torch
 from omegaconf import OmegaConf
 from toy_network import composed, members
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.network.cell import scanned
 from seq2seq.network.encoder import Encoder, Memory
 from seq2seq.network.state import State, map_state, tensors

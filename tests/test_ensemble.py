@@ -12,13 +12,13 @@ from toy_text import toy_corpus, vocabulary
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 import seq2seq
-from seq2seq.config import build
-from seq2seq.data.vocabulary import train_tokenizer
+from seq2seq.config.build import build
+from seq2seq.data.tokenizer.train import train_tokenizer
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
 from seq2seq.search.beam import Beam
-from seq2seq.translation.model_folder import save
+from seq2seq.translation.translator_folder import save
 
 pytestmark = pytest.mark.slow
 

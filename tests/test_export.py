@@ -13,12 +13,12 @@ from toy_translator import DIRECTIONS, random_model, random_node
 from toy_translator import toy_tokenizer as text_tokenizer
 
 import seq2seq
-from seq2seq.cli import main
-from seq2seq.labelling import model_folder as labelled
-from seq2seq.model_folder import convert, read
-from seq2seq.model_weights import read_weights
-from seq2seq.network.quantisation import quantise
-from seq2seq.translation.model_folder import load, save
+from seq2seq.cli.app import main
+from seq2seq.model_folder.folder import convert, read
+from seq2seq.model_folder.quantisation import quantise
+from seq2seq.model_folder.weights import read_weights
+from seq2seq.tasks.labelling import labelling_folder as labelled
+from seq2seq.translation.translator_folder import load, save
 
 pytestmark = pytest.mark.slow
 

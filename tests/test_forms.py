@@ -10,8 +10,8 @@ from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.errors import DataError
 from seq2seq.translation.file import translate_file
-from seq2seq.translation.forms import Extras, Form, pharaoh, written
-from seq2seq.translation.preparing import Wishes
+from seq2seq.translation.formats import Extras, Form, pharaoh, written
+from seq2seq.translation.stages.preprocess import Wishes
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.translator import Translator
 

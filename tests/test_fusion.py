@@ -14,10 +14,9 @@ from toy_network import CONF, composed, members, sharp_model, toy_batch
 from toy_search import beam, greedy, sampling
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq.command.opened import opened
-from seq2seq.config import build
+from seq2seq.cli.open_models import opened
+from seq2seq.config.build import build
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.modelling.model_folder import save as save_language_model
 from seq2seq.network.alignment import Forcing
 from seq2seq.network.coverage_penalty import FLOOR, CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
@@ -25,10 +24,11 @@ from seq2seq.network.fusion import Fusion
 from seq2seq.network.model import Model
 from seq2seq.network.state import map_state
 from seq2seq.search.base import Hypothesis, Request
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.constrained import Constrained
-from seq2seq.symbols import BOS, EOS, PAD, UNK
-from seq2seq.translation.model_folder import save
+from seq2seq.special_tokens import BOS, EOS, PAD, UNK
+from seq2seq.tasks.language_model.language_model_folder import save as save_language_model
+from seq2seq.translation.translator_folder import save
 
 TAG = 4
 SOURCES = [[TAG, 6, 7, EOS], [TAG, 5, EOS]]

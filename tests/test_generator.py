@@ -10,17 +10,17 @@ import pytest
 import torch
 from toy_labels import LABELS, SMALL, WORDS, assert_same_weights, network, run, toy_text, write
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.labelled_tokenizer import LabelledTokenizer, LabelTokenizer, NumberTokenizer, numbers
-from seq2seq.data.labels import Labels
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.tokenizer.labelled_tokenizer import LabelledTokenizer, LabelTokenizer, NumberTokenizer, numbers
+from seq2seq.data.tokenizer.labels import Labels
 from seq2seq.errors import ConfigError
-from seq2seq.labelling.generation import Generated, Generation, Status
 from seq2seq.network.generator import Generator
 from seq2seq.search.base import Request, Search
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
-from seq2seq.symbols import BOS, EOS, PAD, UNK
+from seq2seq.special_tokens import BOS, EOS, PAD, UNK
+from seq2seq.tasks.labelling.generation import Generated, Generation, Status
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.search.base import Search
 from seq2seq.search.constrained import Constrained
-from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line import Line, parsed
-from seq2seq.translation.preparing import Copied, Preparing, Wishes
+from seq2seq.translation.stages.glossary import Glossary
+from seq2seq.translation.stages.preprocess import Copied, Preparing, Wishes
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 

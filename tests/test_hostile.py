@@ -17,8 +17,8 @@ from toy_folder import WEIGHTS, content, header, key, node, part, set_keys, trun
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.errors import ModelError
-from seq2seq.model_folder import convert, read
-from seq2seq.translation.model_folder import ModelFolder, load, save
+from seq2seq.model_folder.folder import convert, read
+from seq2seq.translation.translator_folder import ModelFolder, load, save
 
 
 class Whole(NamedTuple):
@@ -103,10 +103,10 @@ DAMAGE = {
     "unknown language": (key(directions=[["en", "xx"]]), "does not know the language 'xx'"),
     "foreign code": (node(_target_="os.system", command="true"), "'os.system' is no part of a network"),
     "our commands": (
-        part("encoder", cell={"_target_": "seq2seq.cli.main", "arguments": ["--help"]}),
+        part("encoder", cell={"_target_": "seq2seq.cli.app.main", "arguments": ["--help"]}),
         "cli.main.* no pa",
     ),
-    "our files": (node(word_dropout={"_target_": "seq2seq.durable.sync", "path": "/"}), "durable.sync' is no part"),
+    "our files": (node(word_dropout={"_target_": "seq2seq.io.atomic.sync", "path": "/"}), "durable.sync' is no part"),
     "no target": (node(_target_=None), "None is no part"),
     "another part": (node(_target_="seq2seq.network.cell.lstm.LSTM"), "describes no model"),
     "unknown key": (node(hiden=3), "hiden"),

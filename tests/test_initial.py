@@ -13,20 +13,21 @@ from toy_labels import LABELS, network, node, toy_text
 from toy_text import sentences, vocabulary, write
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq import model_folder, symbols
-from seq2seq.cli import main
-from seq2seq.config import build
+from seq2seq import special_tokens as symbols
+from seq2seq.cli.app import main
+from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.labelled_tokenizer import ClassTokenizer
-from seq2seq.data.labels import Labels
-from seq2seq.data.rows import Rows, name_rows, piece_rows
-from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.vocabulary import train_tokenizer
+from seq2seq.data.tokenizer.embedding_remap import Rows, name_rows, piece_rows
+from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
+from seq2seq.data.tokenizer.labels import Labels
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.train import train_tokenizer
 from seq2seq.errors import ModelError, TrainingError
-from seq2seq.labelling import model_folder as labelled_folder
+from seq2seq.model_folder import folder as model_folder
 from seq2seq.network.model import Model
-from seq2seq.training.initial import TABLES, Initial, filled
-from seq2seq.translation.model_folder import save
+from seq2seq.tasks.labelling import labelling_folder as labelled_folder
+from seq2seq.training.pretrained import TABLES, Initial, filled
+from seq2seq.translation.translator_folder import save
 
 pytestmark = pytest.mark.slow
 

@@ -13,15 +13,15 @@ import pytest
 from torch import Tensor
 from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, random_node, toy_tokenizer
 
-from seq2seq.durable import put
 from seq2seq.errors import DataError
+from seq2seq.io.atomic import put
+from seq2seq.io.journal import Journal
+from seq2seq.io.line_stream import GROWTH
 from seq2seq.network.state import State
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation import file
 from seq2seq.translation.file import translate_file
-from seq2seq.translation.journal import Journal
-from seq2seq.translation.lines import GROWTH
-from seq2seq.translation.model_folder import save
+from seq2seq.translation.translator_folder import save
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +125,7 @@ def test_killed_between_two_names_the_input_in_place_is_still_the_input(
 
     before = (folder / "in").read_bytes()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("seq2seq.translation.journal.put", killed)
+        patch.setattr("seq2seq.io.journal.put", killed)
         in_place("the same")
     assert named == [(folder / "told").resolve()] and (folder / "in").read_bytes() == before
     in_place("the same")

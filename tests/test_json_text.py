@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.checking import check_lines
+from seq2seq.config.typecheck import check_lines
 from seq2seq.errors import ConfigError
-from seq2seq.json_text import read_json
+from seq2seq.io.json import read_json
 
 ROOT = Path(__file__).parent.parent
 DEEP = "[" * 200_000

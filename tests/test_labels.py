@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from toy_labels import LABELS, WORDS, tag_tokenizer, toy_text, write
 from toy_text import LINE
 
-from seq2seq import symbols
-from seq2seq.data.batch import Batch
+from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.corpus.tsv import TSV
-from seq2seq.data.labelled import prepare_labelled
-from seq2seq.data.labelled_loader import ClassLoader, ConditionLoader, TagLoader, tagged
-from seq2seq.data.labelled_tokenizer import (
+from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare_labelled import prepare_labelled
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.labelled_loader import ClassLoader, ConditionLoader, TagLoader, tagged
+from seq2seq.data.loader.loader import Loader
+from seq2seq.data.tokenizer.labelled_tokenizer import (
     ClassTokenizer,
     LabelledTokenizer,
     LabelTokenizer,
@@ -26,10 +28,8 @@ from seq2seq.data.labelled_tokenizer import (
     items,
     numbers,
 )
-from seq2seq.data.labels import Labels
-from seq2seq.data.loader import Loader
-from seq2seq.data.prepare import Prepared
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.tokenizer.labels import Labels
+from seq2seq.data.tokenizer.train import Vocabulary
 from seq2seq.errors import ConfigError, DataError, ModelError
 
 FORMS: list[type[LabelledTokenizer]] = [ClassTokenizer, TagTokenizer, LabelTokenizer, NumberTokenizer]

@@ -9,17 +9,17 @@ import torch
 from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import prepare
-from seq2seq.data.store import Store
-from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.dataset.prepare import prepare
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.train import Vocabulary
 from seq2seq.errors import ModelError
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation import language
-from seq2seq.translation.language import FILE, Languages, counted
-from seq2seq.translation.model_folder import load, save
+from seq2seq.translation.checks import language_id as language
+from seq2seq.translation.checks.language_id import FILE, Languages, counted
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.translator_folder import load, save
 
 
 def stored(folder: Path, directions: list[str], settings: Vocabulary | Tokenizer) -> tuple[Store, Tokenizer]:

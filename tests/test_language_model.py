@@ -12,19 +12,19 @@ from toy_folder import set_keys
 from toy_language import VOCABULARY, lines, prepared, toy_language_model
 from toy_network import CONF, member, members, toy_batch
 
-from seq2seq.config import build
-from seq2seq.data.prepare import Prepared
+from seq2seq.config.build import build
+from seq2seq.data.dataset.prepare import Prepared
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.modelling import model_folder
-from seq2seq.modelling.sampler import Sample, Sampler
-from seq2seq.modelling.scorer import Score, Scorer
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import select
 from seq2seq.search.base import Request, Search
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
+from seq2seq.tasks.language_model import language_model_folder as model_folder
+from seq2seq.tasks.language_model.sampler import Sample, Sampler
+from seq2seq.tasks.language_model.scorer import Score, Scorer
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ from toy_language import lines
 from toy_text import write
 from toy_training import SETTINGS
 
-from seq2seq.cli import main
+from seq2seq.cli.app import main
 
 pytestmark = pytest.mark.slow
 

@@ -8,13 +8,13 @@ import pytest
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import prepare
+from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
-from seq2seq.translation.length import Lengths, learnt_lengths, shared
-from seq2seq.translation.model_folder import load as load_folder
-from seq2seq.translation.model_folder import save
-from seq2seq.translation.splitting import Limits
+from seq2seq.translation.checks.length import Lengths, learnt_lengths, shared
+from seq2seq.translation.stages.segmentation import Limits
+from seq2seq.translation.translator_folder import load as load_folder
+from seq2seq.translation.translator_folder import save
 
 
 def learnt(folder: Path, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Lengths]:

@@ -16,13 +16,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from toy_translator import echo_translator, echoed
 
-from seq2seq.data.lines import Lines
-from seq2seq.data.recognition import unreadable, wide_line
 from seq2seq.errors import DataError
+from seq2seq.io.encoding_detection import unreadable, wide_line
+from seq2seq.io.line_stream import LARGEST_CHUNK, LARGEST_TEXT, InputLines, growing, reading, writing
+from seq2seq.io.text import Lines
 from seq2seq.search.beam import Beam
 from seq2seq.translation import file
 from seq2seq.translation.file import translate_file
-from seq2seq.translation.lines import LARGEST_CHUNK, LARGEST_TEXT, InputLines, growing, reading, writing
 
 PACK = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 UNPACK = {

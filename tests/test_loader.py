@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_text import every_filter, toy_corpus, vocabulary
 
-from seq2seq import symbols
-from seq2seq.data.batch import Batch
-from seq2seq.data.loader import Loader, by_length, fill
-from seq2seq.data.order import permuted, uniform
-from seq2seq.data.prefetch import prefetch
-from seq2seq.data.prepare import Prepared, prepare
+from seq2seq import special_tokens as symbols
+from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.loader import Loader, by_length, fill
+from seq2seq.data.loader.prefetch import prefetch
+from seq2seq.data.loader.shuffle import permuted, uniform
 from seq2seq.errors import ConfigError
 
 
@@ -180,10 +180,10 @@ def test_another_process_draws_the_same(prepared: Prepared) -> None:
     program = """
 import sys
 import numpy as np
-from seq2seq.data.order import permuted
-from seq2seq.data.sampling import Sampling
-from seq2seq.data.store import Store
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.loader.shuffle import permuted
+from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 store = Store(sys.argv[1])
 sampling = Sampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.3, 0.1, ["source", "target"])
 print([[ids.tolist() for ids in side] for side in sampling(store, permuted(np.arange(50), len(store), 1, 3), 3)])

@@ -15,16 +15,16 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq import languages
 from seq2seq.search.base import Search
-from seq2seq.translation import stretches
-from seq2seq.translation.markup import read_markup
-from seq2seq.translation.placeholders import placeholders
 from seq2seq.translation.searcher import Network
-from seq2seq.translation.tags import tags
+from seq2seq.translation.stages import chunking as stretches
+from seq2seq.translation.stages.markup import read_markup
+from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.placeholders import put_back, taken_out
+from seq2seq.translation.stages.string_placeholders import placeholders
+from seq2seq.translation.stages.tags import tags
+from seq2seq.translation.stages.words import words
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.unknown import put_back, taken_out
-from seq2seq.translation.untranslated import Untranslated
-from seq2seq.translation.words import words
 
 COPYING = Untranslated(True, 100, "translate", True)
 PAIRS = ["b", "i", "a href='x y'", "li", 'g id="1"']

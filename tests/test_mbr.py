@@ -13,13 +13,13 @@ from toy_network import members
 from toy_search import FORBIDDEN, Toy, batch_of, beam, sampling
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.overlap import overlaps
-from seq2seq.evaluation.sentence import BLEU, ChrF
-from seq2seq.modelling.sampler import Sampler
+from seq2seq.evaluation.sentence_metric import BLEU, ChrF
 from seq2seq.search.base import Deciding, Request, Search
 from seq2seq.search.mbr import MBR
+from seq2seq.tasks.language_model.sampler import Sampler
 from seq2seq.translation.translator import Translator
 
 UTILITIES = [ChrF(), BLEU()]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from toy_training import SETTINGS, ToyBatches, ToyModel, toy_batch, toy_trainer
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.device import is_out_of_memory, tune_reading, tune_search
 from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion

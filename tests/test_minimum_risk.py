@@ -9,10 +9,10 @@ from torch.nn import functional
 from toy_objective import SMOOTHING, gradients, minimum_risk, translations
 from toy_translator import random_model
 
-from seq2seq.data.batch import Batch, predicted
+from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.network.model import Model
-from seq2seq.symbols import BOS, EOS, PAD
-from seq2seq.training import log_probability
+from seq2seq.special_tokens import BOS, EOS, PAD
+from seq2seq.training import token_log_probability as log_probability
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.minimum_risk import MinimumRisk

@@ -16,10 +16,10 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.errors import ModelError
 from seq2seq.evaluation.metric import score
 from seq2seq.evaluation.record import record
-from seq2seq.model_card import card
-from seq2seq.model_config import read_config
-from seq2seq.model_folder import amend, convert, read
-from seq2seq.translation.model_folder import load, save
+from seq2seq.model_folder.card import card
+from seq2seq.model_folder.config import read_config
+from seq2seq.model_folder.folder import amend, convert, read
+from seq2seq.translation.translator_folder import load, save
 
 ABOUT = {
     "license": "cc-by-4.0",

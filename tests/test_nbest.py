@@ -10,7 +10,7 @@ from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.errors import ModelError
 from seq2seq.search.base import Hypothesis, Listing, Search
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
 from seq2seq.search.greedy import Greedy

@@ -6,8 +6,8 @@ import yaml
 from omegaconf import OmegaConf
 from toy_network import VOCABULARY, composed, members, paper_model, toy_batch, toy_model
 
-from seq2seq.config import build
-from seq2seq.data.batch import Batch
+from seq2seq.config.build import build
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.attention.none import Uniform
 from seq2seq.network.model import Model

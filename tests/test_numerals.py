@@ -9,15 +9,15 @@ from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import prepare
+from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
-from seq2seq.translation.model_folder import save
-from seq2seq.translation.numerals import lost, numbers
+from seq2seq.translation.checks.usage import Usage, learnt_usage, shared_usage, usage_from_json
+from seq2seq.translation.stages.numbers import lost, numbers
+from seq2seq.translation.stages.passthrough import Untranslated
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.untranslated import Untranslated
-from seq2seq.translation.usage import Usage, learnt_usage, shared_usage, usage_from_json
+from seq2seq.translation.translator_folder import save
 
 
 @pytest.mark.parametrize(

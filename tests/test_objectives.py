@@ -16,18 +16,18 @@ from toy_objective import BATCH, assert_same, gradients, minimum_risk, translati
 from toy_training import ToyModel
 from toy_translator import random_model, toy_tokenizer
 
-from seq2seq.cli import main
-from seq2seq.command.objective import built_objective
-from seq2seq.data.batch import Batch
+from seq2seq.cli.app import main
+from seq2seq.cli.objective import built_objective
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.sentence import ChrF
-from seq2seq.training.carried import Carried
+from seq2seq.evaluation.sentence_metric import ChrF
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.minimum_risk import MinimumRisk
 from seq2seq.training.objective.r_drop import RDrop
 from seq2seq.training.objective.scheduled_sampling import ScheduledSampling
+from seq2seq.training.truncated_bptt import Carried
 
 pytestmark = pytest.mark.slow
 

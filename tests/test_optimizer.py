@@ -13,8 +13,8 @@ from toy_training import SETTINGS, ToyModel, toy_trainer
 
 from seq2seq.errors import ConfigError
 from seq2seq.training.freezing import freeze
-from seq2seq.training.naming import first_names, matching
 from seq2seq.training.optimizer import Adam, AdamW, Continued, Groups, set_learning_rate
+from seq2seq.training.parameter_names import first_names, matching
 
 NAMES = ["encoder.layers.0.weight", "encoder.layers.0.bias", "encoder.norm.bias", "encoders.weight", "output_bias"]
 

@@ -37,7 +37,7 @@ class Leaky(Cell):
         return hidden, hidden
 '''
 YAML = """
-_target_: seq2seq.own.cell.leaky.Leaky
+_target_: seq2seq.plugins.cell.leaky.Leaky
 _partial_: true
 keep: 0.5
 """
@@ -58,7 +58,7 @@ def test_a_cell_of_ones_own_trains_and_translates(
     two = ["trainer.threads=2", "trainer.accumulation=2"]  # processes that find the cell too
     trained = seq2seq(["train", *own, *corpus(toy_text), *SMALL, *two, "cell=leaky", "cell.keep=0.7"], tmp_path)
     assert trained.returncode == 0, trained.stderr
-    assert "seq2seq.own.cell.leaky.Leaky" in (tmp_path / "runs/default/model/config.json").read_text()
+    assert "seq2seq.plugins.cell.leaky.Leaky" in (tmp_path / "runs/default/model/config.json").read_text()
     command = ["translate", "model=runs/default", "source=en", "target=de"]
     done = seq2seq([*command, *own], tmp_path, text="one dog\n")
     assert done.returncode in (0, 3) and done.stdout.strip(), done.stderr
@@ -74,7 +74,7 @@ def test_a_run_goes_on_with_the_code_that_it_began_with(
     helper.write_text("import torch\n\n\ndef squash(x):\n    return torch.tanh(x)\n")
     code.write_text(
         CELL.replace("torch.tanh", "squash").replace(
-            "from torch", "from seq2seq.own.cell.squash import squash\nfrom torch"
+            "from torch", "from seq2seq.plugins.cell.squash import squash\nfrom torch"
         )
     )
     command = ["train", *own, *corpus(toy_text), *SMALL, "cell=leaky"]
@@ -82,7 +82,7 @@ def test_a_run_goes_on_with_the_code_that_it_began_with(
     helper.write_text(helper.read_text().replace("tanh", "sin"))
     again = seq2seq([*command, "trainer.updates=4"], tmp_path)
     assert again.returncode == 1
-    assert "data.own: the code of seq2seq.own.cell.squash is another one" in again.stderr
+    assert "data.own: the code of seq2seq.plugins.cell.squash is another one" in again.stderr
     assert "give the old code back" in again.stderr and "cell.leaky" not in again.stderr
     assert seq2seq([*command, "trainer.updates=4", "trainer.allow=[data.own]"], tmp_path).returncode == 0
     assert seq2seq([*command, "trainer.updates=6"], tmp_path).returncode == 0
@@ -103,7 +103,7 @@ def test_pairs_are_prepared_anew_where_a_filter_of_ones_own_changed(
 ) -> None:
     folder = tmp_path / "my_conf" / "cleaning"
     folder.mkdir()
-    (folder / "odd.yaml").write_text("odd:\n  _target_: seq2seq.own.cleaning.odd.Odd\n")
+    (folder / "odd.yaml").write_text("odd:\n  _target_: seq2seq.plugins.cleaning.odd.Odd\n")
     command = ["prepare", *own, *corpus(toy_text), "cleaning=odd", *SMALL[:2]]
     (folder / "odd.py").write_text(FILTER)
     first = seq2seq(command, tmp_path)

@@ -10,11 +10,11 @@ from toy_network import members, toy_batch, toy_model
 
 from seq2seq import device
 from seq2seq.device import Format
-from seq2seq.network import packed
+from seq2seq.network.inference import packed
+from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed, Product, rounded
+from seq2seq.network.inference.packed_lstm import laid_out
 from seq2seq.network.model import Model
-from seq2seq.network.packed import BFloat16, Float32, Int8, Packed, Product, rounded
-from seq2seq.network.packed_lstm import laid_out
-from seq2seq.network.prepared import prepare
 from seq2seq.network.state import tensors
 
 pytestmark = pytest.mark.usefixtures("all_formats")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.network.packed import Float32, Packed, pack
+from seq2seq.network.inference.packed import Float32, Packed, pack
 
 pytestmark = pytest.mark.usefixtures("all_formats")
 

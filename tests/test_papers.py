@@ -11,13 +11,13 @@ from test_search import FORBIDDEN, TOKENS, VOCABULARY, assert_same, exhaustive
 from toy_network import CONF, TEXT, members, paper_model
 
 from seq2seq import load
-from seq2seq.cli import main
-from seq2seq.config import build
+from seq2seq.cli.app import main
+from seq2seq.config.build import build
 from seq2seq.network.model import Model
 from seq2seq.search.base import Request
 from seq2seq.search.beam import Beam
-from seq2seq.search.beams import LengthPenalty
-from seq2seq.symbols import EOS
+from seq2seq.search.beam_search import LengthPenalty
+from seq2seq.special_tokens import EOS
 
 pytestmark = pytest.mark.slow
 

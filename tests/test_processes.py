@@ -18,7 +18,7 @@ from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, toy_
 from seq2seq.errors import ModelError
 from seq2seq.network.state import State
 from seq2seq.search.beam import Beam
-from seq2seq.translation.searching import AtOnce, Processes, searching
+from seq2seq.translation.executor import AtOnce, Processes, searching
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
@@ -28,7 +28,7 @@ FORKS = 6
 PROGRAM = """
 import threading
 import torch
-from seq2seq.translation import searching
+from seq2seq.translation import executor as searching
 
 searching.PATIENCE = (0.5,) * 12
 numbers = torch.randn(600, 600)
@@ -136,7 +136,7 @@ class Hanging(Echo):
 
 def test_a_hung_process_does_not_keep_the_end_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after Ctrl-C."""
-    monkeypatch.setattr("seq2seq.translation.searching.TO_END", 0.5)
+    monkeypatch.setattr("seq2seq.translation.executor.TO_END", 0.5)
     several = echo_translator(Hanging())
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:

@@ -9,14 +9,14 @@ from torch.nn import functional
 from toy_network import toy_model
 from toy_objective import BATCH, SMOOTHING, assert_same, gradients
 
-from seq2seq.data.batch import Batch, predicted
+from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.network.model import Model
 from seq2seq.training.criterion import Criterion, Loss
-from seq2seq.training.network import Network
 from seq2seq.training.objective import r_drop
 from seq2seq.training.objective.base import repeated
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.r_drop import RDrop
+from seq2seq.training.trainable import Network
 
 
 class Written:

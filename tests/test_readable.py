@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, toy_tokenizer
 
-from seq2seq.data.traced import Traced, around
-from seq2seq.translation.readable import readable, traced_readable
+from seq2seq.data.tokenizer.traced_text import Traced, around
+from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.unicode_fallback import readable, traced_readable
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.untranslated import Untranslated
 
 KNOWN = frozenset(string.ascii_letters + string.digits + string.punctuation + " äöüß")
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"

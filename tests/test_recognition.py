@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seq2seq.data.recognition import ONE_BYTE, SEVERAL_BYTES, advice, unreadable
+from seq2seq.io.encoding_detection import ONE_BYTE, SEVERAL_BYTES, advice, unreadable
 
 TEXTS = {
     "en": "A dog runs.\nTwo men sleep in the snow.\n",

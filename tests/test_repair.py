@@ -12,8 +12,8 @@ from seq2seq.network.state import State
 from seq2seq.search.base import Hypothesis
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
-from seq2seq.symbols import EOS
-from seq2seq.translation.repair import LONGEST_RUN, Repair, most_repeats
+from seq2seq.special_tokens import EOS
+from seq2seq.translation.checks.repair import LONGEST_RUN, Repair, most_repeats
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 

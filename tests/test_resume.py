@@ -16,7 +16,7 @@ from torch.nn import Parameter
 from toy_training import SETTINGS, toy_trainer
 
 from seq2seq.errors import TrainingError
-from seq2seq.training.configuration import judged_otherwise
+from seq2seq.training.run_config import judged_otherwise
 
 pytestmark = pytest.mark.slow
 

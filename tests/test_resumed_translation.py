@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.command.translate import depends_on
-from seq2seq.model_folder import amend
+from seq2seq.cli.translate import depends_on
+from seq2seq.model_folder.folder import amend
 
 FOLDER = Path(__file__).parent / "old_models/0.1"
 

@@ -11,9 +11,9 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.search.base import Hypothesis, Request, Search
 from seq2seq.search.beam import Beam
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.greedy import Greedy
-from seq2seq.symbols import BOS, EOS
+from seq2seq.special_tokens import BOS, EOS
 
 LENGTHS = [3, 1, 2]
 PENALTY = LengthPenalty("gnmt", 1.0)

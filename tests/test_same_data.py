@@ -11,12 +11,12 @@ import toy_text
 from equal_runs import last, log
 from toy_text import sentences
 
-from seq2seq.cli import main
+from seq2seq.cli.app import main
 from seq2seq.data.cleaning.empty import Empty
-from seq2seq.data.fingerprint import split_content
+from seq2seq.data.dataset.fingerprint import split_content
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.same_data import check_data, differences
+from seq2seq.training.data_check import check_data, differences
 
 pytestmark = pytest.mark.slow
 
@@ -163,7 +163,7 @@ def test_pairs_that_are_kept_otherwise(train: Train, monkeypatch: pytest.MonkeyP
     accepted = ["cleaning.length.longest=30", "trainer.allow=[cleaning]"]
     assert train("train", 4, *accepted)[0] == 0
     monkeypatch.setattr(Empty, "keep", lambda self, pair: not pair.source.startswith("1"))
-    monkeypatch.setattr("seq2seq.data.prepare.FORMAT", 0)  # the cache's entries are of the version before
+    monkeypatch.setattr("seq2seq.data.dataset.prepare.FORMAT", 0)  # the cache's entries are of the version before
     code, said = train("train", 6, *accepted[:1])
     assert code == 1 and "data.prepared: the same text is prepared in another way" in said, said
     assert "pairs kept" in said and "'trainer.allow=[data.prepared]'" in said

@@ -11,7 +11,7 @@ from seq2seq.network.state import State
 from seq2seq.search import sampling as module
 from seq2seq.search.base import Hypothesis, Request
 from seq2seq.search.sampling import Sampling
-from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.special_tokens import BOS, EOS, PAD
 
 VOCABULARY = 7
 FORBIDDEN = torch.tensor([PAD, BOS])

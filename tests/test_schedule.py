@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.schedule.cosine import Cosine

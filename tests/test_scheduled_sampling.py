@@ -10,14 +10,14 @@ from torch.nn import functional
 from toy_network import toy_batch, toy_model
 from toy_objective import BATCH, SMOOTHING, assert_same, gradients
 
-from seq2seq.data.batch import Batch, predicted
+from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.network.model import Model
-from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.special_tokens import BOS, EOS, PAD
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.network import Network
 from seq2seq.training.objective.base import repeated
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.scheduled_sampling import ScheduledSampling
+from seq2seq.training.trainable import Network
 
 
 class Recorder:

@@ -20,16 +20,16 @@ from toy_search import (
     search_all,
 )
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.search.base import Hypothesis, Request, Search, likeliest
 from seq2seq.search.beam import Beam
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.mbr import MBR
 from seq2seq.search.sampling import Sampling
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
 
 MEMBERS = sorted(path.stem for path in Path(__file__).parents[1].glob("conf/search/*.yaml"))
 

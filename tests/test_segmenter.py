@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.segmenter import WINDOW, sentences
+from seq2seq.data.sentence_splitter import WINDOW, sentences
 
 TEXT = st.text(st.sampled_from("aB1.!?。۔।\"'„“(）»… \t\n-é\u0301👨\u200d\ud800"), max_size=60) | st.text(max_size=60)
 

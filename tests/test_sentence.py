@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu import sentence_bleu, sentence_chrf
 
-from seq2seq.evaluation.sentence import BLEU, ChrF
+from seq2seq.evaluation.sentence_metric import BLEU, ChrF
 
 WORDS = ["a", "dog", "dogs", "the house", "Haus", "große", "sleeps", ".", ",", "漢字", " ", "-"]
 LINE = st.one_of(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), st.text(max_size=30))

@@ -6,21 +6,21 @@ import torch
 from toy_search import beam, greedy, sampling
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.device import Format
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.shortlist_model import Shortlisted, columns
 from seq2seq.network.model import Model
-from seq2seq.network.prepared import prepare
-from seq2seq.network.shortlist import Shortlisted, columns
 from seq2seq.network.state import map_state, select
 from seq2seq.search.base import Hypothesis, Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
 from seq2seq.translation.searcher import Network, Order, Part, Searcher
-from seq2seq.translation.shortlist import Candidates, Shortlist, leading
-from seq2seq.translation.shortlist_search import shortlist_search
+from seq2seq.translation.shortlist.search import shortlist_search
+from seq2seq.translation.shortlist.shortlist import Candidates, Shortlist, leading
 from seq2seq.translation.translator import Translator
 
 CPU = torch.device("cpu")

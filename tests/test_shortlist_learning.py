@@ -12,22 +12,23 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from toy_translator import WORDS, random_node
 
-import seq2seq.model_folder
-from seq2seq.cli import main
-from seq2seq.config import build
+import seq2seq.model_folder.folder
+from seq2seq.cli.app import main
+from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import Prepared, prepare
-from seq2seq.data.store import Store
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.tokenizer.train import Vocabulary
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.model_folder import add
+from seq2seq.model_folder.folder import add
 from seq2seq.network.model import Model
-from seq2seq.training.same_data import Difference
-from seq2seq.translation import api, shortlist_lexicon
-from seq2seq.translation.model_folder import load, save
-from seq2seq.translation.shortlist import ABOUT, FILE, Shortlist, leading
-from seq2seq.translation.shortlist_learning import learn
-from seq2seq.translation.shortlist_lexicon import ITERATIONS, Lexicon, lexicon
+from seq2seq.training.data_check import Difference
+from seq2seq.translation import api
+from seq2seq.translation.shortlist import lexicon as shortlist_lexicon
+from seq2seq.translation.shortlist.learn import learn
+from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, lexicon
+from seq2seq.translation.shortlist.shortlist import ABOUT, FILE, Shortlist, leading
+from seq2seq.translation.translator_folder import load, save
 
 VOCABULARY = {"algorithm": "unigram", "vocabulary": 290, "joint": True, "byte_fallback": True}
 REST = {"normalisation": "identity", "collapse_spaces": True, "coverage": 1.0, "sample": 1.0, "seed": 1}
@@ -51,7 +52,13 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared(text: Path) -> Prepared:
     corpus = Files(str(text), ["en-de", "de-en"], ["en", "de"], ["train"], ["valid"], [])
     settings: Vocabulary = build(
-        {"_target_": "seq2seq.data.vocabulary.Vocabulary", **VOCABULARY, **REST, "source_tags": [], "canonical": True}
+        {
+            "_target_": "seq2seq.data.tokenizer.train.Vocabulary",
+            **VOCABULARY,
+            **REST,
+            "source_tags": [],
+            "canonical": True,
+        }
     )
     return prepare(corpus, {}, settings, text / "cache", 100)
 
@@ -73,7 +80,7 @@ def run(prepared: Prepared, text: Path, tmp_path: Path) -> Path:
         "test": [],
     }
     tokenizer = {
-        "_target_": "seq2seq.data.vocabulary.Vocabulary",
+        "_target_": "seq2seq.data.tokenizer.train.Vocabulary",
         **VOCABULARY,
         **REST,
         "source_tags": [],
@@ -203,7 +210,7 @@ def test_other_text_than_that_of_the_training_is_refused(
 ) -> None:
     """Even where its tokenizer would be the same."""
     changed = Difference("data.train", "train had 300 pairs, has 299")
-    monkeypatch.setattr("seq2seq.command.shortlist.text_differences", lambda corpus, folder: ({}, [changed]))
+    monkeypatch.setattr("seq2seq.cli.shortlist.text_differences", lambda corpus, folder: ({}, [changed]))
     assert command(run, text) == 1
     assert "its text is not the one that it was trained on: train had 300 pairs, has 299" in capsys.readouterr().err
     assert not (run / "model" / FILE).exists()
@@ -213,7 +220,7 @@ def test_a_folder_is_whole_at_every_moment(run: Path, text: Path, monkeypatch: p
     assert command(run, text) == 0
     old = (run / "model" / FILE).read_bytes()
     new = Shortlist(load(run).shortlist.languages, 9.0).to_bytes()  # type: ignore[union-attr]
-    real = seq2seq.model_folder.put
+    real = seq2seq.model_folder.folder.put
     for calls in range(4):
         left = [calls]
 
@@ -223,7 +230,7 @@ def test_a_folder_is_whole_at_every_moment(run: Path, text: Path, monkeypatch: p
             left[0] -= 1
             real(temporary, path)
 
-        monkeypatch.setattr(seq2seq.model_folder, "put", put)
+        monkeypatch.setattr(seq2seq.model_folder.folder, "put", put)
         if calls < 3:
             with pytest.raises(KeyboardInterrupt):
                 add(run, FILE, new)

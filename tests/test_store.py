@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_text import LINE, every_filter, sentences, toy_corpus, vocabulary, write
 
-from seq2seq.data import encoding
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import DROPPED, Prepared, prepare
-from seq2seq.data.store import Store, Writer, schema
-from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
+from seq2seq.data.dataset.prepare import DROPPED, Prepared, prepare
+from seq2seq.data.dataset.store import Store, Writer, schema
+from seq2seq.data.tokenizer import encode as encoding
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, DataError
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from toy_language import lines, prepared
 
-from seq2seq.data import stream
-from seq2seq.data.batch import Batch
-from seq2seq.data.prepare import Prepared
-from seq2seq.data.stream import Stream, Text
+from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.loader import stream
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.stream import Stream, Text
 from seq2seq.errors import ConfigError
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
 
 
 @pytest.fixture(scope="module")

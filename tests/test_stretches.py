@@ -11,11 +11,11 @@ from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, echo_translator, echoed, random_model, toy_tokenizer
 
 from seq2seq.search.constrained import Constrained
-from seq2seq.translation import stretches
 from seq2seq.translation import translator as translating
 from seq2seq.translation.line import Line
-from seq2seq.translation.splitting import WINDOW, Limits, rows
-from seq2seq.translation.stretches import Portion, portions
+from seq2seq.translation.stages import chunking as stretches
+from seq2seq.translation.stages.chunking import Portion, portions
+from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows
 from seq2seq.translation.translation import Status, Translation
 from seq2seq.translation.translator import Translator
 

@@ -7,8 +7,8 @@ import pytest
 from apart import fresh
 from test_cli import SMALL, corpus
 
-from seq2seq.cli import CODES, main
-from seq2seq.command import evaluate
+from seq2seq.cli import evaluate
+from seq2seq.cli.app import CODES, main
 
 pytestmark = pytest.mark.slow
 

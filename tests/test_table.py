@@ -13,13 +13,13 @@ from toy_network import VOCABULARY, members, toy_batch, toy_model
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.device import Format, autocast, precision
-from seq2seq.network import table as module
+from seq2seq.network.attention.hooks import sharing
 from seq2seq.network.coverage_penalty import CoveragePenalty
-from seq2seq.network.listening import sharing
+from seq2seq.network.inference import projection_cache as module
+from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.projection_cache import Table
 from seq2seq.network.model import Model
-from seq2seq.network.prepared import prepare
 from seq2seq.network.state import State, tensors
-from seq2seq.network.table import Table
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.translator import Translator
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from toy_labels import LABELS, SHALLOW, WORDS, assert_same_weights, network, run, tag_tokenizer, write
 
-from seq2seq.data.labelled_loader import tagged
-from seq2seq.data.labelled_tokenizer import items
+from seq2seq.data.loader.labelled_loader import tagged
+from seq2seq.data.tokenizer.labelled_tokenizer import items
 from seq2seq.errors import DataError
-from seq2seq.labelling.labeller import Labeller, Labelling, Status, probabilities
-from seq2seq.labelling.reference import Reference
 from seq2seq.network.tagger import Tagger
+from seq2seq.tasks.labelling.labeller import Labeller, Labelling, Status, probabilities
+from seq2seq.tasks.labelling.reference import Reference
 
 pytestmark = pytest.mark.slow
 

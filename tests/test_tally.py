@@ -4,10 +4,10 @@ import io
 
 import pytest
 
-from seq2seq.translation.lines import InputLines
-from seq2seq.translation.tally import Tally
+from seq2seq.io.line_stream import InputLines
+from seq2seq.translation.line_counts import Tally
+from seq2seq.translation.status import serious
 from seq2seq.translation.translation import LOST, Status, Translation
-from seq2seq.translation.verdict import serious
 
 
 def line(text: str, *said: Status) -> Translation:

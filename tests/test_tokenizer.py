@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
-from seq2seq import symbols
-from seq2seq.data.canonical import source_text, target_text
+from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer import FEW, Tokenizer
-from seq2seq.data.vocabulary import LONGEST_LINE, Sample, Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.canonical import source_text, target_text
+from seq2seq.data.tokenizer.tokenizer import FEW, Tokenizer
+from seq2seq.data.tokenizer.train import LONGEST_LINE, Sample, Vocabulary, train_tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 
 

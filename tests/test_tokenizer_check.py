@@ -11,8 +11,8 @@ import sentencepiece
 from toy_text import toy_corpus
 from toy_translator import toy_tokenizer
 
-from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.tokenizer_check import LONGEST_PIECE, check_model
+from seq2seq.data.tokenizer.model_check import LONGEST_PIECE, check_model
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
 
 FUZZ = Path(__file__).parent / "fuzz_tokenizer.py"

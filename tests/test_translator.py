@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from toy_translator import DIRECTIONS, Echo, echo_translator, echoed, random_model, toy_tokenizer
 
-from seq2seq.data.segmenter import sentences
+from seq2seq.data.sentence_splitter import sentences
 from seq2seq.errors import ConfigError
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy

@@ -11,11 +11,11 @@ from torch import nn
 from toy_labels import network, node, tag_tokenizer, toy_tokenizer
 from toy_network import VOCABULARY, composed, members, toy_batch
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
-from seq2seq.model_folder import Opened, assemble
+from seq2seq.model_folder.folder import Opened, assemble
+from seq2seq.model_folder.skip_init import Undrawn
 from seq2seq.network.model import Model
-from seq2seq.undrawn import Undrawn
 
 BATCH = toy_batch([[4, 6, 7, 8], [4, 9, 10]], [[4, 8, 7], [4, 10, 9, 6]])
 SIZES = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}

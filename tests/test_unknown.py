@@ -10,10 +10,10 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.search.base import Search
 from seq2seq.translation.searcher import Network
+from seq2seq.translation.stages.placeholders import Taken, Unknown, put_back, taken_out
+from seq2seq.translation.stages.words import words
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.unknown import Taken, Unknown, put_back, taken_out
-from seq2seq.translation.words import words
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 PARTS = st.sampled_from(

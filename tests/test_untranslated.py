@@ -15,15 +15,15 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.corpus.jsonl import JSONL
-from seq2seq.data.prepare import prepare
+from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.translation import stretches
 from seq2seq.translation.api import load
-from seq2seq.translation.model_folder import save
+from seq2seq.translation.stages import chunking as stretches
+from seq2seq.translation.stages.passthrough import Letterless, Untranslated, translates_letterless
+from seq2seq.translation.stages.placeholders import put_back, taken_out
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.unknown import put_back, taken_out
-from seq2seq.translation.untranslated import Letterless, Untranslated, translates_letterless
+from seq2seq.translation.translator_folder import save
 
 ADDRESSES = [
     "https://example.com/a?b=c#d",
@@ -192,7 +192,7 @@ def test_the_training_text_tells_whether_such_lines_are_translated(
 def test_a_direction_with_little_text_is_looked_at_like_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seq2seq.translation.untranslated.ROWS", 100)
+    monkeypatch.setattr("seq2seq.translation.stages.passthrough.ROWS", 100)
     records = [{"en": f"a {number}", "de": f"b {number}"} for number in range(2000)] + [{"en": "1:30", "fr": "x"}] * 10
     text = "".join(f"{json.dumps(record)}\n" for record in records)
     (tmp_path / "train.jsonl").write_text(text, "utf-8")

@@ -8,10 +8,10 @@ from toy_text import vocabulary, write
 
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import prepare
-from seq2seq.data.store import Store
+from seq2seq.data.dataset.prepare import prepare
+from seq2seq.data.dataset.store import Store
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.validation import automatic_metric, held_out_pairs, short_lines
+from seq2seq.evaluation.validation_text import automatic_metric, held_out_pairs, short_lines
 
 DIRECTIONS = [("en", "de"), ("de", "en")]
 

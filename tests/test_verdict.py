@@ -4,8 +4,8 @@ import pytest
 
 from seq2seq.search.base import Hypothesis
 from seq2seq.translation.searcher import Answer
+from seq2seq.translation.status import copied, notes, serious
 from seq2seq.translation.translation import LOST, Status
-from seq2seq.translation.verdict import copied, notes, serious
 
 WELL = Answer([Hypothesis([7], -1.0, -0.5, True)])
 ENDE = ("en", "de")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
-from seq2seq.data.tokenizer import Tokenizer, marked_canonical
-from seq2seq.data.traced import Traced
+from seq2seq.data.tokenizer.tokenizer import Tokenizer, marked_canonical
+from seq2seq.data.tokenizer.traced_text import Traced
 from seq2seq.translation.scoring import PairScorer
+from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.placeholders import Unknown
+from seq2seq.translation.stages.words import numbers, words
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.unknown import Unknown
-from seq2seq.translation.untranslated import Untranslated
-from seq2seq.translation.words import numbers, words
 
 pytestmark = pytest.mark.slow
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 from toy_network import toy_batch, toy_model
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError, TrainingError
-from seq2seq.training import workers as workers_module
 from seq2seq.training.criterion import Criterion, Loss
+from seq2seq.training.distributed import workers as workers_module
+from seq2seq.training.distributed.workers import Workers, missing_memory, shared_out
 from seq2seq.training.gradient import Alone, Gradient, Part
-from seq2seq.training.network import Network
 from seq2seq.training.objective.likelihood import Likelihood
+from seq2seq.training.trainable import Network
 from seq2seq.training.update import Updater
-from seq2seq.training.workers import Workers, missing_memory, shared_out
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from toy_network import part
 
-from seq2seq.config import build, configuration_folder
+from seq2seq.config.build import build, configuration_folder
 from seq2seq.network.cell.base import Cell
 
 CONF = configuration_folder()

@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from toy_network import TEXT
 
-from seq2seq.cli import main
-from seq2seq.config import build, configuration_folder
+from seq2seq.cli.app import main
+from seq2seq.config.build import build, configuration_folder
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.labelled_tokenizer import ClassTokenizer, TagTokenizer
-from seq2seq.data.labels import Labels
-from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer, TagTokenizer
+from seq2seq.data.tokenizer.labels import Labels
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
 
 WORDS = ("ka", "lo", "mi", "nu", "pesto", "rafi")
 LABELS = ("blue", "green", "red")

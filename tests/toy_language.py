@@ -10,8 +10,8 @@ from toy_text import write
 
 from seq2seq.data.cleaning.empty import Empty
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.prepare import Prepared, prepare
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.tokenizer.train import Vocabulary
 from seq2seq.network.language_model import LanguageModel
 
 LETTERS = "ab "

@@ -9,10 +9,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config import build, configuration_folder
-from seq2seq.data.batch import Batch
+from seq2seq.config.build import build, configuration_folder
+from seq2seq.data.loader.batch import Batch
 from seq2seq.network.model import Model
-from seq2seq.symbols import EOS, PAD
+from seq2seq.special_tokens import EOS, PAD
 
 CONF = configuration_folder()
 TEXT = ("corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]")

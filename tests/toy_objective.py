@@ -7,7 +7,7 @@ from torch import Tensor
 from toy_network import toy_batch
 from toy_translator import toy_tokenizer
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.network.model import Model
 from seq2seq.search.sampling import Sampling
 from seq2seq.training.criterion import Criterion, Loss

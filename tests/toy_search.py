@@ -6,10 +6,10 @@ from torch import Tensor
 from seq2seq.network.state import State, map_state
 from seq2seq.search.base import Hypothesis, Request, Search
 from seq2seq.search.beam import Beam
-from seq2seq.search.beams import LengthPenalty
+from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
-from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.special_tokens import BOS, EOS, PAD
 
 VOCABULARY = 7
 WIDTH = 6

@@ -13,14 +13,14 @@ import torch
 from toy_language import prepared, toy_language_model
 from toy_training import SCHEDULE, SETTINGS, export
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.prepare import Prepared
-from seq2seq.data.stream import Stream
-from seq2seq.training.carried import Carried
+from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.stream import Stream
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.optimizer import Adam
 from seq2seq.training.trainer import Trainer
-from seq2seq.training.validation import ValidationLoss
+from seq2seq.training.truncated_bptt import Carried
+from seq2seq.training.validation_loss import ValidationLoss
 
 STREAMS, LENGTH, PARTS = 6, 4, 3
 

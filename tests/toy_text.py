@@ -14,7 +14,7 @@ from seq2seq.data.cleaning.identical import Identical
 from seq2seq.data.cleaning.length import Length
 from seq2seq.data.cleaning.ratio import Ratio
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.data.tokenizer.train import Vocabulary
 
 # What other readers split on, drop or stumble over.
 SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\x00\r\ufeff\t\u200b\ufffd"

@@ -14,14 +14,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.optimizer import Adam
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.schedule.plateau import Plateau
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Outcome, Trainer
-from seq2seq.training.validation import ValidationLoss
+from seq2seq.training.validation_loss import ValidationLoss
 
 VOCABULARY, WIDTH, BATCHES = 19, 8, 7
 SETTINGS = Settings(

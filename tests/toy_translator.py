@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from toy_network import composed
 
-from seq2seq.config import build
+from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer import Tokenizer
-from seq2seq.data.vocabulary import Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
 from seq2seq.network.model import Model
 from seq2seq.network.state import State
 from seq2seq.search.base import Search

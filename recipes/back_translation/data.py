@@ -10,7 +10,7 @@ back blank are left out.
 import sys
 from pathlib import Path
 
-from seq2seq.data.lines import Lines, find
+from seq2seq.io.text import Lines, find
 
 PAIRS = 10_000
 TAG = "<BT> "

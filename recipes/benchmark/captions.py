@@ -9,7 +9,7 @@ from models import TEXT
 from omegaconf import OmegaConf
 from sentencepiece import SentencePieceProcessor
 
-from seq2seq.config import build, configuration_folder
+from seq2seq.config.build import build, configuration_folder
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 

@@ -8,9 +8,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from seq2seq.command.prepare import prepared_corpus
-from seq2seq.config import build, configuration_folder
-from seq2seq.data.prepare import Prepared
+from seq2seq.cli.prepare import prepared_corpus
+from seq2seq.config.build import build, configuration_folder
+from seq2seq.data.dataset.prepare import Prepared
 from seq2seq.device import formats, precision
 from seq2seq.network.model import Model
 

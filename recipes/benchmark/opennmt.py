@@ -25,8 +25,8 @@ import yaml
 from models import FASTEST, FOLDER, opened
 from speed import trained
 
-from seq2seq.data.store import Store
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 
 NEEDS = ["configargparse", "ctranslate2>=4,<5", "pyonmttok>=1.37,<2", "sacrebleu", "sentencepiece", "tensorboard>=2.3"]
 NEEDS += ["pyyaml", "rapidfuzz", "waitress", "flask", "six", "spacy", "pyahocorasick", "fasttext-wheel"]

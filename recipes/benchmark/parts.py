@@ -13,8 +13,8 @@ from attribution import MARK, REST, WHOLE, marked, new_profiler, seconds_by_part
 from models import FOLDER, MODELS, TEXT, shared_out
 from torch.autograd.profiler import record_function
 
-from seq2seq import cli
-from seq2seq.data.loader import Loader
+from seq2seq.cli import app as cli
+from seq2seq.data.loader.loader import Loader
 from seq2seq.device import default_device
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.decoder.attend import Attend

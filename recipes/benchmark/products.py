@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.store import Store
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.loader.batch import Batch
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.cell.recurrence import Fused
 from seq2seq.network.model import Model

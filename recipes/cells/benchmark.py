@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from seq2seq.config import build, configuration_folder
+from seq2seq.config.build import build, configuration_folder
 from seq2seq.device import autocast, formats, tune_memory
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.cell.scanned import Scanned

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from seq2seq.config import configuration_folder
+from seq2seq.config.build import configuration_folder
 
 TEXT = ("corpus=eutrans", "corpus.test=[valid]", "tokenizer.vocabulary=500")
 SMALL = ("model.width=128", "encoder.layers=1", "decoder.layers=1", "encoder.feed_forward=0", "decoder.feed_forward=0")

@@ -6,7 +6,7 @@ What is missing is the teacher's to write: its translations of train.en.
 import sys
 from pathlib import Path
 
-from seq2seq.data.lines import Lines, find
+from seq2seq.io.text import Lines, find
 
 SPLITS = ("train", "valid", "test_2016")
 

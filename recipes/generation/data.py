@@ -14,7 +14,7 @@ from pathlib import Path
 
 from num2words import num2words
 
-from seq2seq.data.lines import Lines, find
+from seq2seq.io.text import Lines, find
 
 LANGUAGES = ("de", "en", "es", "fr")
 LONGEST = 40  # characters of a phrase

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from seq2seq.data.lines import Lines
+from seq2seq.io.text import Lines
 
 SHOWN = 3  # phrases of each language
 

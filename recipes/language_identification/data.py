@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from seq2seq.data.lines import Lines, find
+from seq2seq.io.text import Lines, find
 
 LANGUAGES = ("cs", "de", "en", "eo", "es", "he", "hr", "la", "sr", "zh")
 TRAIN = 20_000  # verses of a language

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data import LENGTHS
 
-from seq2seq.data.lines import Lines
+from seq2seq.io.text import Lines
 
 LONGEST_RUN = 4
 

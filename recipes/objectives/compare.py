@@ -50,7 +50,7 @@ TUNING = (  # fine-tuning of the first variant
 )
 RISK = (BPE, *TUNING, "objective=minimum_risk", "objective.weight=0.9", "objective.sharpness=0.5")
 REFERENCE = "objective.reference=true"
-METRIC = "objective.metric._target_=seq2seq.evaluation.sentence"
+METRIC = "objective.metric._target_=seq2seq.evaluation.sentence_metric"
 TUNED = {
     "bpe_then_likelihood": (BPE, *TUNING),
     "bpe_then_minimum_risk_chrf_reference": (*RISK, REFERENCE, f"{METRIC}.ChrF"),

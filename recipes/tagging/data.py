@@ -10,7 +10,7 @@ import random
 import sys
 from pathlib import Path
 
-from seq2seq.data.lines import Lines, find
+from seq2seq.io.text import Lines, find
 
 SIZES = {"train": 60_000, "valid": 1_000, "test": 2_000}  # sentences
 

@@ -12,7 +12,7 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
-from seq2seq.data.lines import Lines
+from seq2seq.io.text import Lines
 
 SHOWN = 8  # sentences
 Cases = list[str]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.corpus.base import Corpus, Pair
-from seq2seq.data.lines import Lines
-from seq2seq.data.parting import parting
+from seq2seq.data.corpus.misalignment import parting
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.metric import Scores, bleu_and_chrf, missing_tokenizers, score
 from seq2seq.evaluation.noise import Version, versions
+from seq2seq.io.line_stream import writing
+from seq2seq.io.text import Lines
 from seq2seq.languages import matching_directions
-from seq2seq.translation.lines import writing
 from seq2seq.translation.translator import Translator
 
 Direction = tuple[str, str]

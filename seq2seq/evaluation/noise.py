@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.order import named, uniform
+from seq2seq.data.loader.shuffle import named, uniform
 
 
 @dataclass(frozen=True)

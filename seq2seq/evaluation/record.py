@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config import TARGET
+from seq2seq.config.build import TARGET
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.errors import ModelError, StorageError
 from seq2seq.evaluation.evaluate import Results
-from seq2seq.model_config import SUMS
-from seq2seq.model_folder import WEIGHTS, amend
+from seq2seq.model_folder.config import SUMS
+from seq2seq.model_folder.folder import WEIGHTS, amend
 
 
 def record(

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
+from seq2seq.network.attention.hooks import listen, looking, sharing
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.fusion import Fusion
 from seq2seq.network.language_model import LanguageModel
-from seq2seq.network.listening import listen, looking, sharing
 from seq2seq.network.model import Model
 
 LOGITS = 2**22  # that stand in memory at once: 16 MB in fp32, a tenth faster than 64 MB, which no cache holds

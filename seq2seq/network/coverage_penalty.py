@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.attention.hooks import listen, looking, sharing
 from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.listening import listen, looking, sharing
 from seq2seq.network.model import Model
 from seq2seq.network.state import State
 

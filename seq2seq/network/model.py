@@ -8,13 +8,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Encoder
+from seq2seq.network.inference.projection_cache import Table
 from seq2seq.network.state import State, map_state
-from seq2seq.network.table import Table
 
 
 class Model(nn.Module):

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.network.dropout import VariationalDropout
 from seq2seq.network.embedding import Embedding
 from seq2seq.network.encoder import Encoder

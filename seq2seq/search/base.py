@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.network.state import State
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
 
 IMPOSSIBLE = float("-inf")  # the log-probability of what must not be generated
 BLOCK = 64  # scores whose maximum is taken together

@@ -6,8 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.search.base import Hypothesis, Request, Start, Step
-from seq2seq.search.beams import Beams, Contest, Grown, extend, search
-from seq2seq.search.rules import Limits, Rules
+from seq2seq.search.beam_search import Beams, Contest, Grown, extend, search
+from seq2seq.search.constraints import Limits, Rules
 
 
 class Beam:

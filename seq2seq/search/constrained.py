@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seq2seq.search.allotted import allotted, at_least
 from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, likeliest
-from seq2seq.search.beams import Beams, Contest, Grown, lengthened, search
-from seq2seq.search.rules import NOWHERE, Limits, Rules
-from seq2seq.symbols import EOS
+from seq2seq.search.beam_allocation import allotted, at_least
+from seq2seq.search.beam_search import Beams, Contest, Grown, lengthened, search
+from seq2seq.search.constraints import NOWHERE, Limits, Rules
+from seq2seq.special_tokens import EOS
 
 
 class Constrained:

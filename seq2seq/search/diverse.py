@@ -11,9 +11,9 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import select
 from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, kept_rows, likeliest
-from seq2seq.search.beams import Beams, Contest, beginning, finish, lengthened, pick, reorder, worthwhile
-from seq2seq.search.rules import Rules
-from seq2seq.symbols import EOS
+from seq2seq.search.beam_search import Beams, Contest, beginning, finish, lengthened, pick, reorder, worthwhile
+from seq2seq.search.constraints import Rules
+from seq2seq.special_tokens import EOS
 
 
 class Diverse:

@@ -3,9 +3,9 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2seq.search.autoregressive import one_by_one
 from seq2seq.search.base import Hypothesis, Request, Start, Step, likeliest
-from seq2seq.search.one_by_one import one_by_one
-from seq2seq.search.rules import Rules
+from seq2seq.search.constraints import Rules
 
 
 class Greedy:

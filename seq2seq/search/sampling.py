@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq.data.order import uniform
+from seq2seq.data.loader.shuffle import uniform
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import select
+from seq2seq.search.autoregressive import one_by_one
 from seq2seq.search.base import Hypothesis, Request, Start, Step
-from seq2seq.search.one_by_one import one_by_one
-from seq2seq.search.rules import Limits, Rules
+from seq2seq.search.constraints import Limits, Rules
 from seq2seq.search.truncation import Truncation
 
 

@@ -20,9 +20,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from seq2seq.durable import listed, put, storing
 from seq2seq.errors import TrainingError
-from seq2seq.json_text import read_json
+from seq2seq.io.atomic import listed, put, storing
+from seq2seq.io.json import read_json
 
 FORMAT = "1"  # of the files; raised when older ones can no longer be read
 KEPT = 2  # newest checkpoints

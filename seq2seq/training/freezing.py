@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.training.naming import matching, names_of
+from seq2seq.training.parameter_names import matching, names_of
 
 
 def freeze(model: nn.Module, names: Sequence[str]) -> list[str]:

@@ -9,12 +9,12 @@ from jaxtyping import Float64
 from torch import Tensor
 from torch.nn import Parameter
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.device import autocast, is_out_of_memory, release_memory
 from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.network import Carrying, Network
 from seq2seq.training.objective.base import Objective
+from seq2seq.training.trainable import Carrying, Network
 
 Sums = Float64[Tensor, "5"]  # plain loss, smoothed loss, right tokens, cuts for want of memory, squared norms
 

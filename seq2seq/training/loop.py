@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import TrainingError
 from seq2seq.training import budget
-from seq2seq.training.diary import Diary
-from seq2seq.training.interrupt import Interrupted, Interrupts
-from seq2seq.training.keeper import Keeper
+from seq2seq.training.checkpoint_manager import Keeper
+from seq2seq.training.distributed.process_group import Team
+from seq2seq.training.run_logger import Diary
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.selection import Scores, Selection
 from seq2seq.training.settings import TIES, Settings
+from seq2seq.training.signals import Interrupted, Interrupts
 from seq2seq.training.state import Interval, State, UpdateSums
-from seq2seq.training.team import Team
 from seq2seq.training.update import Updater
 
 Result = TypeVar("Result")

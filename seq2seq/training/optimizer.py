@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from seq2seq.config import call
+from seq2seq.config.build import call
 from seq2seq.errors import ConfigError
-from seq2seq.training.naming import matching
+from seq2seq.training.parameter_names import matching
 
 Moments = Mapping[str, Mapping[str, Tensor]]  # of each parameter, what an optimiser remembers of it
 Groups = Sequence[Mapping[str, object]]

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from seq2seq.training.average import ExponentialAverage, Weights, lent, mean
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.network import Network
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import Best, State
+from seq2seq.training.trainable import Network
 
 Scores = Mapping[str, float]
 Interruptible = Callable[[], AbstractContextManager[None]]  # a block that a signal may end; see Interrupts.at_once

@@ -7,32 +7,32 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.fingerprint import Fingerprint
+from seq2seq.data.dataset.fingerprint import Fingerprint
+from seq2seq.data.loader.batch import Batch
 from seq2seq.device import precision
 from seq2seq.errors import ConfigError
 from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.budget import ending, extended
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.claim import claimed
+from seq2seq.training.checkpoint_manager import Keeper
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.diary import Diary
+from seq2seq.training.distributed.distributed_gradient import SharedOut
+from seq2seq.training.distributed.process_group import Team, joined
+from seq2seq.training.distributed.workers import shared_out
 from seq2seq.training.gradient import Alone, Part
-from seq2seq.training.interrupt import Interrupted, Interrupts
-from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Batches, Loop, listed
-from seq2seq.training.network import Carrying, Network
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.progress import Reporter, duration
-from seq2seq.training.ranks import SharedOut
+from seq2seq.training.run_lock import claimed
+from seq2seq.training.run_logger import Diary
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.selection import Export, Selection
 from seq2seq.training.settings import Settings
+from seq2seq.training.signals import Interrupted, Interrupts
 from seq2seq.training.state import State
-from seq2seq.training.team import Team, joined
+from seq2seq.training.trainable import Carrying, Network
 from seq2seq.training.update import Updater
-from seq2seq.training.workers import shared_out
 
 
 @runtime_checkable

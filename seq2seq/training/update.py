@@ -8,12 +8,12 @@ from itertools import count, takewhile
 import torch
 from torch import Tensor
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.gradient import Gradient
-from seq2seq.training.network import Carrying, Network
 from seq2seq.training.optimizer import set_learning_rate
 from seq2seq.training.state import UpdateSums
+from seq2seq.training.trainable import Carrying, Network
 
 
 class Updater:

@@ -7,20 +7,20 @@ from typing import Any
 import torch
 import yaml
 
-from seq2seq.checking import place
-from seq2seq.config import build, configuration_folder, suggestion
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.config.build import build, configuration_folder, suggestion
+from seq2seq.config.typecheck import place
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import Format, default_device, packs, precision, products
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
+from seq2seq.network.inference.optimise import prepare
 from seq2seq.network.model import Model
-from seq2seq.network.prepared import prepare
 from seq2seq.search.base import Search
-from seq2seq.translation import model_folder
-from seq2seq.translation.length import shared
+from seq2seq.translation import translator_folder as model_folder
+from seq2seq.translation.checks.length import shared
+from seq2seq.translation.checks.usage import shared_usage
 from seq2seq.translation.searcher import Network
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.usage import shared_usage
 
 
 def load(

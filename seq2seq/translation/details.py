@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq import symbols
-from seq2seq.data.batch import Batch
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq import special_tokens as symbols
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.network.alignment import Forced
-from seq2seq.translation.words import Span, target_spans
+from seq2seq.translation.stages.words import Span, target_spans
 
 ATTENDED = 2**15  # rows times target times source tokens that are read at once; additive attention needs 512 times this
 NULL = 0.1  # share of its attention that a word's link needs at least: below, it stands for nothing of the source

@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seq2seq.places import descriptor
-from seq2seq.translation.forms import Extras, Form, pharaoh, read, told, written
-from seq2seq.translation.journal import Done, Journal, under_way
+from seq2seq.io.journal import Done, Journal, under_way
+from seq2seq.io.line_stream import FIRST_CHUNK, FIRST_OF_FILE, LARGEST_CHUNK, PACKED, Errors, reading, writing
+from seq2seq.io.standard_streams import descriptor
+from seq2seq.translation.formats import Extras, Form, pharaoh, read, told, written
 from seq2seq.translation.line import Line
-from seq2seq.translation.lines import FIRST_CHUNK, FIRST_OF_FILE, LARGEST_CHUNK, PACKED, Errors, reading, writing
-from seq2seq.translation.tally import Tally
+from seq2seq.translation.line_counts import Tally
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 

@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from seq2seq.data.parting import parting
+from seq2seq.data.corpus.misalignment import parting
 from seq2seq.errors import DataError
-from seq2seq.translation.forms import pharaoh
-from seq2seq.translation.lines import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
+from seq2seq.io.line_stream import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
+from seq2seq.translation.formats import pharaoh
 from seq2seq.translation.scoring import PairScore, PairScorer, Scored
 
 Chunks = Iterator[list[tuple[str, str]]]

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import torch
 
-from seq2seq.checking import check_lines
-from seq2seq.data.tokenizer import Side, Tokenizer
-from seq2seq.data.traced import Traced
+from seq2seq.config.typecheck import check_lines
+from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
+from seq2seq.data.tokenizer.traced_text import Traced
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
-from seq2seq.symbols import EOS
+from seq2seq.special_tokens import EOS
 from seq2seq.translation.details import Detail, Pair, details
+from seq2seq.translation.stages.words import Span, numbers, text_spans
 from seq2seq.translation.translation import Token
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.words import Span, numbers, text_spans
 
 
 class Scored(StrEnum):

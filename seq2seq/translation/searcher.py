@@ -11,23 +11,23 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from seq2seq import symbols
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq import special_tokens as symbols
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import Forcing
 from seq2seq.search.base import Deciding, Hypothesis, Listing, Request, Search, Start, Step
-from seq2seq.translation.attended import attention_shares
+from seq2seq.translation.checks.attended import attention_shares
+from seq2seq.translation.checks.language_id import Languages
+from seq2seq.translation.checks.length import Lengths
+from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.details import Detail, Pair, details, padded
-from seq2seq.translation.language import Languages
-from seq2seq.translation.length import Lengths
 from seq2seq.translation.line import goes_on
 from seq2seq.translation.nbest import different, followed
-from seq2seq.translation.repair import Repair
-from seq2seq.translation.shortlist import Shortlist
-from seq2seq.translation.shortlist_search import shortlist_search
+from seq2seq.translation.shortlist.search import shortlist_search
+from seq2seq.translation.shortlist.shortlist import Shortlist
+from seq2seq.translation.stages.words import Span
 from seq2seq.translation.translation import Status
-from seq2seq.translation.words import Span
 
 
 class Part(NamedTuple):

@@ -8,33 +8,33 @@ from typing import NamedTuple
 
 import torch
 
-from seq2seq.checking import check_lines
-from seq2seq.data.prefetch import prefetch
-from seq2seq.data.segmenter import FULL_STOPS
-from seq2seq.data.tokenizer import Tokenizer
+from seq2seq.config.typecheck import check_lines
+from seq2seq.data.loader.prefetch import prefetch
+from seq2seq.data.sentence_splitter import FULL_STOPS
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
+from seq2seq.io.line_stream import growing
+from seq2seq.io.live_input import arriving
 from seq2seq.languages import matching_directions
 from seq2seq.search.base import Search, Wide
 from seq2seq.search.constrained import Constrained
-from seq2seq.translation.arriving import arriving
-from seq2seq.translation.glossary import Glossary
-from seq2seq.translation.joining import joined
-from seq2seq.translation.language import Languages
-from seq2seq.translation.length import FEWEST_TOKENS, Lengths, LengthsOf
+from seq2seq.translation.checks.language_id import Languages
+from seq2seq.translation.checks.length import FEWEST_TOKENS, Lengths, LengthsOf
+from seq2seq.translation.checks.repair import Repair
+from seq2seq.translation.checks.usage import Usage
+from seq2seq.translation.executor import AtOnce, Searching, searching, taken
 from seq2seq.translation.line import Line
-from seq2seq.translation.lines import growing
-from seq2seq.translation.preparing import Copied, Prepared, Preparing, Wishes
-from seq2seq.translation.repair import Repair
 from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
-from seq2seq.translation.searching import AtOnce, Searching, searching, taken
-from seq2seq.translation.shortlist import Shortlist
-from seq2seq.translation.splitting import WINDOW, Limits, rows
-from seq2seq.translation.stretches import Finished, Portion, gathered, portions
+from seq2seq.translation.shortlist.shortlist import Shortlist
+from seq2seq.translation.stages.chunking import Finished, Portion, gathered, portions
+from seq2seq.translation.stages.glossary import Glossary
+from seq2seq.translation.stages.joining import joined
+from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.placeholders import Unknown
+from seq2seq.translation.stages.preprocess import Copied, Prepared, Preparing, Wishes
+from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows
+from seq2seq.translation.stages.words import places
 from seq2seq.translation.translation import Translation
-from seq2seq.translation.unknown import Unknown
-from seq2seq.translation.untranslated import Untranslated
-from seq2seq.translation.usage import Usage
-from seq2seq.translation.words import places
 
 NOTHING = Wishes()
 NO_USAGE = Usage()

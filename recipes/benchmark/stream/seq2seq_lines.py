@@ -6,7 +6,7 @@ import torch
 import yaml
 
 import seq2seq
-from seq2seq.config import build, configuration_folder
+from seq2seq.config.build import build, configuration_folder
 
 torch.set_num_threads(1)
 folder, beam, number_format = sys.argv[1:]

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seq2seq import symbols
-from seq2seq.data.arrays import Integers, Pieces, Reals
+from seq2seq import special_tokens as symbols
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.augmentation.partners import partners
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.order import named, uniform
-from seq2seq.data.sampling import Sampling
-from seq2seq.data.store import Store
-from seq2seq.data.tokenizer import Side, Tokenizer
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.loader.shuffle import named, uniform
+from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
+from seq2seq.io.arrow import Integers, Pieces, Reals
 
 DRAWN, PARTNERS = 0, 1  # streams of a kind's random numbers: whether, and with which pairs (one stream each)
 SLACK = 2  # pieces that a changed side may have beyond its growth: of three pieces one more is a third

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from seq2seq.data.cleaning.base import Filter
+from seq2seq.data.cleaning.hash_set import Seen
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.seen import Seen
 from seq2seq.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seq2seq.checking import place
+from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Corpus, Record, complete, hash_files, record
 from seq2seq.errors import DataError
 

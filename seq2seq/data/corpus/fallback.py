@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seq2seq.checking import place
+from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Corpus, Record
 
 

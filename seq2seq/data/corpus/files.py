@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seq2seq.checking import place
+from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
-from seq2seq.data.lines import Lines, find
-from seq2seq.data.parting import parting
+from seq2seq.data.corpus.misalignment import parting
 from seq2seq.errors import DataError
+from seq2seq.io.text import Lines, find
 
 
 class Files(Corpus):

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seq2seq.checking import place
+from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
-from seq2seq.data.lines import Lines, find
 from seq2seq.errors import DataError
-from seq2seq.json_text import read_json
+from seq2seq.io.json import read_json
+from seq2seq.io.text import Lines, find
 
 
 class JSONL(Corpus):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seq2seq.checking import place
+from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
 from seq2seq.errors import DataError
 

@@ -5,11 +5,11 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.training.criterion import CHUNK, Criterion, Loss
-from seq2seq.training.network import Carrying, Network
+from seq2seq.training.trainable import Carrying, Network
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
 """Maximum likelihood: every token is predicted from the real ones before it."""
 
-from seq2seq.data.batch import Batch, predicted
+from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.training.criterion import Criterion, Loss
-from seq2seq.training.network import Network
+from seq2seq.training.trainable import Network
 
 
 class Likelihood:

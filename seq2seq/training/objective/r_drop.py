@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from seq2seq.data.batch import Batch, predicted
+from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.errors import ConfigError
 from seq2seq.training.criterion import Criterion, Gradients, Loss, number_format
-from seq2seq.training.network import Network
 from seq2seq.training.objective.base import repeated, several_passes
+from seq2seq.training.trainable import Network
 
 CHUNK = 2**20  # logits of both passes that stand in memory at once, 4 MB in fp32
 

@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from seq2seq import symbols
-from seq2seq.data.batch import Batch, predicted
+from seq2seq import special_tokens as symbols
+from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.errors import ConfigError
 from seq2seq.training.criterion import Criterion, Loss
-from seq2seq.training.network import Network
 from seq2seq.training.objective.base import Generating, chunks, several_passes
+from seq2seq.training.trainable import Network
 
 NEVER_READ = sorted(symbols.IGNORED)  # in translation, so neither here
 

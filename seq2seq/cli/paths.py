@@ -1,0 +1,161 @@
+"""Places that a command reads and writes: no two of its keys may mean one file where something would be lost."""
+
+import os
+import stat
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.errors import ConfigError, ModelError
+from seq2seq.io.standard_streams import descriptor
+from seq2seq.model_folder.config import CONFIG
+from seq2seq.model_folder.folder import CARD, WEIGHTS, find
+
+MODEL_FILES = (CONFIG, CARD, WEIGHTS)
+MODEL_ENDINGS = (".model", ".safetensors")
+
+
+class Tree(NamedTuple):
+    """A folder with everything in it, which is written or read as a whole."""
+
+    path: Path
+
+
+class Stream(NamedTuple):
+    """An open standard stream; a shell may have sent it to a file."""
+
+    descriptor: int
+
+
+Place = Path | Tree | Stream
+Places = Mapping[str, Sequence[Place]]  # of each key
+INPUT, OUTPUT = Stream(0), Stream(1)
+
+
+class _Known(NamedTuple):
+    """A place of a key, and what tells whether another one is the same."""
+
+    key: str
+    place: Place
+    identity: object
+    above: frozenset[object]  # the identities of the folders that it lies in
+
+
+def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, str]] = ()) -> None:
+    """Refuse a place that is written and read, or written twice, under whatever name: links, `..`, hard links.
+
+    So is one where nothing can be written. Devices, pipes and standard streams may be named as often as one likes; a
+    shell's `> FILE` is that file. `in_place`: pairs (read, written) that may be one file. Raises ConfigError with the
+    keys, before anything is written.
+    """
+    read = list(_known(reads))
+    written = [one for one in _known(writes) if one.identity is not None]
+    hidden = [_Known(one.key, path, _identity(path), one.above) for one in written for path in _made_beside(one.place)]
+    for one in (*written, *hidden):
+        for other in read:
+            if _meet(one, other) and not (one in written and (other.key, one.key) in in_place):
+                raise ConfigError(
+                    f"{one.key}: {_named(one.place)} is what {other.key} reads ({_named(other.place)}), which would be "
+                    f"overwritten: name another place for {one.key}"
+                )
+    for one, other in combinations((*written, *hidden), 2):
+        streams = isinstance(one.place, Stream) and isinstance(other.place, Stream)
+        if one.key != other.key and _meet(one, other) and not streams:
+            raise ConfigError(
+                f"{one.key} and {other.key}: {_named(one.place)} and {_named(other.place)} are one place, where one of "
+                "them would be lost: name two"
+            )
+    for one in written:
+        if not isinstance(one.place, Stream):
+            _check_writable(one.key, _path(one.place))
+
+
+def model_places(folder: Path) -> list[Place]:
+    """The files of a model folder, and of the run around it, that nothing may overwrite.
+
+    Nothing where there is no model: whoever opens it says so.
+    """
+    found: list[Place] = [folder / name for name in ("config.yaml", "log.jsonl")]
+    found.append(Tree(folder / "checkpoints"))
+    with suppress(ModelError, OSError):
+        place = find(folder)
+        named = [path for path in place.iterdir() if path.suffix in MODEL_ENDINGS]
+        found += [*named, *(place / name for name in MODEL_FILES), place / "labels.json"]
+    return found
+
+
+def run_places(run: Path) -> list[Place]:
+    """What training writes into its folder."""
+    files = [run / name for name in ("config.yaml", "log.jsonl", ".claim")]
+    return [*files, *(Tree(run / name) for name in ("checkpoints", "model", "skipped"))]
+
+
+def _check_writable(key: str, path: Path) -> None:
+    """Raises ConfigError where no file can be made in the folder of `path`, or in the last one above it that exists."""
+    resolved = Path(os.path.realpath(path))
+    folder = next(one for one in (resolved, *resolved.parents) if one.exists() and (one.is_dir() or one != resolved))
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: {path} cannot be written, as nothing can be made in {folder} "
+            f"({os.strerror(error.errno or 0)}): name another place for {key}"
+        ) from error
+
+
+def _known(places: Places) -> Iterator[_Known]:
+    for key, several in places.items():
+        for place in several:
+            if isinstance(place, Path) and (number := descriptor(place)) is not None:
+                place = Stream(number)
+            yield _Known(key, place, _identity(place), _above(place))
+
+
+def _identity(place: Place) -> object:
+    """Of a file or folder its number on its disk, or its full name while there is none; None for devices and pipes."""
+    try:
+        found = os.fstat(place.descriptor) if isinstance(place, Stream) else _path(place).stat()
+    except OSError:
+        return None if isinstance(place, Stream) else os.path.realpath(_path(place))
+    kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    return (found.st_dev, found.st_ino) if kept else None
+
+
+def _above(place: Place) -> frozenset[object]:
+    if isinstance(place, Stream):
+        return frozenset()
+    return frozenset(_identity(folder) for folder in Path(os.path.realpath(_path(place))).parents)
+
+
+def _meet(one: _Known, other: _Known) -> bool:
+    """Whether they are the same, or one lies in the other, which counts as a whole."""
+    if one.identity is None or other.identity is None:
+        return False
+    return (
+        one.identity == other.identity
+        or (isinstance(other.place, Tree) and other.identity in one.above)
+        or (isinstance(one.place, Tree) and one.identity in other.above)
+    )
+
+
+def _made_beside(place: Place) -> list[Path]:
+    """What stands beside a file while it is written."""
+    if not isinstance(place, Path):
+        return []
+    path = Path(os.path.realpath(place))
+    return [path.with_name(f".{path.name}.{ending}") for ending in ("partial", "journal")]
+
+
+def _path(place: Path | Tree) -> Path:
+    return place.path if isinstance(place, Tree) else place
+
+
+def _named(place: Place) -> str:
+    if isinstance(place, Stream):
+        return {0: "standard input", 1: "standard output", 2: "standard error"}.get(
+            place.descriptor, f"stream {place.descriptor}"
+        )
+    return str(_path(place))

@@ -1,0 +1,72 @@
+"""`seq2seq score`: how probable each line of a text is to a language model, or each translation to a translator."""
+
+from pathlib import Path
+from typing import Literal
+
+from seq2seq.cli.open_models import direction, files, folders, read_models, stream_or_file, use_threads
+from seq2seq.cli.paths import INPUT, OUTPUT, check_places
+from seq2seq.config.build import call
+from seq2seq.device import tune_reading
+from seq2seq.errors import ConfigError
+from seq2seq.io.line_stream import writing
+from seq2seq.model_folder.config import read_config
+from seq2seq.model_folder.folder import find
+from seq2seq.tasks.language_model.file import score_file
+from seq2seq.tasks.language_model.opened import chosen, opened
+from seq2seq.tasks.language_model.scorer import Scorer
+from seq2seq.translation.api import load
+from seq2seq.translation.score_file import score_pairs
+from seq2seq.translation.scoring import PairScorer
+
+
+def run(
+    model: Path | list[Path],
+    weights: list[float] | None,
+    language: str | None,
+    source: str | None,
+    target: str | None,
+    input: Path | None,
+    translations: Path | None,
+    output: Path | None,
+    totals: Path | None,
+    form: Literal["text", "json"],
+    alignments: Path | None,
+    likeliest: int,
+    longest: int,
+    batch_tokens: int,
+    precision: str,
+    threads: int | None,
+) -> int:
+    """Writes the score of each line; sums over all go to standard error."""
+    use_threads(threads)
+    places = folders(model)
+    check_places(
+        {"input": stream_or_file(input, INPUT), "translations": files(translations), "model": read_models(model)},
+        {"output": stream_or_file(output, OUTPUT), "totals": files(totals), "alignments": files(alignments)},
+    )
+    if len(places) > 1 or read_config(find(places[0]))["kind"] == "translator":
+        _refuse({"language": language, "likeliest": likeliest or None}, places[0], "a translator")
+        tune_reading()
+        translator = load(places, number_format=precision, weights=weights)
+        asked = direction(source, target, translator.directions)
+        scorer = PairScorer(translator, longest)
+        found = score_pairs(scorer, *asked, input, translations, output, form, alignments).to_json()
+    else:
+        given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
+        _refuse({**given, "weights": weights}, places[0], "no translator")
+        if likeliest and form == "text":
+            raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
+        limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
+        reader: Scorer = call(Scorer, {**opened(places[0], precision, threads), **limits})
+        found = score_file(reader, chosen(language, reader.languages), input, output, form).to_json()
+    if totals is not None:
+        with writing(totals) as write:
+            write([found])
+    return 0
+
+
+def _refuse(given: dict[str, object], model: Path, kind: str) -> None:
+    """Raises ConfigError for what a model of this kind would ignore."""
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{name}: {model} is {kind}, which has no use for it: leave it out")

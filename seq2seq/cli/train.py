@@ -1,0 +1,172 @@
+"""`seq2seq train`: assembles data, network, training, translation and evaluation into one run."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor
+
+from seq2seq.cli.model_facts import about
+from seq2seq.cli.objective import built_objective
+from seq2seq.cli.prepare import Node, prepared_corpus, say
+from seq2seq.cli.train_job import (
+    check_run_places,
+    checked_text,
+    corpus_with_valid,
+    keep_tokenizer,
+    new_network,
+    train,
+)
+from seq2seq.cli.warm_start import Beginning
+from seq2seq.config.build import build, build_all, call
+from seq2seq.data.corpus.base import Pair
+from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.loader import Loader
+from seq2seq.device import default_device, precision, tune_memory
+from seq2seq.errors import ConfigError
+from seq2seq.evaluation.evaluate import validation_scores, validation_signatures
+from seq2seq.evaluation.metric import missing_tokenizers
+from seq2seq.evaluation.validation_text import automatic_metric, held_out_pairs
+from seq2seq.network.model import Model
+from seq2seq.training.distributed.process_group import joined
+from seq2seq.training.settings import AUTO, Settings
+from seq2seq.training.validation_loss import ValidationLoss
+from seq2seq.translation.checks.attended import with_attention
+from seq2seq.translation.checks.language_id import counted
+from seq2seq.translation.checks.length import LengthsOf, learnt_lengths
+from seq2seq.translation.checks.usage import learnt_usage
+from seq2seq.translation.stages.passthrough import translates_letterless
+from seq2seq.translation.translator import Translator
+from seq2seq.translation.translator_folder import save
+
+
+def run(
+    run: Path,
+    seed: int,
+    corpus: Node,
+    cleaning: Node,
+    tokenizer: Node,
+    prepare: Node,
+    cache: Path,
+    init_from: Path | None,
+    init_optimizer: bool,
+    freeze: list[str],
+    loader: Node,
+    augmentation: Node,
+    model: Node,
+    objective: Node,
+    optimizer: Node,
+    schedule: Node,
+    trainer: Node,
+    search: Node,
+    translator: Node,
+    validation: Node,
+    license: str | None,
+    configuration: Node,
+) -> int:
+    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
+    tune_memory()
+    text = corpus_with_valid(corpus)
+    check_run_places(text, run, cache, tokenizer, init_from)
+    settings: Settings = build(trainer, where="trainer")
+    _check(text.directions)
+    keep_tokenizer(run, tokenizer, configuration)
+    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
+    sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
+    pairs: list[Pair] = call(held_out_pairs, {**validation, **sample}, "validation")
+    settings = _with_metric(settings, pairs)
+    sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
+    network = cast(Model, new_network(model, sizes, seed, prepared.counts))
+    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    with joined(settings.timeout) as team:
+        optimizing = beginning.of(team, network, "translator", model, prepared.tokenizer, None, optimizer)
+        reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
+        noises = build_all(augmentation, "augmentation")
+        parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
+        lengths = learnt_lengths(prepared.train)
+        limits = {
+            "directions": text.directions,
+            "lengths": lengths,
+            "dtype": precision(settings.precision),
+            "device": default_device(),
+        }
+        translate: Translator = build(translator, {**parts, **limits}, "translator")()
+        loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
+
+        def validate() -> Mapping[str, float]:
+            return {"loss": loss(), **validation_scores(translate, pairs)}
+
+        facts = about(corpus, text, prepared, prepared.tokenizer, license)
+        export = _export(network, model, prepared, text.directions, lengths, facts)
+        aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
+        return train(
+            run,
+            settings,
+            network,
+            aim,
+            batches,
+            optimizing,
+            schedule,
+            validate,
+            export,
+            configuration,
+            prepared.fingerprint,
+            team,
+        )
+
+
+def _export(
+    network: Model,
+    node: Node,
+    prepared: Prepared,
+    directions: list[tuple[str, str]],
+    lengths: LengthsOf,
+    facts: Mapping[str, Any],
+) -> Callable[[Path, Mapping[str, Tensor], Mapping[str, float], Mapping[str, float | int]], None]:
+    """What writes the model folder, given its place, weights, scores, and what they cost."""
+    signatures = validation_signatures(directions)
+    letterless = [list(direction) for direction in translates_letterless(prepared.train)]
+    usage = learnt_usage(prepared.train).to_json()
+    languages = counted(prepared.train, prepared.tokenizer)
+
+    def export(
+        folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+    ) -> None:
+        network.load_state_dict(weights)
+        told = {**facts, "letterless": letterless, "usage": usage, "training": {**spent, "signatures": signatures}}
+        usual = with_attention(lengths, network, prepared.train, prepared.tokenizer)
+        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, usual)
+
+    return export
+
+
+def _with_metric(settings: Settings, pairs: list[Pair]) -> Settings:
+    """With what `trainer.metric=auto` is for this validation text; says which, and what BLEU does without."""
+    for message in missing_tokenizers([pair.target_language for pair in pairs]):
+        say(message)
+    if settings.metric != AUTO:
+        return settings
+    metric, reason = automatic_metric(pairs)
+    say(f"validation is judged by {metric}: {reason}")
+    return replace(settings, metric=metric)
+
+
+def _check(directions: list[tuple[str, str]]) -> None:
+    """Raises ConfigError for a language that is to be translated into itself."""
+    if alone := [source for source, target in directions if source == target]:
+        language = alone[0]
+        raise ConfigError(
+            f"corpus.directions: {language} by itself has no translation: name directions like {language}-xx, or learn "
+            "the language with seq2seq train_language_model"
+        )
+
+
+def _held_out(reader: "functools.partial[Loader]", prepared: Prepared) -> Iterator[Batch]:
+    """The batches of all validation pairs, none of them too long for a batch."""
+    for store in prepared.valid.values():
+        longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1
+        tokens = max(longest, reader.keywords["tokens"])
+        yield from reader(store=store, tokens=tokens, sampled=[], ahead=0).batches(epoch=0)

@@ -1,0 +1,153 @@
+"""`seq2seq train_language_model`: text of one language or several becomes a model of what comes next."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor
+
+from seq2seq.cli.model_facts import about
+from seq2seq.cli.objective import built_objective
+from seq2seq.cli.prepare import Node, prepared_corpus
+from seq2seq.cli.train_job import (
+    check_run_places,
+    checked_text,
+    corpus_with_valid,
+    keep_tokenizer,
+    new_network,
+    train,
+)
+from seq2seq.cli.warm_start import Beginning
+from seq2seq.config.build import build
+from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.loader import Loader
+from seq2seq.data.loader.stream import Stream
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.device import precision, tune_memory
+from seq2seq.errors import ConfigError
+from seq2seq.network.language_model import LanguageModel
+from seq2seq.tasks.language_model.language_model_folder import save
+from seq2seq.tasks.language_model.perplexity import bits_per_character, characters, perplexity
+from seq2seq.training.distributed.process_group import joined
+from seq2seq.training.settings import Settings
+from seq2seq.training.trainable import Network
+from seq2seq.training.truncated_bptt import Carried
+from seq2seq.training.validation_loss import ValidationLoss
+
+Reading = functools.partial[Stream] | functools.partial[Loader]
+
+
+def run(
+    run: Path,
+    seed: int,
+    corpus: Node,
+    cleaning: Node,
+    tokenizer: Node,
+    prepare: Node,
+    cache: Path,
+    init_from: Path | None,
+    init_optimizer: bool,
+    freeze: list[str],
+    reading: Node,
+    model: Node,
+    objective: Node,
+    optimizer: Node,
+    schedule: Node,
+    trainer: Node,
+    license: str | None,
+    configuration: Node,
+) -> int:
+    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records.
+
+    The rows of a chunk of running text are shared out over processes as batches of lines are; each process carries the
+    states of its own.
+    """
+    tune_memory()
+    text = corpus_with_valid(corpus)
+    check_run_places(text, run, cache, tokenizer, init_from)
+    settings: Settings = build(trainer, where="trainer")
+    _check(text)
+    keep_tokenizer(run, tokenizer, configuration)
+    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
+    sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
+    network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
+    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    with joined(settings.timeout) as team:
+        optimizing = beginning.of(team, network, "language_model", model, prepared.tokenizer, None, optimizer)
+        reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
+        running = reader.func is Stream
+        parts = {"parts": settings.accumulation} if running else {}
+        facts = about(corpus, text, prepared, prepared.tokenizer, license)
+        validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
+        export = _export(network, model, prepared.tokenizer, text.languages, facts)
+        trained: Network = Carried(network, settings.accumulation) if running else network
+        aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
+        return train(
+            run,
+            settings,
+            trained,
+            aim,
+            batches,
+            optimizing,
+            schedule,
+            validate,
+            export,
+            configuration,
+            prepared.fingerprint,
+            team,
+        )
+
+
+def _export(
+    network: LanguageModel, node: Node, tokenizer: Tokenizer, languages: list[str], facts: Mapping[str, Any]
+) -> Callable[[Path, Mapping[str, Tensor], Mapping[str, float], Mapping[str, float | int]], None]:
+    """What writes the model folder, given its place, weights, scores, and what they cost."""
+
+    def export(
+        folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+    ) -> None:
+        network.load_state_dict(weights)
+        save(folder, network, node, tokenizer, languages, {"valid": dict(scores)}, {**facts, "training": dict(spent)})
+
+    return export
+
+
+def _check(text: Corpus) -> None:
+    """Raises ConfigError for directions of translation."""
+    if [(language, language) for language in text.languages] != sorted(text.directions):
+        raise ConfigError("languages: expected languages by themselves, such as [en], not directions of translation")
+
+
+def _described(store: Store) -> str:
+    return f"{len(store):,} lines, {store.sizes.target_tokens + len(store):,} tokens"
+
+
+def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
+    """The batches of all validation text, none of whose lines is too long for a batch."""
+    for store in prepared.valid.values():
+        if reader.func is Stream:
+            limits: dict[str, object] = {"parts": 1}
+        else:
+            limits = {"tokens": max(store.sizes.longest_target + 1, reader.keywords["tokens"]), "sampled": []}
+        yield from reader(store=store, ahead=0, **limits).batches(epoch=0)
+
+
+def _validation(
+    network: Network, reader: Reading, prepared: Prepared, settings: Settings
+) -> Callable[[], Mapping[str, float]]:
+    """The scores of all validation text."""
+    loss = ValidationLoss(network, functools.partial(_held_out, reader, prepared), precision(settings.precision))
+    count = characters(pair.target for store in prepared.valid.values() for pair in store.pairs())
+    return lambda: _scores(loss, prepared, count)
+
+
+def _scores(loss: ValidationLoss, prepared: Prepared, count: int) -> Mapping[str, float]:
+    """Nats per token, perplexity and bits per character of the validation text; `count` are its characters."""
+    nats = loss()
+    tokens = sum(store.sizes.target_tokens + len(store) for store in prepared.valid.values())
+    bits = bits_per_character(nats * tokens, count)
+    return {"loss": nats, "perplexity": perplexity(nats, 1), "bits_per_character": bits}

@@ -1,0 +1,81 @@
+"""What a run begins with: the keys init_from, init_optimizer and freeze, which all commands that train share."""
+
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from seq2seq.cli.prepare import Node, say
+from seq2seq.config.build import build
+from seq2seq.data.tokenizer.labels import Labels
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.errors import ConfigError
+from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.distributed.process_group import Team
+from seq2seq.training.freezing import freeze
+from seq2seq.training.optimizer import Continued, OptimizerSettings
+from seq2seq.training.parameter_names import first_names
+from seq2seq.training.pretrained import Initial
+
+
+class Beginning:
+    """Weights and an optimiser's memory from another run, and what is not to be trained.
+
+    A run that goes on has all that in its own checkpoints, so `init_from` need not be there any more. Only the leader
+    of the team looks at either: they need not be on the machines of the others. Raises ConfigError for an
+    `init_optimizer` without `init_from`.
+    """
+
+    def __init__(self, run: Path, init_from: Path | None, init_optimizer: bool, freeze: list[str]) -> None:
+        if init_optimizer and init_from is None:
+            raise ConfigError("init_optimizer: expected init_from=FOLDER beside it, the run that it is taken from")
+        self.checkpoints = Checkpoints(run / "checkpoints")
+        self.folder = init_from
+        self.init_optimizer = init_optimizer
+        self.freeze = freeze
+
+    def of(
+        self,
+        team: Team,
+        network: nn.Module,
+        kind: str,
+        model: Node,
+        tokenizer: Tokenizer,
+        labels: Labels | None,
+        optimizer: Node,
+    ) -> OptimizerSettings:
+        """The optimiser of a new network of the `kind`, which `model` built, after it was given its weights.
+
+        Raises ConfigError, ModelError or TrainingError; see Initial and freeze.
+        """
+        settings = _built(optimizer, network)
+        leads = team.number == 0
+        goes_on = team.agree(bool(leads and self.checkpoints.contents()))
+        if self.folder is not None and not goes_on:
+            initial = Initial(self.folder, kind, tokenizer, labels) if leads else None
+            for line in initial.fill(network, model) if initial else ():
+                say(line)
+            if team.size > 1:
+                weights = {name: one.cpu() for name, one in network.state_dict().items()} if initial else {}
+                network.load_state_dict(team.agree(weights))
+            if self.init_optimizer:
+                moments = team.agree(initial.moments(network) if initial else {})
+                settings = Continued(settings, moments)
+        for line in freeze(network, self.freeze):
+            say(line)
+        return settings
+
+
+def _built(optimizer: Node, network: nn.Module) -> OptimizerSettings:
+    """The optimiser's settings; a group may name a tied table by any of its names."""
+    settings: OptimizerSettings = build(optimizer, where="optimizer")
+    if groups := cast("list[Node]", optimizer.get("groups") or []):
+        named = [
+            {
+                **group,
+                "names": first_names(network, cast("list[str]", group["names"]), f"optimizer.groups[{number}].names"),
+            }
+            for number, group in enumerate(groups)
+        ]
+        settings = build({**optimizer, "groups": named}, where="optimizer")
+    return settings

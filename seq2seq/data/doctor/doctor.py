@@ -1,0 +1,288 @@
+"""A look at the data before anything is spent on it: findings of three kinds, and never a crash on a broken file.
+
+report = doctor(corpus, cleaning, tokenizer, ..., leakage=0.5, remembered=30_000_000, short_lines=short_lines)
+report.problems      # what would spoil a training: the command line exits with 1 when there is one
+report.to_json()
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Literal, NamedTuple
+
+from seq2seq.data.cleaning.base import Counts, Filter, clean
+from seq2seq.data.corpus.base import Corpus
+from seq2seq.data.doctor import estimate
+from seq2seq.data.doctor.survey import LanguageSurvey, Memory, SplitSurvey, scripts, survey
+from seq2seq.data.tokenizer.pretrained import Existing
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.train import LONGEST_LINE, Trained, Vocabulary, train_tokenizer
+from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.languages import is_code
+
+Level = Literal["fine", "warning", "problem"]
+FAR_RATIO = 3.0  # times the usual ratio of two languages' lengths: an outlier
+FAR_LENGTH = 10  # times the median length: an outlier
+SAMPLE = 2.0  # megabytes of text for a look at the tokenizer
+CANONICAL = "tokenizer.canonical=true reads all but entities as what they look like: unescape those"
+FEW = 0.001  # share of a split's characters that may be unknown before it is worth a warning
+
+
+class Finding(NamedTuple):
+    """One line of the report: where (split, and language or direction), what was looked at, and what was found."""
+
+    level: Level
+    where: str
+    what: str
+    found: str
+
+
+class Report(NamedTuple):
+    """All findings, in the order in which they were made."""
+
+    findings: list[Finding]
+
+    @property
+    def problems(self) -> list[Finding]:
+        """What would spoil a training."""
+        return [finding for finding in self.findings if finding.level == "problem"]
+
+    def to_json(self) -> str:
+        """`{"problems": 0, "warnings": 1, "findings": [{"level": ..., "where": ..., "what": ..., "found": ...}]}`."""
+        levels = [finding.level for finding in self.findings]
+        whole = {
+            "problems": levels.count("problem"),
+            "warnings": levels.count("warning"),
+            "findings": [finding._asdict() for finding in self.findings],
+        }
+        return json.dumps(whole, ensure_ascii=False, indent=1)
+
+
+def doctor(
+    corpus: Corpus,
+    cleaning: Mapping[str, Filter],
+    tokenizer: Vocabulary | Existing,
+    tokens: int,
+    longest: int,
+    epochs: float,
+    speed: float,
+    width: int,
+    layers: int,
+    heads: int,
+    leakage: float,
+    remembered: int,
+    short_lines: Callable[[Sequence[str], str], int],
+) -> Report:
+    """Examines every split of a corpus.
+
+    cleaning, tokenizer, longest: as for prepare. tokens (of a batch), epochs, speed (target tokens a second), width,
+    layers (a side), heads: of the training to be estimated. leakage: share of a valid or test split's records that may
+    stand in train; more is a problem, any a warning. remembered: lines among which duplicates and leakage are sought.
+    short_lines: how many lines of a language have too few words for BLEU.
+    Raises ConfigError for illegal settings only.
+    """
+    plan = estimate.Plan(tokens, longest, epochs, speed, width, layers, heads, _tokens_of(tokenizer))
+    plan.check()
+    if not 0 <= leakage <= 1:
+        raise ConfigError(f"doctor.leakage: expected a share from 0 to 1, got {leakage}")
+    examination = _Examination(corpus, leakage, remembered, short_lines)
+    examination.codes()
+    train = [one for split in corpus.train if (one := examination.split(split, training=True))]
+    for split in dict.fromkeys([*corpus.valid, *corpus.test]):
+        examination.split(split, training=False)
+    if len(train) == len(corpus.train) and train:
+        examination.cleaning(cleaning)
+        examination.needs(train, tokenizer, plan)
+    return Report(examination.findings)
+
+
+class _Examination:
+    """Makes the findings, split by split."""
+
+    def __init__(
+        self, corpus: Corpus, leakage: float, remembered: int, short_lines: Callable[[Sequence[str], str], int]
+    ) -> None:
+        self.short_lines = short_lines
+        self.corpus, self.leakage, self.remembered = corpus, leakage, remembered
+        self.memory = Memory(remembered)
+        self.findings: list[Finding] = []
+
+    def note(self, level: Level, where: str, what: str, found: str) -> None:
+        self.findings.append(Finding(level, where, what, found))
+
+    def codes(self) -> None:
+        """Whether the languages' codes are known."""
+        unknown = [code for code in self.corpus.languages if not is_code(code)]
+        found = f"{', '.join(unknown)}: no known code, so words stand between spaces and BLEU takes 13a's"
+        self.note("warning" if unknown else "fine", "all", "language codes", found if unknown else "known")
+
+    def split(self, split: str, training: bool) -> SplitSurvey | None:
+        """What is in a split; None where it cannot be read."""
+        try:
+            found = survey(self.corpus.records(split), self.memory, self.remembered, training)
+        except Seq2SeqError as error:
+            self.note("problem", split, "cannot be read", str(error))
+            return None
+        counted = ", ".join(f"{language} {one.lines:,}" for language, one in found.languages.items())
+        self.note("fine", split, "lines", counted)
+        level: Level = "warning" if found.duplicates > found.records // 10 else "fine"
+        self.note(level, split, "duplicate records", _share(found.duplicates, found.records))
+        for language, one in found.languages.items():
+            self._language(f"{split} {language}", one, None if training else self.memory.characters.get(language))
+        self._ratios(split, found)
+        if not training:
+            self._leaks(split, found)
+            self._short(split, found)
+        return found
+
+    def cleaning(self, cleaning: Mapping[str, Filter]) -> None:
+        """What the filters would leave of the training pairs."""
+        counts = Counts()
+        for split in self.corpus.train:
+            for _ in clean(self.corpus.pairs(split), cleaning, counts):
+                pass
+        level: Level = "problem" if not counts.kept else "warning" if 2 * counts.kept < counts.total else "fine"
+        self.note(level, "train", "cleaning", str(counts))
+        returns = {name: count for name, count in self.corpus.carriage_returns.items() if count}
+        found = ", ".join(f"{name} {count:,}" for name, count in returns.items()) or "none"
+        self.note("warning" if returns else "fine", "all", "carriage returns removed at line ends", found)
+
+    def needs(self, train: list[SplitSurvey], tokenizer: Vocabulary | Existing, plan: estimate.Plan) -> None:
+        """Memory, disk and time of a training."""
+        try:
+            trained = self._tokenizer(tokenizer)
+        except Seq2SeqError as error:
+            self.note("problem", "train", "tokenizer", str(error))
+            return
+        overlong = f"{trained.overlong:,} above {LONGEST_LINE:,} bytes"
+        self.note("warning" if trained.overlong else "fine", "train", "lines too long for the tokenizer", overlong)
+        pieces = {}  # a byte, by language
+        longest = 1
+        for language in self.corpus.languages:
+            surveys = [one.languages[language] for one in train if language in one.languages]
+            pieces[language] = _pieces_per_byte(trained.tokenizer, surveys, language)
+            longest = max(longest, *(_pieces(trained.tokenizer, one.longest, language) for one in surveys))
+        self._long(longest, plan)
+        self._estimates(train, pieces, min(longest, plan.longest), plan)
+
+    def _tokenizer(self, settings: Vocabulary | Existing) -> Trained:
+        """Trained on less text than for a preparation, where that suffices to fill the vocabulary."""
+        if isinstance(settings, Existing):
+            return Trained(settings.look(), 0, 0)
+        less = copy(settings)
+        less.sample = min(SAMPLE, settings.sample)
+        try:
+            return train_tokenizer(self.corpus, less)
+        except ConfigError:
+            return train_tokenizer(self.corpus, settings)
+
+    def _language(self, where: str, found: LanguageSurvey, train: Counter[str] | None) -> None:
+        if found.blank:
+            level: Level = "problem" if found.blank == found.lines else "warning"
+            self.note(level, where, "blank lines", _share(found.blank, found.lines))
+        odd = ", ".join(f"{count:,} {name}" for name, count in found.odd.items())
+        self.note("warning" if odd else "fine", where, "odd separators", odd or "none")
+        unusual = list(found.oddities.described(found.lines))
+        mixed_forms = any(few for _, few in unusual)
+        listed = "; ".join(text for text, _ in unusual) or "none"
+        advice = f"; {CANONICAL}" if mixed_forms else ""
+        self.note("warning" if mixed_forms else "fine", where, "odd characters", listed + advice)
+        median, far = found.length(0.5), found.length(0.999)
+        outliers = sum(count for length, count in found.lengths.items() if length > FAR_LENGTH * max(median, 1))
+        spread = f"median {median}, 99.9 % up to {far}, longest {len(found.longest):,}; {outliers:,} outliers"
+        self.note("warning" if outliers else "fine", where, "characters a line", spread)
+        mixed = scripts(found.characters)
+        other = train is not None and [name for name, _ in mixed[:1]] != [name for name, _ in scripts(train)[:1]]
+        mix = ", ".join(f"{name.lower()} {share:.1%}" for name, share in mixed[:4]) or "no letters"
+        self.note("warning" if other else "fine", where, "scripts", mix)
+        if train is not None:
+            share = found.unknown(train)
+            self.note("warning" if share > FEW else "fine", where, "characters that train lacks", f"{share:.3%}")
+
+    def _ratios(self, split: str, found: SplitSurvey) -> None:
+        directions = {frozenset(direction) for direction in self.corpus.directions}
+        for languages in found.ratios:
+            if frozenset(languages) in directions:
+                median, outliers = found.ratio_outliers(languages, FAR_RATIO)
+                level: Level = "warning" if outliers > found.records // 100 else "fine"
+                told = (
+                    f"median {median:.2f} in bytes; {_share(outliers, found.records)} more than {FAR_RATIO:g} times off"
+                )
+                self.note(level, f"{split} {'/'.join(languages)}", "length ratio", told)
+
+    def _leaks(self, split: str, found: SplitSurvey) -> None:
+        share = found.leaked / found.records
+        level: Level = "problem" if share > self.leakage else "warning" if found.leaked else "fine"
+        self.note(level, split, "records that stand in train", _share(found.leaked, found.records))
+        lines = ", ".join(
+            f"{language} {_share(count, found.records)}" for language, count in found.leaked_lines.items()
+        )
+        self.note("fine", split, "lines that stand in train", lines or "none")
+
+    def _short(self, split: str, found: SplitSurvey) -> None:
+        """Of the first lines: whether BLEU, which compares runs of four words, can tell good translations from bad."""
+        for language in dict.fromkeys(target for source, target in self.corpus.directions if source != target):
+            lines = found.languages[language].first if language in found.languages else []
+            short = self.short_lines(lines, language)
+            few = 2 * short > len(lines)
+            advice = "; BLEU sees nothing there, trainer.metric=auto takes chrF" if few else ""
+            self.note(
+                "warning" if few else "fine",
+                f"{split} {language}",
+                "lines of under four words",
+                f"{_share(short, len(lines))}{advice}",
+            )
+
+    def _long(self, longest: int, plan: estimate.Plan) -> None:
+        told = f"{longest:,} pieces; pairs above {plan.longest:,} are dropped"
+        self.note("warning" if longest > plan.longest else "fine", "train", "longest line", told)
+        if min(longest, plan.longest) + 1 > plan.tokens:
+            told = f"{plan.tokens:,} tokens do not hold a line of {min(longest, plan.longest):,} pieces and EOS"
+            self.note("problem", "train", "batch", f"{told}; set a larger loader.tokens or a smaller prepare.longest")
+
+    def _estimates(self, train: list[SplitSurvey], pieces: dict[str, float], longest: int, plan: estimate.Plan) -> None:
+        size = {language: sum(one.languages[language].bytes for one in train) for language in self.corpus.languages}
+        tokens = {language: int(size[language] * pieces[language]) for language in size}
+        pairs = sum(one.records for one in train) * len(self.corpus.directions)
+        both = sum(tokens[one] + tokens[other] for one, other in self.corpus.directions)
+        text = sum(size[one] + size[other] for one, other in self.corpus.directions)
+        targets = sum(tokens[target] for _, target in self.corpus.directions) + pairs
+        preparing, training = estimate.seconds(pairs, targets, plan)
+        worst = estimate.batch_memory(plan, longest)
+        weights = _size(estimate.weights_memory(plan))
+        whole = f"{_size(worst)} for a batch of lines of {longest} pieces, {weights} for weights and optimiser"
+        self.note("fine", "train", "pairs and target tokens an epoch", f"{pairs:,} pairs, about {targets:,} tokens")
+        self.note("fine", "estimate", "worst-batch memory", whole)
+        self.note(
+            "fine", "estimate", "disk", f"{_size(estimate.disk(pairs, text, both, plan.vocabulary))} in the cache"
+        )
+        epochs = f"{plan.epochs:g} epochs {_time(training)} at {plan.speed:,.0f} target tokens a second"
+        self.note("fine", "estimate", "time", f"preparing {_time(preparing)}, {epochs}")
+
+
+def _tokens_of(tokenizer: Vocabulary | Existing) -> int:
+    return max(tokenizer.look().sizes) if isinstance(tokenizer, Existing) else tokenizer.vocabulary
+
+
+def _pieces(tokenizer: Tokenizer, text: str, language: str) -> int:
+    """Pieces of a line, on the side that needs more of them."""
+    return max(len(tokenizer.encode([text], language, side)[0]) for side in ("source", "target"))
+
+
+def _pieces_per_byte(tokenizer: Tokenizer, surveys: list[LanguageSurvey], language: str) -> float:
+    """From the first lines of each split."""
+    text = " ".join(line for one in surveys for line in one.first)
+    return _pieces(tokenizer, text, language) / max(1, len(text.encode()))
+
+
+def _share(count: int, whole: int) -> str:
+    return f"{count:,} of {whole:,} ({count / max(whole, 1):.1%})"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{seconds / 60:.1f} minutes"

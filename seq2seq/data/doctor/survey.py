@@ -1,0 +1,163 @@
+"""What stands in one split of a corpus, counted in one pass and in bounded memory."""
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
+
+from seq2seq.data.cleaning.hash_set import Seen
+from seq2seq.data.corpus.base import Record
+from seq2seq.data.doctor.invisible_variants import Oddities
+
+# What other programs take for line ends or drop, by code point; here it stays inside its line.
+ODD = {
+    "\x00": "NUL",
+    "\x0b": "VT",
+    "\x0c": "FF",
+    "\r": "CR inside a line",
+    "\x1c": "FS",
+    "\x1d": "GS",
+    "\x1e": "RS",
+    "\x85": "U+0085 (next line)",
+    "\u2028": "U+2028 (line separator)",
+    "\u2029": "U+2029 (paragraph separator)",
+    "\ufeff": "U+FEFF (byte order mark)",
+    "\n": "LF inside a text",
+}
+FIRST = 500  # lines of a language that are kept
+RATIO_STEPS = 8  # steps of the ratio histogram for each factor of two
+
+
+class LanguageSurvey:
+    """One language of a split: lines, blank lines, characters by kind, lengths in characters, and the longest line."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.blank = 0
+        self.bytes = 0
+        self.characters: Counter[str] = Counter()
+        self.lengths: Counter[int] = Counter()
+        self.longest = ""
+        self.first: list[str] = []  # lines to judge by
+        self.oddities = Oddities()
+
+    def add(self, text: str, origin: str) -> None:
+        """Counts one line, which stands at `origin`."""
+        self.oddities.add(text, origin)
+        self.lines += 1
+        self.blank += not text.strip()
+        self.bytes += len(text.encode())
+        self.characters.update(text)
+        self.lengths[len(text)] += 1
+        if len(text) > len(self.longest):
+            self.longest = text
+        if len(self.first) < FIRST:
+            self.first.append(text)
+
+    @property
+    def odd(self) -> dict[str, int]:
+        """The odd separators found, by name."""
+        return {name: self.characters[one] for one, name in ODD.items() if self.characters[one]}
+
+    def length(self, share: float) -> int:
+        """The length in characters that `share` of the lines do not exceed; 0.5 gives the median."""
+        return quantile(self.lengths, share)
+
+    def unknown(self, known: Counter[str]) -> float:
+        """The share of the characters, white space apart, that never occur in `known`."""
+        visible = {one: count for one, count in self.characters.items() if not one.isspace()}
+        whole = sum(visible.values())
+        return sum(count for one, count in visible.items() if one not in known) / whole if whole else 0.0
+
+
+class Memory:
+    """What is remembered of the training text, to find it again in the other splits: hashes, and the characters."""
+
+    def __init__(self, remembered: int) -> None:
+        self.records = Seen(remembered)
+        self.lines = Seen(remembered)
+        self.characters: dict[str, Counter[str]] = {}
+
+
+class SplitSurvey:
+    """One split: its languages, its duplicates, what it shares with the training text, and its length ratios.
+
+    A split for training adds to the memory, another one is looked up in it.
+    """
+
+    def __init__(self, memory: Memory, remembered: int, training: bool) -> None:
+        self.records = 0
+        self.duplicates = 0
+        self.leaked = 0  # records whose texts all stand together in train
+        self.leaked_lines: Counter[str] = Counter()  # lines of a language that stand in train, wherever
+        self.languages: dict[str, LanguageSurvey] = {}
+        self.ratios: dict[tuple[str, str], Counter[int]] = {}
+        self._memory, self._training = memory, training
+        self._seen = memory.records if training else Seen(remembered)
+
+    def add(self, record: Record) -> None:
+        """Counts one record."""
+        self.records += 1
+        whole = _joined(record)
+        self.duplicates += not self._seen.add(whole)
+        if not self._training:
+            self.leaked += whole in self._memory.records
+        for language, text in record.texts.items():
+            self.languages.setdefault(language, LanguageSurvey()).add(text, record.origin)
+            if self._training:
+                self._memory.lines.add(f"{language}\n{text}")
+            elif f"{language}\n{text}" in self._memory.lines:
+                self.leaked_lines[language] += 1
+        for (one, first), (other, second) in combinations(record.texts.items(), 2):
+            ratio = math.log2((len(first.encode()) + 1) / (len(second.encode()) + 1))
+            self.ratios.setdefault((one, other), Counter())[round(ratio * RATIO_STEPS)] += 1
+
+    def ratio_outliers(self, languages: tuple[str, str], factor: float) -> tuple[float, int]:
+        """The median ratio of two languages' bytes, and how many records are more than `factor` away from it."""
+        steps = self.ratios[languages]
+        median = quantile(steps, 0.5)
+        far = math.log2(factor) * RATIO_STEPS
+        return 2 ** (median / RATIO_STEPS), sum(count for step, count in steps.items() if abs(step - median) > far)
+
+
+def survey(records: Iterable[Record], memory: Memory, remembered: int, training: bool) -> SplitSurvey:
+    """Counts a split's records."""
+    found = SplitSurvey(memory, remembered, training)
+    for record in records:
+        found.add(record)
+    if training:
+        for language, one in found.languages.items():
+            memory.characters.setdefault(language, Counter()).update(one.characters)
+    return found
+
+
+def quantile(histogram: Counter[int], share: float) -> int:
+    """The smallest value that `share` of the counted things do not exceed."""
+    wanted = share * sum(histogram.values())
+    passed = 0
+    for value in sorted(histogram):
+        passed += histogram[value]
+        if passed >= wanted:
+            return value
+    return 0
+
+
+def scripts(characters: Counter[str]) -> list[tuple[str, float]]:
+    """The scripts of the letters with their shares, the most frequent first."""
+    found: Counter[str] = Counter()
+    for character, count in characters.items():
+        if character.isalpha():
+            found[script(character)] += count
+    whole = sum(found.values())
+    return [(name, count / whole) for name, count in found.most_common()]
+
+
+def script(character: str) -> str:
+    """A letter's script, from its Unicode name: `LATIN`, `CYRILLIC`, `HAN`, `HIRAGANA`."""
+    first = unicodedata.name(character, "UNNAMED").split()[0]
+    return "HAN" if first == "CJK" else first
+
+
+def _joined(record: Record) -> str:
+    return "\n".join(f"{language} {text}" for language, text in sorted(record.texts.items()))

@@ -1,0 +1,151 @@
+"""Running text for truncated back-propagation through time: sentence after sentence, cut into rows and chunks.
+
+    stream = Stream(store, tokenizer, streams=2, length=3, parts=1, ahead=0)
+
+    text     T a b E T c d e f E T g E        T the language's tag, E EOS
+    rows     T a b E T c d                    the second goes on where the first ends: d is
+             d e f E T g E                    the first one's last target and the second one's first input
+    chunks   [T a b E]  [E T c d]             the first one's inputs T a b, targets a b E
+             [d e f E]  [E T g E]
+
+A tag is read, but never predicted: its target is masked, and so is what the last row lacks.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from seq2seq import special_tokens as symbols
+from seq2seq.data.dataset.store import Store
+from seq2seq.data.loader.batch import Batch
+from seq2seq.data.loader.prefetch import prefetch
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.errors import ConfigError
+from seq2seq.io.arrow import Integers
+
+BLOCK = 1024  # lines between two known places of the text: 8 bytes of memory each time
+
+
+class Stream:
+    """A store's target text in its order, the same in every epoch, as chunks that follow each other.
+
+    streams: rows of a chunk, each a part of the text. length: tokens a chunk predicts at most, in every row. parts:
+    batches of `streams / parts` rows that a chunk is cut into, one after the other. ahead: batches that a thread makes
+    in advance; 0 makes them when they are asked for. Of a batch, `pairs` holds the place in the text of each row's
+    first token, so that a row goes on where it ended in the chunk before; its source is empty.
+    Raises ConfigError, also for text in several languages, or too short.
+    """
+
+    def __init__(self, store: Store, tokenizer: Tokenizer, streams: int, length: int, parts: int, ahead: int) -> None:
+        for name, value, least in (
+            ("streams", streams, 1),
+            ("length", length, 1),
+            ("parts", parts, 1),
+            ("ahead", ahead, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"reading.{name}: expected at least {least}, got {value}")
+        if parts > 1 and (streams % parts or streams == parts):
+            # of a single row the end would be the beginning of the next part
+            raise ConfigError(
+                f"reading.streams: expected a multiple of trainer.accumulation ({parts}), at least twice that, "
+                f"got {streams}"
+            )
+        self.tokenizer = tokenizer
+        self.text = Text(store, tokenizer)
+        if len(self.text) <= streams:
+            raise ConfigError(f"reading.streams: {streams} is more than the text's tokens ({len(self.text)}) allow")
+        self.streams, self.length, self.parts, self.ahead = streams, length, parts, ahead
+        self.row = -(-(len(self.text) - 1) // streams)  # targets of a row; the first token of all is no target
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from number `start` on; no epoch differs from another."""
+        made = (self._batch(number) for number in range(start, self.batch_count(epoch)))
+        return prefetch(made, self.ahead) if self.ahead else made
+
+    def batch_count(self, epoch: int) -> int:
+        """How many batches the text makes: its chunks times their parts."""
+        return -(-self.row // self.length) * self.parts
+
+    def texts(self, batch: Batch) -> list[tuple[str, str]]:
+        """The text of every row that is to be predicted, its sentences side by side; there is no source."""
+        rows = [row[real].tolist() for row, real in zip(batch.target[:, 1:], batch.target_mask[:, 1:], strict=True)]
+        return [("", " ".join(self.tokenizer.decode(_sentences(row), self.text.language))) for row in rows]
+
+    def _batch(self, number: int) -> Batch:
+        chunk, part = divmod(number, self.parts)
+        first, rows = chunk * self.length, self.streams // self.parts
+        count = min(self.length, self.row - first) + 1
+        places = np.arange(part * rows, (part + 1) * rows, dtype=np.int64) * self.row + first
+        target = torch.zeros(rows, count, dtype=torch.long)
+        mask = torch.zeros(rows, count, dtype=torch.bool)
+        for stream, place in enumerate(places.tolist()):
+            ids = torch.from_numpy(self.text.ids(place, count))
+            target[stream, : len(ids)] = ids
+            mask[stream, : len(ids)] = ids != self.text.tag
+        source = torch.zeros(rows, 0, dtype=torch.long)
+        return Batch(source, source.bool(), target, mask, torch.from_numpy(places))
+
+
+def _sentences(ids: list[int]) -> list[list[int]]:
+    """The ids cut after every EOS."""
+    found: list[list[int]] = [[]]
+    for one in ids:
+        found[-1].append(one)
+        if one == symbols.EOS:
+            found.append([])
+    return [sentence for sentence in found if sentence]
+
+
+class Text:
+    """The sentences of a store's target side as one row of ids: `[tag, pieces, EOS, tag, pieces, EOS, ...]`."""
+
+    def __init__(self, store: Store, tokenizer: Tokenizer) -> None:
+        self.store = store
+        used: set[int] = set()
+        edges = [0]
+        for first in range(0, len(store), BLOCK):
+            rows = self._rows(first)
+            used |= set(np.unique(store.language_numbers(rows)[1]).tolist())
+            edges.append(edges[-1] + int(self._lengths(rows).sum()))
+        if len(used) > 1:
+            names = ", ".join(store.languages[number] for number in sorted(used))
+            raise ConfigError(
+                f"reading: running text is of one language, found {names}; choose one, or read lines: reading=lines"
+            )
+        self.edges = np.array(edges, dtype=np.int64)  # the place of every BLOCK-th line, and the end
+        self.language = store.languages[used.pop()] if used else store.languages[0]
+        self.tag = tokenizer.tag_id(self.language)
+
+    def __len__(self) -> int:
+        return int(self.edges[-1])
+
+    def ids(self, place: int, count: int) -> Integers:
+        """The `count` ids from `place` on, fewer where the text ends."""
+        found: list[Integers] = []
+        missing = min(count, len(self) - place)
+        while missing > 0:
+            block = int(np.searchsorted(self.edges, place, side="right")) - 1
+            ids = self._read(block, place - int(self.edges[block]), missing)
+            found.append(ids)
+            place, missing = place + len(ids), missing - len(ids)
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+    def _read(self, block: int, skip: int, count: int) -> Integers:
+        """At most `count` ids of a block of lines, without its first `skip`."""
+        rows = self._rows(block * BLOCK)
+        ends = np.cumsum(self._lengths(rows))
+        first, last = np.searchsorted(ends, [skip, skip + count - 1], side="right").tolist()
+        _, lines = self.store.ids(rows[first : last + 1])
+        framed = [np.concatenate(([self.tag], line, [symbols.EOS])) for line in lines]
+        begin = skip - (int(ends[first - 1]) if first else 0)
+        ids: Integers = np.concatenate(framed).astype(np.int64)[begin : begin + count]
+        return ids
+
+    def _rows(self, first: int) -> Integers:
+        return np.arange(first, min(first + BLOCK, len(self.store)), dtype=np.int64)
+
+    def _lengths(self, rows: Integers) -> Integers:
+        """Ids of each line, its tag and its EOS counted."""
+        return self.store.lengths(rows)[1] + 2

@@ -1,0 +1,213 @@
+"""One form for what readers take for the same: spaces, quotes, dashes, full-width letters, decomposed and hidden ones.
+
+    source_text("l’eau\u00a0– “１２”")          l'eau - "12"
+    target_text("l’eau\u00a0– e\u0301")         l’eau\u00a0– é     what an author wrote, each character in one encoding
+
+A tokenizer with `canonical` (vocabulary.py) passes every line through these functions, in training and in use, in every
+language. Source text gets one form of each: full-width letters, digits and signs are those of ASCII, but the full-width
+punctuation of Chinese and Japanese stays, because that of ASCII stands beside spaces. Joiners stay where they mean
+something: in the scripts of Arabic and India, and in emoji.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from seq2seq.data.tokenizer.traced_text import Traced
+
+VERSION = 1  # of these rules; a tokenizer records it
+# scripts with joiners
+JOINING = "\u0600-\u07ff\u0860-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1cff"
+UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # of a variant of the character before them
+HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
+)
+BLANK = "\u2800\u3164\uffa0"  # look like spaces
+WINDOWS = {"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "-", "\x97": "-"}  # code page 1252 as Latin-1
+PUNCTUATION = {
+    **dict.fromkeys("‘’‚‛‹›´ʻʼʽʹ′‵＇❛❜׳", "'"),
+    **dict.fromkeys("“”„‟«»″‶〝〞〟＂❝❞״", '"'),
+    **dict.fromkeys("‐‑‒–−⁃﹘﹣－־", "-"),
+    **dict.fromkeys("…⋯", "..."),
+    "‥": "..",
+}
+SIGNS = frozenset("＃＄％＆＊＋／＜＝＞＠＼＾＿｜￠￡￥￦")  # full-width ones that are no punctuation
+COMPATIBLE = frozenset({"<wide>", "<narrow>", "<font>", "<compat>", "<initial>", "<medial>", "<final>", "<isolated>"})
+CHILLUS = {"ണ": "ൺ", "ന": "ൻ", "ര": "ർ", "ല": "ൽ", "ള": "ൾ", "ക": "ൿ", "ত": "ৎ"}
+HANGUL = re.compile("[\u3131-\u318e\uffa0-\uffdc]")  # single letters, which NFKC would join to syllables
+NOT_ASCII = re.compile("[^ -~]")
+# Characters that no rule changes: most lines have no others, and are done with at once.
+LETTERS = (
+    " -~¡-ª¬®-³¶-º¼-ıĴ-ľŁ-ňŊ-žƀ-ǃΆ-ϏЀ-ԯא-ת،؛؟ء-ؿف-يٹ-ۓ٠-٩۰-۹\u0900-\u0963।॥०-९ก-ฺ฿-๛€"
+    "ぁ-ゖァ-ヺー。、「」『』《》！？（）；㐀-䶿一-鿿가-힣"
+)
+USUAL = re.compile(f"(?:[{LETTERS}]++|[．，：](?![0-9]))*+")
+WRITTEN = re.compile(f"[{LETTERS}．，：\u00a0\u2009\u202f\u3000«»‘-‟–—―…·•″′]*+")
+
+
+def source_text(text: str) -> str:
+    """A line of source text, in the one form of all that readers take for the same."""
+    return text if _matches(USUAL, text) else _applied(text, SOURCE)
+
+
+def target_text(text: str) -> str:
+    """A line of target text: composed (NFC), without hidden characters and controls; typography stays."""
+    return text if _matches(WRITTEN, text) else _applied(text, TARGET)
+
+
+def traced_source(text: str) -> Traced:
+    """What `source_text` makes of a line, with the places in it that the characters come from."""
+    return Traced.given(text) if _matches(USUAL, text) else _traced(text, SOURCE)
+
+
+def traced_target(text: str) -> Traced:
+    """What `target_text` makes of a line, with the places in it that the characters come from."""
+    return Traced.given(text) if _matches(WRITTEN, text) else _traced(text, TARGET)
+
+
+def traced_spaces(text: str) -> Traced:
+    """A line with its spaces and hidden characters as in `source_text`, all others as they are, with their places.
+
+    For models whose training text was not canonical: no training text teaches them what such characters mean.
+    """
+    return Traced.given(text) if _matches(USUAL, text) else _traced(text, SPACES)
+
+
+def traced_line(text: str) -> Traced:
+    """A line that is to stay as it is, but one line that can be written: controls are spaces."""
+    return Traced.given(text) if _matches(WRITTEN, text) else _traced(text, LINE)
+
+
+class _Step(NamedTuple):
+    """One rule, for a text and for one whose places are kept."""
+
+    apply: Callable[[str], str]
+    trace: Callable[[Traced], Traced]
+
+
+class _Forms(dict[int, str]):
+    """What each character becomes, worked out when it is first met."""
+
+    def __init__(self, form: Callable[[str], str]) -> None:
+        super().__init__()
+        self.form = form
+
+    def __missing__(self, code: int) -> str:
+        self[code] = form = self.form(chr(code))
+        return form
+
+
+def _matches(unchanged: re.Pattern[str], text: str) -> bool:
+    """Whether a text has only characters that stay as they are."""
+    return bool(unchanged.fullmatch(text)) and unicodedata.is_normalized("NFC", text)
+
+
+def _applied(text: str, steps: Sequence[_Step]) -> str:
+    for step in steps:
+        text = step.apply(text)
+    return text
+
+
+def _traced(text: str, steps: Sequence[_Step]) -> Traced:
+    return _all(Traced.given(text), steps)
+
+
+def _all(traced: Traced, steps: Sequence[_Step]) -> Traced:
+    for step in steps:
+        traced = step.trace(traced)
+    return traced
+
+
+def _each(form: Callable[[str], str]) -> _Step:
+    """Every character by itself."""
+    forms = _Forms(form)
+    return _Step(
+        lambda text: text.translate(forms), lambda traced: traced.sub(NOT_ASCII, lambda match: forms[ord(match[0])])
+    )
+
+
+def _where(pattern: str, form: str | Callable[[re.Match[str]], str]) -> _Step:
+    """Wherever a pattern is."""
+    compiled = re.compile(pattern)
+    make = form if callable(form) else lambda match: form
+    return _Step(lambda text: compiled.sub(make, text), lambda traced: traced.sub(compiled, make))
+
+
+def _if_any(characters: str, steps: Sequence[_Step]) -> _Step:
+    """Several rules for texts that have one of some characters: for most, one look suffices."""
+    some = re.compile(f"[{characters}]")
+    return _Step(
+        lambda text: _applied(text, steps) if some.search(text) else text,
+        lambda traced: traced if not some.search(traced.text) else _all(traced, steps),
+    )
+
+
+def _visible(character: str) -> str:
+    """A character without those that nobody sees; spaces and controls are U+0020, half a surrogate pair is U+FFFD."""
+    if character == " " or "!" <= character <= "~":
+        return character
+    if character in WINDOWS:
+        return WINDOWS[character]
+    if character.isspace() or character in BLANK or unicodedata.category(character) == "Cc":
+        return " "
+    return _target_visible(character)
+
+
+def _target_visible(character: str) -> str:
+    """The same, but spaces stay as they were chosen."""
+    return "" if HIDDEN.match(character) else _written(character)
+
+
+def _written(character: str) -> str:
+    """A character, or what stands for it on a line of UTF-8."""
+    if character in "\u2028\u2029" or unicodedata.category(character) == "Cc":
+        return WINDOWS.get(character, " ")
+    return "\ufffd" if "\ud800" <= character <= "\udfff" else character
+
+
+def _usual(character: str) -> str:
+    """The usual form of a character of source text."""
+    if character in PUNCTUATION:
+        return PUNCTUATION[character]
+    kind = unicodedata.decomposition(character).partition(" ")[0]
+    letter = unicodedata.category(character)[0] in "LN" or "\u2e80" <= character <= "\u2fdf" or character in SIGNS
+    if kind not in COMPATIBLE or not letter or HANGUL.match(character):
+        return character
+    form = unicodedata.normalize("NFKC", character)
+    split = kind == "<compat>" and unicodedata.category(form[0]) == "Mn"  # Thai AM, whose parts nobody types
+    return character if " " in form or split else form
+
+
+ARABIC = "\u0620-\u064a\u066e-\u06d3"
+COMPOSED = _Step(lambda text: unicodedata.normalize("NFC", text), Traced.composed)
+IN_EMOJI = r"[^\s\w!-~]"  # a symbol
+JOINERS = (
+    _where(r"([ണനരലളക])\u0d4d\u200d|(ত)\u09cd\u200d", lambda match: CHILLUS[match[1] or match[2]]),
+    _where(rf"(?<!{IN_EMOJI})(?<![{JOINING}])\u200d+|\u200d+(?!{IN_EMOJI})(?<![{JOINING}]\u200d)", ""),
+    _where(rf"(?<![{JOINING}])\u200c+|\u200c+(?![{JOINING}])", ""),
+    _where(rf"(?<=[^\s/_@=&#\u200b{UNSPACED}-])\u200b+(?=[^\W{UNSPACED}]|[\"'(\[<«„“‘])", " "),  # not inside of links
+    _where("\u200b", ""),
+    _where(rf"(?<=\w)[{SELECTORS}]+(?!\u20e3)", ""),
+    _where("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+", ""),
+)
+JOINED = _if_any(f"\u200b-\u200d{SELECTORS}\U000e0000-\U000e007f", JOINERS)
+SPACES = (_each(_visible), JOINED)
+SOURCE = (
+    _each(_visible),
+    COMPOSED,  # what a joiner or selector stands behind is one character, however it was written
+    JOINED,
+    _if_any(
+        "»", [_where(r"(?<!\S)«\s+([^«»]+?)\s+»(?!\w)", lambda match: f'"{match[1]}"')]
+    ),  # as the French space them
+    COMPOSED,
+    _each(_usual),
+    COMPOSED,
+    _if_any("—―⸺⸻", [_where(r"(?<=\w)[—―⸺⸻]+(?=\w)", " - "), _where("[—―⸺⸻]", "-")]),
+    _if_any("．，：", [_where("(?<=[0-9])[．，：](?=[0-9])", lambda match: unicodedata.normalize("NFKC", match[0]))]),
+    _if_any("\u0640", [_where(f"(?<=[{ARABIC}])\u0640+(?=[{ARABIC}])", "")]),  # lengthens a word
+)
+LINE = (_where("^\ufeff", ""), _each(_written))
+TARGET = (_each(_target_visible), COMPOSED, JOINED, COMPOSED)

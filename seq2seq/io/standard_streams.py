@@ -1,0 +1,15 @@
+"""Paths such as /dev/stdout, which name streams that are open already."""
+
+import re
+from pathlib import Path
+
+DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def descriptor(path: Path) -> int | None:
+    """The number that a path such as /dev/stdout stands for."""
+    if str(path) in STANDARD:
+        return STANDARD[str(path)]
+    found = DESCRIPTOR.fullmatch(str(path))
+    return int(found[1]) if found else None

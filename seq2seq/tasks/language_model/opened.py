@@ -1,0 +1,39 @@
+"""A trained language model ready for use: what scoring and sampling share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seq2seq.device import default_device, precision
+from seq2seq.errors import ConfigError
+from seq2seq.tasks.language_model import language_model_folder as model_folder
+
+
+def opened(folder: Path, number_format: str, threads: int | None) -> dict[str, Any]:
+    """The arguments `model, tokenizer, languages, dtype, device` of a Scorer or Sampler, from a run or model folder.
+
+    threads: of the processor; None: all cores. Raises ModelError or ConfigError.
+    """
+    if threads is not None:
+        if threads < 1:
+            raise ConfigError(f"threads: expected a positive int or null, got {threads}")
+        torch.set_num_threads(threads)
+    device = default_device()
+    dtype = precision(number_format, device)
+    found = model_folder.load(folder)
+    return {
+        "model": found.model.to(device),
+        "tokenizer": found.tokenizer,
+        "languages": found.languages,
+        "dtype": dtype,
+        "device": device,
+    }
+
+
+def chosen(language: str | None, known: Sequence[str]) -> str:
+    """The language asked for, or the only one there is. Raises ConfigError where there are several."""
+    if language is None and len(known) > 1:
+        raise ConfigError(f"language: this model knows {', '.join(known)}; choose one of these")
+    return language or known[0]

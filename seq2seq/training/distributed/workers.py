@@ -1,0 +1,183 @@
+"""Processes that share the weights, each computing the gradient of some of an update's batches on one core.
+
+Threads inside every small product wait for each other some thousand times an update, and for every other program on the
+machine; processes wait for each other once.
+"""
+
+import shutil
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing
+from torch import Tensor
+from torch.nn import Parameter
+
+from seq2seq.data.loader.batch import Batch
+from seq2seq.device import tune_memory
+from seq2seq.errors import ConfigError, TrainingError
+from seq2seq.io.child_processes import end_processes
+from seq2seq.training.gradient import Alone, Gradient, Part, Sums
+from seq2seq.training.trainable import Carrying
+
+SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
+
+
+def shared_out(part: Part, slots: int, say: Callable[[str], None]) -> Gradient:
+    """Workers where an update has several batches and a CPU several cores, else this process alone."""
+    count = min(torch.get_num_threads(), slots)
+    if count < 2 or part.model.output_weight.device.type != "cpu":
+        return Alone(part)
+    if missing := missing_memory(part, slots):
+        lack = f"{SHARED_MEMORY} lacks {missing / 1e6:,.0f} MB for a process per core"
+        say(f"{lack}: threads do the work, more slowly (docker: --shm-size=1g)")
+        return Alone(part)
+    return Workers(part, count, slots)
+
+
+class Workers:
+    """As many processes as `count`, for updates of at most `slots` batches.
+
+    Every batch's gradient goes to a slot of its own and the slots are summed in order, so that the number of processes
+    changes nothing, bit for bit. They end with this process, however it ends.
+    """
+
+    def __init__(self, part: Part, count: int, slots: int) -> None:
+        self.parameters = part.parameters
+        for parameter in self.parameters:
+            parameter.data.share_memory_()  # type: ignore[no-untyped-call]
+        size = sum(parameter.numel() for parameter in self.parameters)
+        self.slots = [torch.zeros(size).share_memory_() for _ in range(slots)]  # type: ignore[no-untyped-call]
+        context = torch.multiprocessing.get_context("spawn")
+        self.pipes: list[Connection] = []
+        self.processes = []
+        self.carries = isinstance(part.model, Carrying)
+        try:
+            for worker in range(min(count, slots)):
+                ours, theirs = context.Pipe()
+                place = (worker, min(count, slots))
+                process = context.Process(target=_work, args=(part, self.slots, theirs, place), daemon=True)
+                process.start()
+                theirs.close()
+                self.pipes.append(ours)
+                self.processes.append(process)
+        except BaseException:
+            self.close()
+            raise
+
+    def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
+        """See Gradient. Raises TrainingError with a worker's own words when it failed or vanished."""
+        for slot, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
+            arrays = [tensor.numpy() for tensor in batch]
+            self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens, update))
+        sums, total = [], self.slots[0]
+        for slot in range(len(batches)):
+            sums.append(self._hear(slot % len(self.pipes)))
+            if slot > 0:
+                total += self.slots[slot]  # while slower workers are still at it
+        for parameter, gradient in zip(self.parameters, _views(total, self.parameters), strict=True):
+            parameter.grad = gradient
+        return torch.stack(sums).sum(0)
+
+    def carried(self) -> list[list[Tensor]]:
+        """See Gradient; every process carries the states of its own batches."""
+        if not self.carries:
+            return []
+        found: list[list[Tensor]] = []
+        for worker in range(len(self.pipes)):
+            self._tell(worker, None)
+            found += [[torch.from_numpy(one) for one in batch] for batch in self._answer(worker)]
+        return found
+
+    def close(self) -> None:
+        """End the processes: those that do not end by themselves, hung or stopped, are killed."""
+        for pipe in self.pipes:
+            pipe.close()
+        end_processes(self.processes)
+
+    def _tell(self, worker: int, message: object) -> None:
+        try:
+            self.pipes[worker].send(message)
+        except OSError:
+            raise self._vanished(worker) from None
+
+    def _hear(self, worker: int) -> Tensor:
+        return torch.tensor(self._answer(worker), dtype=torch.float64)
+
+    def _answer(self, worker: int) -> Any:
+        try:
+            answer = self.pipes[worker].recv()
+        except (EOFError, OSError):
+            raise self._vanished(worker) from None
+        if isinstance(answer, ConfigError):
+            raise answer
+        if isinstance(answer, str):
+            raise TrainingError(f"worker {worker} failed:\n{answer}")
+        return answer
+
+    def _vanished(self, worker: int) -> TrainingError:
+        self.processes[worker].join(1)
+        code = self.processes[worker].exitcode
+        return TrainingError(
+            f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command goes on "
+            "from the last checkpoint; lower trainer.threads or loader.tokens if it happens again"
+        )
+
+
+def missing_memory(part: Part, slots: int) -> int:
+    """Bytes of shared memory that workers would need beyond what is free: 0 where they can run."""
+    needed = (slots + 1) * sum(4 * parameter.numel() for parameter in part.parameters)
+    free = shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else needed
+    return max(0, needed - free)
+
+
+def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) -> None:
+    """The life of worker `place[0]` of `place[1]`: a batch in, its gradient into a slot, until the other end closes."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends the run
+        signal.signal(number, signal.SIG_IGN)
+    tune_memory()
+    torch.set_num_threads(1)
+    if isinstance(part.model, Carrying):
+        part.model.take(*place)
+    while True:
+        try:
+            message = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = _carried(part) if message is None else _computed(part, slots, *message)
+        except ConfigError as error:
+            answer = error
+        except Exception:
+            answer = traceback.format_exc()
+        try:
+            pipe.send(answer)
+        except OSError:  # the main process has ended, or does not wait for it any more
+            return
+
+
+def _computed(
+    part: Part, slots: list[Tensor], slot: int, arrays: Sequence[Any], seed: int, tokens: int, update: int
+) -> Any:
+    """The sums of a batch, after its gradient went into the slot."""
+    sums = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens, update).tolist()
+    for parameter, view in zip(part.parameters, _views(slots[slot], part.parameters), strict=True):
+        view.zero_() if parameter.grad is None else view.copy_(parameter.grad)
+        parameter.grad = None
+    return sums
+
+
+def _carried(part: Part) -> Any:
+    """What this process carries, as arrays: a tensor would be sent through shared memory, which may be short."""
+    assert isinstance(part.model, Carrying)
+    return [[tensor.numpy() for tensor in batch] for batch in part.model.carried()]
+
+
+def _views(flat: Tensor, parameters: Sequence[Parameter]) -> list[Tensor]:
+    """The pieces of a flat gradient in the shapes of the parameters."""
+    pieces = torch.split(flat, [parameter.numel() for parameter in parameters])
+    return [piece.view_as(parameter) for piece, parameter in zip(pieces, parameters, strict=True)]

@@ -1,0 +1,106 @@
+"""How lines are read and translations are written: as text, TSV or JSON, and what became of each line."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from seq2seq.translation.line import Line, parsed
+from seq2seq.translation.stages.preprocess import Wishes
+from seq2seq.translation.translation import Candidate, Translation
+
+Form = Literal["text", "tsv", "json"]
+Reading = Literal["text", "json"]
+
+
+class Extras(NamedTuple):
+    """What may be asked of a file besides its translation.
+
+    reading: `json` where each line is an object with the text and what is wanted of its translation (line.py).
+    alignments: a file for those of the best translations.
+    """
+
+    reading: Reading = "text"
+    alignments: Path | None = None
+    wishes: Wishes = Wishes()
+
+    @property
+    def all_wishes(self) -> Wishes:
+        """The wishes, with what the files need."""
+        return self.wishes._replace(alignments=self.wishes.alignments or self.alignments is not None)
+
+
+def written(translation: Translation, form: Form, number: int) -> str:
+    """The translation of line `number`, from 1.
+
+    `text` is its text, `json` an object with its text, score, status and all that was found. `tsv` is a row for each
+    that was found: the line's number, its rank from 1, its score in nats, its text (a tab in it becomes a space),
+    and what the rows of a line are ordered by (see Candidate.ranking); a blank line has one row too.
+    """
+    if form == "text":
+        return translation.text
+    return _as_rows(translation, number) if form == "tsv" else _as_json(translation)
+
+
+def read(chunks: Iterable[list[str]], reading: Reading, name: str, before: int) -> Iterator[Sequence[str | Line]]:
+    """Chunks of lines as they are meant; the first is line `before` + 1 of the file `name`. DataError for bad JSON."""
+    for chunk in chunks:
+        if reading == "text":
+            yield chunk
+        else:
+            yield [parsed(line, f"{name}:{number}") for number, line in enumerate(chunk, before + 1)]
+        before += len(chunk)
+
+
+def told(before: int, lines: Sequence[str | Line], translations: Sequence[Translation]) -> Iterator[str]:
+    """What became of each line, an object a line, the first of them line `before` + 1 of the file.
+
+    `notes` are all that is to be said of it, `status` is the worst of them; `score` is in nats, the length `ratio` in
+    characters (translation to source), `seconds` are its share of the time that its batches were searched.
+    """
+    for number, (line, one) in enumerate(zip(lines, translations, strict=True), before + 1):
+        length = len(line.text if isinstance(line, Line) else line)
+        ratio = round(len(one.text) / length, 3) if length else None
+        values = {"line": number, "status": one.status, "notes": one.notes, "score": round(one.score, 4)}
+        yield json.dumps({**values, "ratio": ratio, "seconds": round(one.seconds, 6)})
+
+
+def _as_rows(translation: Translation, number: int) -> str:
+    best = translation.best or (Candidate(translation.text, translation.score),)
+    rows = (
+        (str(number), str(rank), f"{one.score:.4f}", one.text.replace("\t", " "), _shown(one.ranking))
+        for rank, one in enumerate(best, 1)
+    )
+    return "\n".join(map("\t".join, rows))
+
+
+def _shown(ranking: float | None) -> str:
+    return "" if ranking is None else f"{ranking:.4f}"
+
+
+def _as_json(translation: Translation) -> str:
+    values = {
+        "text": translation.text,
+        "score": round(translation.score, 4),
+        "status": translation.status,
+        "notes": translation.notes,
+        "best": [_candidate(one) for one in translation.best],
+    }
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _candidate(one: Candidate) -> dict[str, object]:
+    """What was found of it; what was not asked for is left out."""
+    values: dict[str, object] = {"text": one.text, "score": round(one.score, 4)}
+    if one.ranking is not None:
+        values["ranking"] = round(one.ranking, 4)
+    if one.tokens:
+        values["tokens"] = [[piece, round(score, 4)] for piece, score in one.tokens]
+    if one.alignment is not None:
+        values["alignment"] = pharaoh(one.alignment)
+    return values
+
+
+def pharaoh(alignment: Sequence[tuple[int, int]]) -> str:
+    """`0-0 1-2`: source word, target word."""
+    return " ".join(f"{source}-{target}" for source, target in alignment)

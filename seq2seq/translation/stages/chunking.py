@@ -1,0 +1,144 @@
+"""Giant lines in stretches, each translated as a line by itself, so that memory does not grow with a line's length."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from seq2seq.data.sentence_splitter import sentences
+from seq2seq.translation.line import Line
+from seq2seq.translation.stages.joining import together
+from seq2seq.translation.stages.segmentation import Window, windows
+from seq2seq.translation.stages.string_placeholders import PLACEHOLDER
+from seq2seq.translation.stages.tags import TAG
+from seq2seq.translation.stages.words import beginnings
+from seq2seq.translation.status import serious
+from seq2seq.translation.translation import Status, Translation
+
+SEAM = 32  # characters before and behind a cut that show whether what it goes through was copied
+LONGEST_TAG = 500  # characters of a tag or placeholder that no stretch cuts in two
+PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
+
+
+class Portion(NamedTuple):
+    """Lines, or stretches of giant ones, in order.
+
+    lines: for each stretch with which a line ends, the line that it ends; None for the others. whole: whether a chunk
+    of lines ends with the last of them. broken: the numbers of stretches that end inside a sentence.
+    """
+
+    stretches: list[Line]
+    lines: list[Line | None]
+    whole: bool
+    broken: frozenset[int] = frozenset()
+
+
+class Finished(NamedTuple):
+    """A portion, its stretches as they were given, and their translations."""
+
+    portion: Portion
+    given: Sequence[str]
+    translations: Sequence[Translation]
+
+
+def portions(lines: Iterable[str | Line], language: str, longest: int, apart: bool = False) -> Iterator[Portion]:
+    """A chunk's lines; those of more than `longest` characters in stretches of at most so many.
+
+    A stretch ends where a window ends that a line is cut into (splitting.py), so its parts are those of the line. Its
+    translation begins as wanted if the line begins with it; phrases that a long line must have may stand anywhere.
+    `apart`: sentences are stretches, too, since the model cannot read what ends them: nobody would find them later.
+    """
+    here: list[Line] = []
+    ends: list[Line | None] = []
+    held, broken = 0, set[int]()
+    for one in lines:
+        line = one if isinstance(one, Line) else Line(one)
+        for stretch, last, sentence in _stretches(line, language, longest, apart):
+            if here and held + len(stretch.text) > PORTION:
+                yield Portion(here, ends, False, frozenset(broken))
+                here, ends, held, broken = [], [], 0, set()
+            if not sentence:
+                broken.add(len(here))
+            here.append(stretch)
+            ends.append(line if last else None)
+            held += len(stretch.text)
+    yield Portion(here, ends, True, frozenset(broken))
+
+
+def _stretches(line: Line, language: str, longest: int, apart: bool) -> Iterator[tuple[Line, bool, bool]]:
+    """The stretches of a line, whether it ends with them, and whether a sentence does."""
+    if len(line.text) > longest:
+        cut = windows(line.text, language, longest)
+    elif apart and not line.required:
+        cut = (Window(one, True) for one in sentences(line.text, language) or [""])
+    else:
+        yield line, True, True
+        return
+    rest, end = line._replace(required=()), 0
+    for text, whole in _between_tags(cut):
+        end += len(text)
+        yield rest._replace(text=text), end == len(line.text), whole
+        rest = rest._replace(prefix="")
+
+
+def _between_tags(cut: Iterable[Window]) -> Iterator[Window]:
+    """The windows, but a tag or placeholder that one of them ends in stands in the next one."""
+    before: Window | None = None
+    for window in cut:
+        if before is not None:
+            tail = before.text[-LONGEST_TAG:]
+            near = tail + window.text[:LONGEST_TAG]
+            spans = [match.span() for pattern in (TAG, PLACEHOLDER) for match in pattern.finditer(near)]
+            begin = min((begin for begin, end in spans if 0 < begin < len(tail) < end), default=len(tail))
+            if moved := tail[begin:]:
+                before, window = (
+                    Window(before.text.removesuffix(moved), False),
+                    Window(moved + window.text, window.whole),
+                )
+            yield before
+        before = window
+    if before is not None:
+        yield before
+
+
+def gathered(finished: Iterable[Finished], source: str, target: str) -> Iterator[list[Translation]]:
+    """The translations of each chunk's lines, from those of the portions' stretches."""
+    chunk: list[Translation] = []
+    begun: list[tuple[str, Translation]] = []
+    broken = False
+    for portion, texts, translations in finished:
+        for number, (line, text, translation) in enumerate(zip(portion.lines, texts, translations, strict=True)):
+            begun.append((text, translation))
+            broken = broken or number in portion.broken
+            if line is not None:
+                chunk.append(translation if len(begun) == 1 else _whole(line, begun, broken, source, target))
+                begun, broken = [], False
+        if portion.whole:
+            yield chunk
+            chunk = []
+
+
+def _whole(
+    line: Line, stretches: Sequence[tuple[str, Translation]], broken: bool, source: str, target: str
+) -> Translation:
+    """A giant line's translation from those of its stretches: the best of each, one after the other."""
+    said = {note for _, one in stretches for note in one.notes} - {Status.BLANK, Status.EMPTY}
+    spoken = [number for number, (_, one) in enumerate(stretches) if one.best]
+    if not spoken:
+        return Translation("", 0.0, Status.BLANK, (), (Status.BLANK,))
+    best = [stretches[number][1].best[0] for number in spoken]
+    begins: list[int] = []
+    if best[0].alignment is not None:
+        every = beginnings([text for text, _ in stretches], source)
+        begins = [every[number] for number in spoken]
+    seams = {place for place in range(len(spoken) - 1) if _copied_across(stretches, *spoken[place : place + 2])}
+    found = together(best, begins, target, seams)
+    said |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not found.text.strip() else set())
+    said |= {Status.UNMET} if not line.met_by(found.text, target) else set()
+    notes, seconds = serious(said), sum(one.seconds for _, one in stretches)
+    return Translation(found.text, found.score, notes[0] if notes else Status.OK, (found,), notes, seconds)
+
+
+def _copied_across(stretches: Sequence[tuple[str, Translation]], before: int, behind: int) -> bool:
+    """Whether what was copied goes on from one stretch to the next, so that no space belongs between them."""
+    (end, one), (beginning, other) = stretches[before], stretches[behind]
+    copied = Status.UNKNOWN in one.notes and Status.UNKNOWN in other.notes and behind == before + 1
+    return copied and one.text.endswith(end[-SEAM:]) and other.text.startswith(beginning[:SEAM])

@@ -1,0 +1,237 @@
+"""Words that no model can read or translate: taken out of a line before it is translated, put into the translation.
+
+A character that the tokenizer has no piece for becomes bytes, or the unknown symbol. A model that was not trained on
+them translates them into anything at all, and much of what stands around them too. Luong et al. (2015b) let a model say
+"unknown" and look up afterwards what it was aligned with; but these models never say so. So the line is translated
+without such words, and each goes behind the word that stands for the one before it:
+
+    A dog 🐕 plays.  ->  A dog plays.  ->  Ein Hund spielt.  ->  Ein Hund 🐕 spielt.
+
+So does what nobody translates (untranslated.py), read or not.
+"""
+
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import Literal, NamedTuple
+
+from seq2seq.languages import unspaced
+from seq2seq.translation.stages.string_placeholders import takes_next
+from seq2seq.translation.stages.words import starts, word_spans, words
+from seq2seq.translation.translation import Candidate
+
+Unknown = Literal["keep", "symbols", "copy"]
+INSIDE = "'’-_"  # belong to a word where they stand between its letters
+JOINER = "\u200d"  # makes one emoji of several
+
+
+class Held(NamedTuple):
+    """What is to be put back: its text, how many words of the line left stand before it, its own number in the whole.
+
+    `closing` is the punctuation that follows it at once.
+    """
+
+    text: str
+    before: int
+    number: int
+    closing: str
+
+
+class Taken(NamedTuple):
+    """A line without its unknown words; `numbers`: of the words left, in the whole line.
+
+    `whole`: the line, where nothing is left and its translation is the line itself. `looked_up`: something else is
+    put back than was taken out.
+    """
+
+    text: str
+    held: tuple[Held, ...] = ()
+    numbers: tuple[int, ...] = ()
+    whole: str | None = None
+    looked_up: bool = False
+
+
+def taken_out(
+    line: str,
+    language: str,
+    strange: Callable[[str], bool] | None,
+    symbols_only: bool,
+    dictionary: Mapping[str, str],
+    others: Sequence[tuple[int, int]] = (),
+) -> Taken:
+    """The line without what is strange to the tokenizer (None: nothing is), words or symbols only, and without others.
+
+    What is put back for a word is its entry in the dictionary, if it has one.
+    """
+    strangers = _strangers(line, language, strange, symbols_only) if strange else ()
+    runs = list(merged([*strangers, *others]))
+    if not runs:
+        return Taken(line)
+    kept, ends = _cut(line, runs, unspaced(language))
+    left = "".join(character for character, _ in kept)
+    own_starts, all_starts = starts(left, language), starts(line, language)
+    held = []
+    for (begin, after), end in zip(runs, ends, strict=True):
+        word, number = line[begin:after], bisect_right(all_starts, begin) - 1
+        held.append(Held(dictionary.get(word, word), bisect_left(own_starts, end), number, _closing(line, after)))
+    numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in own_starts)
+    looked_up = any(one.text != line[begin:after] for one, (begin, after) in zip(held, runs, strict=True))
+    return Taken(left, tuple(held), tuple(numbers), looked_up=looked_up) if own_starts or looked_up else as_it_is(line)
+
+
+def as_it_is(line: str) -> Taken:
+    """A line of which nothing is translated."""
+    return Taken("", (Held(line, 0, 0, ""),), (), line)
+
+
+def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[tuple[str, int]], list[int]]:
+    """The characters that stay, with their places in the line, and how many of them stand before each run.
+
+    Of two spaces that meet one stays, and none before punctuation; letters that meet get a space between them.
+    """
+    kept: list[tuple[str, int]] = []
+    ends = []
+    end = 0
+    for begin, after in runs:
+        kept += [(line[place], place) for place in range(end, begin)]
+        rest = line[after : after + 1]
+        if not rest or rest.isspace() or _closing(line, after):
+            while kept and kept[-1][0].isspace():
+                kept.pop()
+        ends.append(len(kept))
+        if kept and kept[-1][0].isalnum() and rest.isalnum() and not dense:
+            kept.append((" ", begin))
+        end = after
+    return kept + [(line[place], place) for place in range(end, len(line))], ends
+
+
+def renumbered(taken: Taken, numbers: Sequence[int]) -> Taken:
+    """With the numbers of words in another text: `numbers` has one for each word of the text that it was taken from."""
+    held = tuple(one._replace(number=numbers[one.number]) for one in taken.held)
+    own = taken.numbers if taken.held else range(len(numbers))
+    return taken._replace(held=held, numbers=tuple(numbers[number] for number in own))
+
+
+def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
+    """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
+    if not taken.held:
+        return _linked(found, taken.numbers)
+    targets: dict[int, list[int]] = {}
+    for source, target in found.alignment or ():
+        targets.setdefault(source, []).append(target)
+    own, dense = word_spans(found.text, language), unspaced(language)
+    inserted: dict[int, list[Held]] = {}  # behind so many words
+    places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.held]
+    for place, held in zip(_in_order(places, taken.held), taken.held, strict=True):
+        inserted.setdefault(place, []).append(held)
+    parts: list[str] = []  # words, each behind what stands between it and the one before
+    links: list[tuple[int, int]] = []
+    moved: list[int] = []
+    count = end = 0
+    for place in range(len(own) + 1):
+        if place:
+            begin, after = own[place - 1]
+            word, gap = found.text[begin:after], found.text[end:begin] if parts else ""
+            parts += [gap or (_gap(parts, word, dense) if inserted.get(place - 1) else ""), word]
+            moved.append(count)
+            count, end = count + 1, after
+        for held in inserted.get(place, []):
+            gap, tail = _gap(parts, held.text, dense), held.closing
+            if parts and tail and parts[-1].endswith(tail) and parts[-1] != tail and not dense:
+                parts[-1] = parts[-1].removesuffix(tail)
+            else:
+                tail = ""
+            links += [(held.number, count + word) for word in range(len(words(held.text, language)))]
+            parts += [gap, held.text + tail]
+            count += len(words(held.text + tail, language))
+    links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
+    return found._replace(text="".join(parts), alignment=tuple(sorted(links)))
+
+
+def _linked(found: Candidate, numbers: Sequence[int]) -> Candidate:
+    """With the numbers of source words in another text, if there are any."""
+    if not found.alignment or not numbers:
+        return found
+    return found._replace(alignment=tuple(sorted({(numbers[source], target) for source, target in found.alignment})))
+
+
+def _in_order(places: Sequence[int], held: Sequence[Held]) -> list[int]:
+    """The places, those of placeholders that take the next value (`%s`) in their order."""
+    ordered = list(places)
+    numbers = [number for number, one in enumerate(held) if takes_next(one.text)]
+    for number, place in zip(numbers, sorted(places[number] for number in numbers), strict=True):
+        ordered[number] = place
+    return ordered
+
+
+def _gap(parts: Sequence[str], text: str, dense: bool) -> str:
+    """What parts a text from those before it: a space, where words are not spaced only between Latin letters."""
+    latin = all(one.isascii() and one.isalnum() for one in (parts[-1][-1:], text[:1])) if parts else False
+    return " " if parts and (latin or not dense) else ""
+
+
+def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: int) -> int:
+    """Behind how many words of the translation something goes that stands behind `before` of `count` source words.
+
+    Behind the translation of the nearest word before it, or before that of the nearest one after it; where nothing is
+    aligned, as far along.
+    """
+    left, right = range(before - 1, -1, -1), range(before, count)
+    for one, other in zip_longest(left, right):
+        if one in targets:
+            return max(targets[one]) + 1
+        if other in targets:
+            return min(targets[other])
+    return round(longest * before / max(1, count))
+
+
+def _strangers(
+    line: str, language: str, strange: Callable[[str], bool], symbols_only: bool
+) -> Iterator[tuple[int, int]]:
+    """Where strange words and symbols begin and end."""
+    for first, last in _units(line, unspaced(language)):
+        unit = line[first:last]
+        wanted = not symbols_only or not any(map(str.isalnum, unit))
+        if wanted and strange(unit):
+            yield first, last
+
+
+def merged(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The places in order; neighbours without a space between them are one."""
+    begin = end = -1
+    for first, last in sorted(places):
+        if begin >= 0 and first > end:
+            yield begin, end
+        begin, end = (first, last) if begin < 0 or first > end else (begin, max(end, last))
+    if begin >= 0:
+        yield begin, end
+
+
+def _units(line: str, dense: bool) -> Iterator[tuple[int, int]]:
+    """Where words (characters, where they are not spaced) and single symbols begin and end, with what joins them."""
+    begin = -1
+    for place, character in enumerate(chain(line, " ")):
+        if begin >= 0 and not _joins(line, begin, place, character, dense):
+            yield begin, place
+            begin = -1
+        if begin < 0 and not character.isspace():
+            begin = place
+
+
+def _joins(line: str, begin: int, place: int, character: str, dense: bool) -> bool:
+    """Whether a character belongs to the word or symbol before it, which begins at `begin`."""
+    before, after = line[place - 1], line[place + 1 : place + 2]
+    if unicodedata.category(character)[0] == "M" or JOINER in (before, character):
+        return True
+    if dense or not line[begin].isalnum():
+        return False
+    return character.isalnum() or (character in INSIDE and after.isalnum() and before not in INSIDE)
+
+
+def _closing(line: str, begin: int) -> str:
+    """The punctuation that a line has from there on."""
+    end = begin
+    while end < len(line) and unicodedata.category(line[end]) in ("Po", "Pe", "Pf"):
+        end += 1
+    return line[begin:end]

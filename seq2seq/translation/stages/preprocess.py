@@ -1,0 +1,258 @@
+"""What is done to a line before it is cut and searched, and to its translation afterwards, because somebody asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from seq2seq.data.tokenizer.canonical import traced_line, traced_source, traced_spaces
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.data.tokenizer.traced_text import Traced, around
+from seq2seq.errors import ConfigError
+from seq2seq.languages import unspaced
+from seq2seq.translation.checks.usage import Usage
+from seq2seq.translation.line import Line, goes_on
+from seq2seq.translation.searcher import Part
+from seq2seq.translation.stages.casing import Casing, word_cost
+from seq2seq.translation.stages.glossary import Glossary
+from seq2seq.translation.stages.markup import Markup, read_markup, unmarked
+from seq2seq.translation.stages.numbers import lost
+from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.placeholders import Taken, Unknown, as_it_is, merged, put_back, renumbered, taken_out
+from seq2seq.translation.stages.segmentation import Cut
+from seq2seq.translation.stages.unicode_fallback import traced_readable
+from seq2seq.translation.stages.words import SPACE, numbers, own_links, source_spans
+from seq2seq.translation.status import serious
+from seq2seq.translation.translation import Candidate, Status, Translation
+
+LONGEST_PHRASE, LONGEST_TOGETHER = 100, 300  # tokens; memory grows with the square of a required phrase
+
+
+class Wishes(NamedTuple):
+    """What somebody wants besides translations.
+
+    tokens, alignments: to be told of each candidate. dictionary: what is put in place of copied words, see
+    Translator's `unknown`. glossary: terms and their translations.
+    """
+
+    tokens: bool = False
+    alignments: bool = False
+    dictionary: Mapping[str, str] = {}
+    glossary: Glossary | None = None
+
+
+class Prepared(NamedTuple):
+    """A line as it goes on, and what was given; `required`: all phrases that its translation must have.
+
+    capitals: whether the translation is to be in capitals. numbers: for each word of the line that goes on, before
+    anything is taken out, its number in the given line.
+    """
+
+    given: Line
+    taken: Taken
+    required: tuple[str, ...]
+    markup: Markup
+    capitals: bool
+    numbers: Sequence[int]
+
+
+class Copied(NamedTuple):
+    """What of a line is copied: see Translator. `translated`: the model may have learnt what 12:30 becomes.
+
+    casing: whether lines in capitals are read in the case of training text.
+    """
+
+    unknown: Unknown
+    untranslated: Untranslated | None
+    translated: bool
+    casing: bool = False
+    usage: Usage = Usage()
+
+
+class Preparing:
+    """For one call, from a language to a language.
+
+    copied: what the model never sees. constrained: whether the search keeps required phrases. aligning: whether the
+    model can tell where a word goes. Raises ConfigError for wishes that cannot be met.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        source: str,
+        target: str,
+        wishes: Wishes,
+        copied: Copied,
+        constrained: bool,
+        aligning: Callable[[], bool],
+    ) -> None:
+        if wishes.dictionary and copied.unknown == "keep":
+            raise ConfigError("dictionary: nothing is looked up where translator.unknown=keep; set it to copy")
+        if wishes.glossary and not constrained:
+            raise ConfigError("glossary: this search cannot promise phrases; set search=constrained")
+        self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes
+        self.copied, self.constrained, self.aligning = copied, constrained, aligning
+        entries = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
+        self.dictionary = {tokenizer.read(word, "source").text: entry for word, entry in entries.items()}
+        self.casing = (
+            Casing(word_cost(tokenizer, source), tokenizer.characters, source, target, source in copied.usage.capitals)
+            if copied.casing
+            else None
+        )
+        self.numbers = {kind for one, other, kind in copied.usage.numbers if (one, other) == (source, target)}
+        self.ids = lru_cache(10_000)(self._ids)
+        self.is_strange = lru_cache(10_000)(self._is_strange)
+
+    def line(self, line: Line) -> Prepared:
+        """A line, in the form that the model sees, without what it cannot read or nobody translates."""
+        if line.required and not self.constrained:
+            raise ConfigError("required: this search cannot promise phrases; set search=constrained")
+        spaced = traced_spaces(line.text)
+        markup = self._markup(spaced.text)
+        taken, capitals = self._taken(markup.text)
+        if taken.whole == spaced.text:
+            spaced = traced_line(line.text)
+            taken = as_it_is(spaced.text)
+        terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
+        required = tuple(dict.fromkeys([*line.required, *terms]))
+        own = numbers(spaced, line.text, self.source) if self.wishes.alignments else ()
+        return Prepared(line, taken, required, markup, capitals, own)
+
+    def parts(self, prepared: Prepared, cuts: Sequence[Cut]) -> list[Part]:
+        """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
+        found = []
+        for number, cut in enumerate(cuts):
+            required = prepared.required
+            if len(cuts) > 1:
+                required = tuple(self.wishes.glossary.required(cut.text, self.source)) if self.wishes.glossary else ()
+            phrases = [self.ids(phrase) for phrase in required]
+            _check_phrases(required, phrases)
+            copied = prepared.taken.held or prepared.markup.changed
+            aligned = self.wishes.alignments or (copied and self.aligning())
+            found.append(
+                Part(
+                    cut.ids,
+                    self.ids(prepared.given.prefix, True) if number == 0 else (),
+                    phrases,
+                    [self.ids(phrase) for phrase in prepared.given.banned],
+                    self._complete(prepared.given.prefix if number == 0 else "", required),
+                    source_spans(self.tokenizer, cut.text, self.source) if aligned else (),
+                )
+            )
+        return found
+
+    def finished(self, translation: Translation, prepared: Prepared) -> Translation:
+        """The translation with all that was taken out, and what is to be said of it besides."""
+        said = set(translation.notes)
+        changed = bool(prepared.taken.held) or prepared.markup.changed
+        if changed or (translation.best and (prepared.capitals or self.wishes.alignments)):
+            best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
+            best = _different(best)
+            translation = translation._replace(text=best[0].text, best=best)
+        if prepared.taken.held or prepared.markup.tags:
+            said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
+        if not lost(prepared.markup.text, translation.text).isdisjoint(self.numbers):
+            said.add(Status.NUMBERS)
+        if prepared.markup.lost(translation.text, self.dictionary):
+            said.add(Status.MARKUP)
+        if not self._met(prepared, translation.text):
+            said.add(Status.UNMET)
+        notes = serious(said)
+        return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
+
+    def _met(self, prepared: Prepared, text: str) -> bool:
+        """Whether a translation is as asked for; in capitals, where it is."""
+        asked = prepared.given._replace(required=prepared.required)
+        if prepared.capitals and self.casing:
+            shown = [self.casing.shown(phrase, True) for phrase in (asked.prefix, *asked.required)]
+            banned = tuple(self.casing.shown(phrase, True) for phrase in asked.banned)
+            asked = asked._replace(prefix=shown[0], required=tuple(shown[1:]), banned=banned)
+        return asked.met_by(text, self.target)
+
+    def _markup(self, line: str) -> Markup:
+        """A line without its tags and entities, if these are copied."""
+        copied = self.copied.untranslated
+        if copied is None or not copied.markup:
+            return unmarked(line, self.source)
+        return read_markup(line, copied.tags(line, self.source), self.source)
+
+    def _taken(self, text: str) -> tuple[Taken, bool]:
+        """A line without what is copied; all that is copied of it where nothing else is left.
+
+        And whether its translation is to be in capitals.
+        """
+        unknown, untranslated, translated, *_ = self.copied
+        copied = list(merged(untranslated.runs(text, self.source))) if untranslated else []
+        line, capitals = text, False
+        if self.casing:
+            line, copied, capitals = self.casing.read(text, copied)
+        read, copied = around(line, copied, self._read)
+        strange = None if unknown == "keep" or self.tokenizer.characters.issuperset(read.text) else self.is_strange
+        taken = taken_out(read.text, self.source, strange, unknown == "symbols", self.dictionary, copied)
+        letterless = untranslated and not taken.looked_up and untranslated.copies(taken.text, translated)
+        if taken.whole is not None or letterless:
+            return as_it_is(text), capitals
+        return taken if read.text == line else renumbered(taken, numbers(read, line, self.source)), capitals
+
+    def _read(self, text: str) -> Traced:
+        """Text as the model reads it; in forms that it knows, where it is not to see what it does not know."""
+        read = traced_source(text) if self.tokenizer.canonical else Traced.given(text)
+        return read if self.copied.unknown == "keep" else traced_readable(read, self.tokenizer.characters)
+
+    def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
+        if (whole := prepared.taken.whole) is not None:
+            found = one._replace(text=whole, alignment=own_links(whole, self.source, self.target))
+        else:
+            text = self.casing.shown(one.text, prepared.capitals) if self.casing else one.text
+            found = put_back(one._replace(text=text), prepared.taken, self.target)
+        found = prepared.markup.restored(found, self.target)
+        if not self.wishes.alignments:
+            return found._replace(alignment=None)
+        links = {(prepared.numbers[source], target) for source, target in found.alignment or ()}
+        return found._replace(alignment=tuple(sorted(links)))
+
+    def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:
+        """A phrase as the decoder says it; inside a sentence no space goes before it, where words are not spaced."""
+        [ids] = self.tokenizer.encode([phrase], self.target, "target") if phrase else [[]]
+        if first or not unspaced(self.target) or not ids:
+            return tuple(ids)
+        if self.tokenizer.pieces(ids[:1]) == [SPACE]:
+            return tuple(ids[1:])
+        before = self.tokenizer.encode([f"。{phrase}"], self.target, "target")[0]
+        for count in (1, 2):
+            if self.tokenizer.decode([before[count:]], self.target) == [phrase]:
+                return tuple(before[count:])
+        return tuple(ids)
+
+    def _complete(self, prefix: str, required: Sequence[str]) -> list[tuple[int, ...]]:
+        """What the next word may not be glued to: phrases that end in a letter, a prefix that ends in a space."""
+        if unspaced(self.target):
+            return []
+        found = [self.ids(phrase) for phrase in required if goes_on(phrase[-1:])]
+        ended = prefix.rstrip() if prefix[-1:].isspace() else ""
+        found += [self.ids(prefix, True)] if goes_on(ended[-1:]) else []
+        return [ids for ids in found if not self.tokenizer.pieces(ids[-1:])[0].endswith(SPACE)]  # it is there already
+
+    def _is_strange(self, word: str) -> bool:
+        return not self.tokenizer.unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])
+
+
+def _different(best: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Those whose text none before them has: what was put back may make texts equal."""
+    found: dict[str, Candidate] = {}
+    for one in best:
+        found.setdefault(one.text, one)
+    return tuple(found.values())
+
+
+def _check_phrases(texts: Sequence[str], phrases: Sequence[Sequence[int]]) -> None:
+    """Raises ConfigError for required phrases whose search would need very much memory."""
+    for text, phrase in zip(texts, phrases, strict=True):
+        if len(phrase) > LONGEST_PHRASE:
+            raise ConfigError(
+                f"required: a phrase may have {LONGEST_PHRASE} tokens, {text[:40]!r}... has {len(phrase):,}: shorten it"
+            )
+    if (together := sum(map(len, phrases))) > LONGEST_TOGETHER:
+        raise ConfigError(
+            f"required: the phrases of a line may have {LONGEST_TOGETHER} tokens together, those of a line have "
+            f"{together:,}, {texts[0][:40]!r} among them: require fewer"
+        )

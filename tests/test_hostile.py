@@ -104,9 +104,9 @@ DAMAGE = {
     "foreign code": (node(_target_="os.system", command="true"), "'os.system' is no part of a network"),
     "our commands": (
         part("encoder", cell={"_target_": "seq2seq.cli.app.main", "arguments": ["--help"]}),
-        "cli.main.* no pa",
+        "cli.app.main.* no pa",
     ),
-    "our files": (node(word_dropout={"_target_": "seq2seq.io.atomic.sync", "path": "/"}), "durable.sync' is no part"),
+    "our files": (node(word_dropout={"_target_": "seq2seq.io.atomic.sync", "path": "/"}), "io.atomic.sync. is no part"),
     "no target": (node(_target_=None), "None is no part"),
     "another part": (node(_target_="seq2seq.network.cell.lstm.LSTM"), "describes no model"),
     "unknown key": (node(hiden=3), "hiden"),

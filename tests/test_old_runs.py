@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 
 import pytest
 import yaml
+
 from seq2seq.training.run_config import ADDED
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,8 @@
 
 `--jaxtyping-packages` puts `@jaxtyping.jaxtyped(typechecker=...)` on every function of the package, which binds the
 arguments of every call and checks them twice, also where no tensor is annotated. Here every function is checked once,
-and only those whose annotations name axes have a scope for them.
+and only those whose annotations name axes have a scope for them. Of these, which are called thousands of times in the
+loop of a search and whose checks cost more than their work, each test checks the first calls and a sample of the rest.
 """
 
 import functools
@@ -15,6 +16,9 @@ import jaxtyping
 Checker = Callable[..., Any]
 thorough = jaxtyping.jaxtyped
 SCOPE = thorough("context")
+FIRST = 16  # calls of a function that every test checks
+EVERY = 16  # one in so many of the later ones is checked
+tests = 0  # that have begun in this process
 
 
 def jaxtyped(*, typechecker: Checker) -> Callable[[Any], Any]:
@@ -22,11 +26,34 @@ def jaxtyped(*, typechecker: Checker) -> Callable[[Any], Any]:
 
     def decorated(function: Any) -> Any:
         if not inspect.isfunction(function) or any(map(known_later, function.__annotations__.values())):
-            return thorough(function, typechecker=typechecker)  # also a class, and what another decorator has made
+            checked = thorough(function, typechecker=typechecker)  # also a class, and what another decorator has made
+            return sampled(function, checked) if inspect.isfunction(function) else checked
         checked = typechecker(function)
-        return scoped(checked) if any(map(names_axes, function.__annotations__.values())) else checked
+        names = any(map(names_axes, function.__annotations__.values()))
+        return sampled(function, scoped(checked)) if names else checked
 
     return decorated
+
+
+def begin_test() -> None:
+    """The first calls from now on are checked."""
+    global tests
+    tests += 1
+
+
+def sampled(function: Checker, checked: Checker) -> Checker:
+    """`checked` for the first calls in a test and a sample of the later ones, `function` itself for the rest."""
+    test = calls = 0
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        nonlocal test, calls
+        if test != tests:
+            test, calls = tests, 0
+        calls += 1
+        return (checked if calls <= FIRST or calls % EVERY == 0 else function)(*args, **kwargs)
+
+    return wrapped
 
 
 def scoped(function: Checker) -> Checker:

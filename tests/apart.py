@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from one_composition import compose_once
+
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds
 Completed = subprocess.CompletedProcess[str]
@@ -24,6 +26,20 @@ SERVER.set_forkserver_preload(
         "seq2seq.cli.train",
         "seq2seq.cli.translate",
         "seq2seq.cli.evaluate",
+        "seq2seq.cli.train_classifier",
+        "seq2seq.cli.train_generator",
+        "seq2seq.cli.train_language_model",
+        "seq2seq.cli.train_tagger",
+        "hydra.main",  # what commands import when they need it, from here on
+        "hydra._internal.hydra",
+        "langcodes",
+        "pandas",  # pyarrow would
+        "pyarrow.parquet",
+        "rich.console",
+        "sacrebleu",
+        "torch.profiler",
+        "seq2seq.data.corpus.files",
+        "seq2seq.network.decoder.parallel",
     ]
 )
 
@@ -80,6 +96,7 @@ def _become(
     program: Path | str, arguments: list[str], folder: Path, streams: list[str], settings: dict[str, str]
 ) -> None:
     """This process becomes the one that was asked for."""
+    compose_once()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(settings)

@@ -14,9 +14,11 @@ import jaxtyping
 import pytest
 import torch
 from apart import Completed, run
+from one_composition import compose_once
 from processor import processor
 
 jaxtyping.jaxtyped = annotations.jaxtyped  # what instrumented modules ask for when they are imported
+compose_once()
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "red": "rot", "green": "grün", "dog": "Hund", "cat": "Katze"}
 Runner = Callable[..., Completed]
 
@@ -28,6 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_runtest_setup() -> None:
+    annotations.begin_test()
 
 
 def write_toy_text(folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from annotations import jaxtyped, thorough
+from annotations import EVERY, FIRST, begin_test, jaxtyped, thorough
 from beartype import beartype
 from beartype.roar import BeartypeCallHintViolation
 from jaxtyping import Float, TypeCheckError
@@ -53,6 +53,24 @@ def test_what_jaxtyping_refuses_is_refused(decorator: Decorator) -> None:
     ):
         with pytest.raises(REFUSED):
             function(*given)
+
+
+def test_the_first_calls_of_every_test_are_checked_and_some_of_the_others() -> None:
+    call, x = jaxtyped(typechecker=beartype)(doubled), torch.zeros(2, 3)
+    for _ in range(FIRST - 1):
+        call(x)
+    with pytest.raises(REFUSED):
+        call(x, 0)
+    noticed = 0
+    for _ in range(2 * EVERY):
+        try:
+            call(x, 0)
+        except REFUSED:
+            noticed += 1
+    assert noticed == 2
+    begin_test()
+    with pytest.raises(REFUSED):
+        call(x, 0)
 
 
 def test_this_run_is_checked() -> None:

@@ -6,7 +6,7 @@ translator = seq2seq.load("runs/ende")
 for translation in translator.translate(["Two dogs play."], source="en", target="de"):
     print(translation.text, translation.score, translation.status)
 
-nbest = seq2seq.load("runs/ende", search={"search": "beam", "width": 10, "best": 3})
+nbest = seq2seq.load("runs/ende", search={"search": "beam", "beam_size": 10, "n_best": 3})
 [found] = nbest.translate(["Two dogs play."], "en", "de", tokens=True, alignments=True)
 for candidate in found.best:
     print(candidate.text, candidate.score, candidate.tokens, candidate.alignment)

@@ -30,7 +30,7 @@ from seq2seq.data.dataset.prepare import prepare as prepare_corpus
 from seq2seq.errors import ModelError
 from seq2seq.model_folder import folder as model_folder
 
-SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average=2, checkpoint_minutes=60.0)
+SHORT = replace(SETTINGS, updates=4, validate_every=2, report_every=1, average_checkpoints=2, checkpoint_minutes=60.0)
 Action = Callable[[Path], None]
 NUMBERS = {"disk full": errno.ENOSPC, "death": None, "no permission": errno.EACCES}
 

@@ -27,8 +27,8 @@ OPTIONS = (
     "model.width=16",
     "encoder.layers=1",
     "decoder.layers=1",
-    "loader.tokens=200",
-    "loader.sampled=[source,target]",
+    "loader.max_tokens=200",
+    "loader.sampled_sides=[source,target]",
     "augmentation=robust",
     "trainer.accumulation=2",
     "trainer.updates=40",
@@ -36,10 +36,10 @@ OPTIONS = (
     "trainer.validate_every=8",
     "trainer.report_every=3",
     "trainer.checkpoint_minutes=0.001",
-    "trainer.ema=0.9",
-    "trainer.average=2",
-    "validation.lines=10",
-    "search.length_factor=1",
+    "trainer.ema_decay=0.9",
+    "trainer.average_checkpoints=2",
+    "validation.max_lines=10",
+    "search.max_length_ratio=1",
 )
 STOPS = (signal.SIGKILL, signal.SIGTERM)  # while it trains; the latter goes to the workers too
 
@@ -57,7 +57,7 @@ class Child:
             os.dup2(writing, 2)
             os.setpgid(0, 0)
             folders = f"corpus.path={root / 'text'}", f"run={self.run}", f"cache={self.run}.c"
-            os._exit(main(["train", *OPTIONS, f"trainer.threads={threads}", *folders]))
+            os._exit(main(["train", *OPTIONS, f"trainer.cores={threads}", *folders]))
         os.close(writing)
         self.said: IO[str] = os.fdopen(reading, encoding="utf-8")
 

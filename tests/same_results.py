@@ -25,11 +25,16 @@ RUN = [
     "trainer.updates=8",
     "trainer.validate_every=4",
     "trainer.report_every=1",
-    "trainer.threads=1",
-    "trainer.ema=0.9",
+    "trainer.cores=1",
+    "trainer.ema_decay=0.9",
 ]
 COMMON = ["corpus=files", "corpus.path=text", "model.width=16", "trainer.precision=fp32"]
-PAIRS = ["corpus.directions=[en-de]", "tokenizer.vocabulary=32", "tokenizer.byte_fallback=false", "loader.tokens=60"]
+PAIRS = [
+    "corpus.directions=[en-de]",
+    "tokenizer.vocabulary=32",
+    "tokenizer.byte_fallback=false",
+    "loader.max_tokens=60",
+]
 MONOLINGUAL = ["languages=[de]", "tokenizer=existing", "tokenizer.folder=runs/parallel"]
 TRAININGS = {
     "parallel": ["train", *PAIRS],
@@ -37,7 +42,7 @@ TRAININGS = {
         "train",
         *PAIRS,
         "corpus.directions=[en-de,de-en]",
-        "loader.sampled=[source]",
+        "loader.sampled_sides=[source]",
         "augmentation=[upper,typos]",
     ],
     "input_feeding": [
@@ -75,14 +80,14 @@ TRAININGS = {
         "trainer.updates=2",
         "trainer.validate_every=2",
     ],
-    "language_model": ["train_language_model", *MONOLINGUAL, "reading=lines", "reading.tokens=120"],
-    "language_model_stream": ["train_language_model", *MONOLINGUAL, "reading.streams=8", "reading.length=16"],
+    "language_model": ["train_language_model", *MONOLINGUAL, "reading=lines", "reading.max_tokens=120"],
+    "language_model_stream": ["train_language_model", *MONOLINGUAL, "reading.streams=8", "reading.bptt_length=16"],
     "classifier": ["train_classifier", *PAIRS, "corpus.directions=[en-label]", "tokenizer.vocabulary=20"],
     "tagger": ["train_tagger", *PAIRS, "corpus.directions=[en-tags]", "tokenizer.vocabulary=20"],
     "generator": ["train_generator", *PAIRS, "corpus.directions=[label-en]", "tokenizer.vocabulary=20"],
 }
-TRANSLATE = ["translate", "source=en", "target=de", "threads=1", "precision=fp32", "input=text/test.en"]
-BEAM = ["form=json", "details=[tokens,alignments]", "search.best=3"]
+TRANSLATE = ["translate", "source=en", "target=de", "cores=1", "precision=fp32", "input=text/test.en"]
+BEAM = ["output_format=json", "details=[tokens,alignments]", "search.n_best=3"]
 USES = {
     "greedy": [*TRANSLATE, "model=runs/parallel", "search=greedy"],
     **{
@@ -99,7 +104,7 @@ USES = {
     "translated_from_int8": [*TRANSLATE, "model=int8"],
     "score": ["score", "model=runs/parallel", "input=text/test.en", "output=scores", "translations=text/test.de"],
     "score_language_model": ["score", "model=runs/language_model", "input=text/test.de", "output=scores_de"],
-    "sample": ["sample", "model=runs/language_model", "count=5"],
+    "sample": ["sample", "model=runs/language_model", "num_samples=5"],
     "label": ["label", "model=runs/classifier", "input=text/test.en"],
     "tag": ["label", "model=runs/tagger", "input=text/test.en"],
     "generate": ["generate", "model=runs/generator", "input=text/test.label"],

@@ -51,10 +51,10 @@ def test_a_search_is_named_with_what_differs_from_its_file(folder: Path) -> None
     assert isinstance(seq2seq.load(model, "greedy").searcher.search, Greedy)
     own = beam(2)
     assert seq2seq.load(model, own).searcher.search is own
-    wide = seq2seq.load(model, {"search": "beam", "width": 7, "best": 6})
+    wide = seq2seq.load(model, {"search": "beam", "beam_size": 7, "n_best": 6})
     assert len(next(wide.translate(["the dog"], "en", "de")).best) == 6
-    sampled = seq2seq.load(model, {"search": "mbr", "candidates": {"count": 3}}).searcher.search
-    assert isinstance(sampled, MBR) and sampled.candidates.count == 3  # type: ignore[attr-defined]
+    sampled = seq2seq.load(model, {"search": "mbr", "candidates": {"num_samples": 3}}).searcher.search
+    assert isinstance(sampled, MBR) and sampled.candidates.num_samples == 3  # type: ignore[attr-defined]
     assert len(list(seq2seq.load([model, model], "greedy", weights=[2.0, 1.0]).translate(["the dog"], "en", "de"))) == 1
 
 
@@ -62,9 +62,9 @@ def test_a_search_is_named_with_what_differs_from_its_file(folder: Path) -> None
     ("search", "message"),
     [
         ("beem", r"search: expected one of beam, .*got 'beem', did you mean beam\?"),
-        ({"search": "beam", "widht": 3}, r"unknown key search\.widht, did you mean width\?"),
-        ({"search": "beam", "width": "wide"}, r"search\.width: expected int, got 'wide'"),
-        ({"width": 0}, r"search\.width: expected a positive int, got 0"),
+        ({"search": "beam", "beam_sise": 3}, r"unknown key search\.beam_sise, did you mean beam_size\?"),
+        ({"search": "beam", "beam_size": "wide"}, r"search\.beam_size: expected int, got 'wide'"),
+        ({"beam_size": 0}, r"search\.beam_size: expected a positive int, got 0"),
     ],
 )
 def test_a_search_that_is_none_is_refused(folder: Path, search: str | dict[str, object], message: str) -> None:
@@ -74,7 +74,7 @@ def test_a_search_that_is_none_is_refused(folder: Path, search: str | dict[str, 
 
 def translator() -> Translator:
     parts = (random_model(), toy_tokenizer(), beam(3, 2, factor=1.0, offset=3), DIRECTIONS, 30, 60)
-    return Translator(*parts, torch.float32, torch.device("cpu"), unknown="symbols")
+    return Translator(*parts, torch.float32, torch.device("cpu"), unknown_words="symbols")
 
 
 def test_threads_get_what_they_would_have_alone() -> None:

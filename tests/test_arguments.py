@@ -108,14 +108,14 @@ def test_quotes_of_hydra_mean_what_they_mean(names: list[str]) -> None:
         (["translate", "fusion.language_model=ü a"], "ü a"),
         (["translate", "fusion.weight=0.2"], 0.2),
         (["translate", "weights=[2,1]"], [2, 1]),
-        (["translate", "threads=ü"], "ü"),  # the type check says what is expected
+        (["translate", "cores=ü"], "ü"),  # the type check says what is expected
         (["translate", "inptu=ü"], "ü"),  # so does Hydra
         (["translate", "model=[a]/b"], "[a]/b"),
         (["translate", "model=[]"], []),
         (["train", "run=runs/${seed}"], "runs/1"),
         (["train", "run=runs/${x}"], "runs/${x}"),
         (["train", "run=\\${seed}\\"], "\\1\\"),
-        (["sample", "beginnings=-"], "-"),
+        (["sample", "prompts=-"], "-"),
         (["evaluate", "test=[2016]"], ["2016"]),
         (["analyse curves", "run=[a b,c]"], ["a b", "c"]),
     ],
@@ -154,7 +154,7 @@ PLACES = (
     "glossary",
     "dictionary",
 )
-PLACES += ("status", "hypotheses", "references", "reference", "results", "totals", "beginnings")
+PLACES += ("status", "hypotheses", "references", "results", "totals", "prompts")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

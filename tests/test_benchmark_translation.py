@@ -174,7 +174,7 @@ def test_what_is_measured_of_ours_can_be_asked_for(tmp_path: Path) -> None:
             overrides = command.arguments[command.arguments.index("translate") + 1 :]
             with initialize_config_dir(str(configuration_folder().absolute()), version_base="1.3"):
                 node = compose("translate", overrides)
-            assert node.search.get("width", 1) == beam and node.translator.batch_tokens == 500
+            assert node.search.get("beam_size", 1) == beam and node.translator.batch_tokens == 500
 
 
 def test_tables_show_ratios_of_means_and_what_failed(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_only_sampled_sides_change(prepared: Prepared) -> None:
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
 def test_a_rate_is_a_probability(rate: float) -> None:
-    with pytest.raises(ConfigError, match=r"loader\.dropout: expected a probability"):
+    with pytest.raises(ConfigError, match=r"loader\.bpe_dropout: expected a probability"):
         BPEDropout([], rate)
     assert NEVER > 2**32
 

@@ -35,7 +35,9 @@ def read(line: str, source: str = "en") -> str:
 
 def translator(casing: bool) -> Translator:
     parts = (Echo(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 30, 60, torch.float32, torch.device("cpu"))
-    return Translator(*parts, unknown="copy", untranslated=Untranslated(True, 100, "translate", True), casing=casing)
+    return Translator(
+        *parts, unknown_words="copy", passthrough=Untranslated(True, 100, "translate", True), casing=casing
+    )
 
 
 @pytest.mark.parametrize(

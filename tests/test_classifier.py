@@ -169,7 +169,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def overrides(folder: Path, updates: int = 120) -> list[str]:
     text = ["corpus=tsv", f"corpus.path={folder}", "corpus.directions=[text-label]", "tokenizer.vocabulary=24"]
-    return [*text, *SHALLOW, f"trainer.updates={updates}", "trainer.validate_every=40", "loader.tokens=300"]
+    return [*text, *SHALLOW, f"trainer.updates={updates}", "trainer.validate_every=40", "loader.max_tokens=300"]
 
 
 def test_it_learns_which_of_two_words_came_first(trained: Path) -> None:
@@ -187,12 +187,16 @@ def test_a_stopped_run_ends_as_one_that_never_was(trained: Path) -> None:
 def test_label_writes_a_line_for_each_line(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(trained, "in.txt", ["ka mi lo", "", "lo\u2028 rafi ka", "nu lo ka"])
     write(trained, "right.txt", ["ka", "", "lo", "ka"])
-    files = [f"input={trained / 'in.txt'}", f"reference={trained / 'right.txt'}", f"results={trained / 'results.json'}"]
+    files = [
+        f"input={trained / 'in.txt'}",
+        f"references={trained / 'right.txt'}",
+        f"results={trained / 'results.json'}",
+    ]
     assert run("label", trained, *files, f"output={trained / 'out.txt'}") == 0
     assert (trained / "out.txt").read_bytes() == b"ka\n\nlo\nlo\n"
     assert "accuracy 66.67 %" in capfd.readouterr().err
     assert json.loads((trained / "results.json").read_text("utf-8"))["labels"] == 3
-    assert run("label", trained, files[0], "form=json") == 0
+    assert run("label", trained, files[0], "output_format=json") == 0
     first, blank, *_ = [json.loads(line) for line in capfd.readouterr().out.split("\n")[:-1]]
     assert first["label"] == "ka" and sum(first["probabilities"].values()) == pytest.approx(1, abs=2e-4)
     assert blank == {"status": "blank"}
@@ -202,7 +206,7 @@ def test_results_need_a_reference_and_other_commands_another_model(
     trained: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run("label", trained, "results=somewhere") == 1
-    assert "set reference=" in capfd.readouterr().err
+    assert "set references=" in capfd.readouterr().err
     assert run("generate", trained) == 1
     assert "found a classifier: use it with `seq2seq label`" in capfd.readouterr().err
     assert set(load_file(trained / "run/model/model.safetensors")) >= {"output_weight", "embedding.weight"}

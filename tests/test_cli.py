@@ -26,12 +26,12 @@ SMALL = (
     "model.width=16",
     "encoder.layers=1",
     "decoder.layers=1",
-    "loader.tokens=300",
+    "loader.max_tokens=300",
     "trainer.updates=4",
     "trainer.validate_every=2",
-    "trainer.threads=1",
-    "validation.lines=10",
-    "search.length_factor=1",
+    "trainer.cores=1",
+    "validation.max_lines=10",
+    "search.max_length_ratio=1",
 )
 
 
@@ -97,7 +97,7 @@ def test_translate_reads_and_writes_files_and_model_folders(trained: Run, seq2se
 
 
 def test_evaluate_writes_every_direction_with_signatures(trained: Run, seq2seq: Runner) -> None:
-    done = seq2seq(["evaluate", "model=runs/toy", "search=greedy", "search.length_factor=1"], trained.folder)
+    done = seq2seq(["evaluate", "model=runs/toy", "search=greedy", "search.max_length_ratio=1"], trained.folder)
     assert done.returncode == 0, done.stderr
     assert "en-de" in done.stdout and "version:" in done.stdout
     scores = json.loads((trained.folder / "runs/toy/evaluation.json").read_text("utf-8"))
@@ -134,10 +134,10 @@ def test_a_sweep_gives_every_job_its_own_run(trained: Run, toy_text: Path, seq2s
 
 def test_config_dir_adds_choices(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "search").mkdir()
-    (tmp_path / "search" / "mine.yaml").write_text("_target_: seq2seq.search.greedy.Greedy\nlength_factor: 7.5\n")
+    (tmp_path / "search" / "mine.yaml").write_text("_target_: seq2seq.search.greedy.Greedy\nmax_length_ratio: 7.5\n")
     options = ["--config-dir", str(tmp_path), "--cfg", "job"]
     assert main(["translate", "search=mine", *options, "model=x"]) == 0  # options may stand anywhere
-    assert "length_factor: 7.5" in capfd.readouterr().out
+    assert "max_length_ratio: 7.5" in capfd.readouterr().out
 
 
 @pytest.fixture(scope="module")
@@ -183,13 +183,18 @@ def test_program_help(capfd: pytest.CaptureFixture[str]) -> None:
         (["train", "corpus=files", "corpus.path=x"], 2, "corpus.directions: a value is needed"),
         (["translate", "model=x", "translator.usual_source=9"], 2, "no key any more: write translator.max_sentences="),
         (["train", "corpus=files", "translator.usual_source=9"], 2, "no key any more: write translator.max_sentences="),
+        (["translate", "model=x", "search.best=9"], 2, "search.best was renamed to search.n_best"),
+        (["translate", "model=x", "translator.untranslated.letterless=copy"], 2, "renamed to translator.passthrough"),
+        (["translate", "model=x", "threads=9"], 2, "threads was renamed to cores"),
+        (["translate", "model=x", "+threads=9"], 1, "threads was renamed to cores"),
+        (["train", "corpus=files", "threads=9"], 2, "unknown key threads"),
         (["train", "corpus=files", "trainer.hour=1"], 2, "unknown key trainer.hour, did you mean hours?"),
         (["train", "corpus=files", "cell=lsmt"], 2, "lstm"),
         (["train", "corpus=files", "oops"], 2, "oops"),
         (["train", "corpus=files", "--bad"], 2, "--bad"),
         (["translate"], 2, "model: a value is needed"),
         (["translate", "model=nowhere"], 1, "nowhere: no such folder"),
-        (["translate", "model=nowhere", "threads=two"], 1, "threads: expected int or null, got 'two'"),
+        (["translate", "model=nowhere", "cores=two"], 1, "cores: expected int or null, got 'two'"),
         (["translate", "model=sweep/cell=gru,seed=1"], 1, "sweep/cell=gru,seed=1: no such folder"),
         (["analyse", "curves", "run=[sweep/seed=1,sweep/seed=2]"], 1, "sweep/seed=1/log.jsonl: No such file"),
         (["evaluate"], 1, "model: expected"),

@@ -112,7 +112,7 @@ def test_the_readme_names_every_choice(group: str, form: str) -> None:
 
 
 def translates(overrides: str) -> bool:
-    return overrides.startswith(("threads=", "search", "precision=", "coverage=", "fusion."))
+    return overrides.startswith(("cores=", "search", "precision=", "coverage_penalty=", "fusion."))
 
 
 def apart(given: Iterable[str]) -> list[list[str]]:

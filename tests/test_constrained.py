@@ -19,8 +19,10 @@ LENGTHS = [3, 1, 2]
 Phrases = list[list[int]]
 
 
-def constrained(width: int, best: int = 1, factor: float = 2.0, offset: int = 2, no_repeat: int = 0) -> Constrained:
-    return Constrained(width, best, "gnmt", 1.0, factor, offset, 0.0, no_repeat)
+def constrained(
+    width: int, best: int = 1, factor: float = 2.0, offset: int = 2, no_repeat_ngram: int = 0
+) -> Constrained:
+    return Constrained(width, best, "gnmt", 1.0, factor, offset, 0.0, no_repeat_ngram)
 
 
 def request(lengths: list[int], required: list[Phrases], banned: list[Phrases] | None = None) -> Request:
@@ -139,7 +141,7 @@ def test_required_phrases_may_repeat_what_they_like() -> None:
     toy = Toy(2)
     for seed in range(5):
         phrases = [[4, 5], [4, 5], *some_phrases(seed)]
-        [[one]] = constrained(4, 1, offset=20, no_repeat=2)(toy.start, toy.step, request([2], [phrases]))
+        [[one]] = constrained(4, 1, offset=20, no_repeat_ngram=2)(toy.start, toy.step, request([2], [phrases]))
         assert not unmet(one.tokens, phrases) and one.finished
 
 

@@ -122,7 +122,12 @@ def check(toy: Toy, source: torch.Tensor, first: torch.Tensor, found: list[Hypot
 
 @pytest.mark.parametrize(
     ("key", "values"),
-    [("groups", (6, 4, 0.5, 1)), ("groups", (6, 0, 0.5, 1)), ("diversity", (6, 3, -0.5, 1)), ("best", (6, 3, 0.5, 7))],
+    [
+        ("beam_groups", (6, 4, 0.5, 1)),
+        ("beam_groups", (6, 0, 0.5, 1)),
+        ("diversity_penalty", (6, 3, -0.5, 1)),
+        ("n_best", (6, 3, 0.5, 7)),
+    ],
 )
 def test_illegal_values_are_named(key: str, values: tuple[int, int, float, int]) -> None:
     with pytest.raises(ConfigError, match=rf"search\.{key}"):

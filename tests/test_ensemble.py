@@ -93,9 +93,9 @@ def test_the_command_takes_several_folders_and_says_what_does_not_fit(
     seq2seq: Callable[..., CompletedProcess[str]], folders: Sequence[Path], tmp_path: Path
 ) -> None:
     listed = f"model=[{folders[0]},{folders[1]}]"
-    done = seq2seq(["translate", listed, "weights=[2,1]", "threads=1"], tmp_path, "the dog\n\n")
+    done = seq2seq(["translate", listed, "weights=[2,1]", "cores=1"], tmp_path, "the dog\n\n")
     assert done.returncode in (0, 3) and done.stdout.count("\n") == 2, done.stderr
-    done = seq2seq(["translate", listed, "weights=[1]", "threads=1"], tmp_path, "the dog\n")
+    done = seq2seq(["translate", listed, "weights=[1]", "cores=1"], tmp_path, "the dog\n")
     assert done.returncode == 1 and "weights: expected a positive number for each of the 2 models" in done.stderr
     done = seq2seq(["evaluate", listed, "corpus=files", "corpus.path=x", "corpus.directions=[en-de]"], tmp_path)
     assert done.returncode == 1 and "output: expected a folder" in done.stderr

@@ -21,7 +21,7 @@ LINES = ["the dog sees\tthe house", "", "two", "big 🐕"]
 def translated(folder: Path, form: Form, extras: Extras, lines: list[str] = LINES) -> str:
     (folder / "in").write_text("".join(f"{line}\n" for line in lines), "utf-8")
     parts = (random_model(), toy_tokenizer(), beam(3, 3, factor=1.0), DIRECTIONS, 60, 60)
-    translator = Translator(*parts, torch.float32, torch.device("cpu"), unknown="symbols")
+    translator = Translator(*parts, torch.float32, torch.device("cpu"), unknown_words="symbols")
     translate_file(translator, "en", "de", folder / "in", folder / "out", form, None, None, "replace", extras)
     return (folder / "out").read_text("utf-8")
 

@@ -174,8 +174,13 @@ def words_of_labels(folder: Path) -> None:
 def overrides(folder: Path, direction: str = "label-text", updates: int = 120) -> list[str]:
     text = ["corpus=files", f"corpus.path={folder}", f"corpus.directions=[{direction}]", "tokenizer.vocabulary=22"]
     depth = ["decoder.layers=1", "decoder.feed_forward=0", "cleaning=none", "cell=gru", "attention=dot"]
-    budget = [f"trainer.updates={updates}", "trainer.validate_every=60", "loader.tokens=200", "trainer.metric=exact"]
-    return [*text, *depth, *budget, "search.length_offset=20"]
+    budget = [
+        f"trainer.updates={updates}",
+        "trainer.validate_every=60",
+        "loader.max_tokens=200",
+        "trainer.metric=exact",
+    ]
+    return [*text, *depth, *budget, "search.max_length_extra=20"]
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +198,7 @@ def test_it_learns_a_line_for_each_label(trained: Path, capfd: pytest.CaptureFix
     assert (trained / "out.txt").read_text("utf-8") == "mi nu pesto rafi ka\n\nka\n\n"
     said = capfd.readouterr().err
     assert "1 blank" in said and "1 unknown" in said and "blue, green, red" in said
-    assert run("generate", trained, f"input={trained / 'in.txt'}", "form=json", "search.best=2") == 0
+    assert run("generate", trained, f"input={trained / 'in.txt'}", "output_format=json", "search.n_best=2") == 0
     first, *_ = [json.loads(line) for line in capfd.readouterr().out.split("\n")[:-1]]
     assert first["text"] == "mi nu pesto rafi ka" == first["best"][0][0] and len(first["best"]) == 2
 

@@ -156,7 +156,7 @@ def test_the_command_knows_what_an_output_depends_on(
 ) -> None:
     save(tmp_path / "model", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
     (tmp_path / "in").write_text("the dog\n\ntwo\n", "utf-8")
-    asked = ["translate", "model=model", "source=en", "target=de", "input=in", "output=out", "status=told", "threads=1"]
+    asked = ["translate", "model=model", "source=en", "target=de", "input=in", "output=out", "status=told", "cores=1"]
     done = seq2seq(asked, tmp_path)
     lost = [one for one in told(tmp_path) if one["status"] == "truncated"]
     assert len(told(tmp_path)) == 3 and done.returncode == (3 if lost else 0), done.stderr

@@ -60,7 +60,7 @@ def prepared(text: Corpus, form: type[LabelledTokenizer], cache: Path) -> tuple[
 def loader(form: type[LabelledTokenizer], prepared: Prepared, tokenizer: LabelledTokenizer) -> Loader:
     if form is TagTokenizer:
         assert isinstance(tokenizer, TagTokenizer)
-        return TagLoader(prepared.train, tokenizer, tokens=90, seed=1, window=25, ahead=0)
+        return TagLoader(prepared.train, tokenizer, max_tokens=90, seed=1, sort_window=25, prefetch=0)
     kind = ClassLoader if form is ClassTokenizer else ConditionLoader
     return kind(prepared.train, tokenizer, 90, 1, 25, 1, 0.0, 0.0, [], 0)
 
@@ -238,7 +238,7 @@ def test_more_labels_than_lines_bear_are_noticed(tmp_path: Path) -> None:
 
 def test_only_text_can_be_sampled(tmp_path: Path) -> None:
     found, made = prepared(corpus(tmp_path, ClassTokenizer), ClassTokenizer, tmp_path / "cache")
-    with pytest.raises(ConfigError, match=r"loader\.sampled: the target"):
+    with pytest.raises(ConfigError, match=r"loader\.sampled_sides: the target"):
         ClassLoader(found.train, made, 90, 1, 25, 8, 0.2, 0.1, ["target"], 0)
     sampled = ClassLoader(found.train, made, 300, 1, 25, 8, 0.0, 0.1, ["source"], 0)
     epochs = [torch.cat([batch.source.flatten() for batch in sampled.batches(epoch)]) for epoch in (0, 1)]

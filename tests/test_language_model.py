@@ -132,14 +132,14 @@ def chance(judge: Scorer, rows: Sequence[Sequence[int]]) -> float:
 
 
 def test_the_likeliest_tokens_of_every_place_are_told(text: Prepared) -> None:
-    every = scorer(text, likeliest=VOCABULARY)
+    every = scorer(text, top_k=VOCABULARY)
     [[score]] = every.score([["ab b"]], "en")
     assert len(score.tokens) == 5
     for token in score.tokens:
         values = [value for _, value in token.likeliest]
         assert sum(map(math.exp, values)) == pytest.approx(1, abs=1e-5) and values == sorted(values, reverse=True)
         assert dict(token.likeliest)[token.piece] == token.log_probability
-    [[two]] = scorer(text, likeliest=2).score([["ab b"]], "en")
+    [[two]] = scorer(text, top_k=2).score([["ab b"]], "en")
     assert [token.likeliest for token in two.tokens] == [token.likeliest[:2] for token in score.tokens]
 
 
@@ -227,7 +227,7 @@ def test_illegal_values_are_named(text: Prepared) -> None:
     }.items():
         with pytest.raises(ConfigError, match=rf"model\.{key}"):
             LanguageModel(VOCABULARY, *values, False, 0.0, 0.0, *parts)
-    for key, given in {"batch_tokens": (0, 0), "likeliest": (1, VOCABULARY + 1)}.items():
+    for key, given in {"batch_tokens": (0, 0), "top_k": (1, VOCABULARY + 1)}.items():
         with pytest.raises(ConfigError, match=key):
             scorer(text, *given)
     with pytest.raises(ConfigError, match="language=de: this model knows en"):

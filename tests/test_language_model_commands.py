@@ -18,8 +18,8 @@ from seq2seq.cli.app import main
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["model.width=8", "cell=gru", "trainer.threads=1", "trainer.precision=fp32", "trainer.ema=0.9"]
-STREAM = ["reading.streams=4", "reading.length=10", "trainer.accumulation=2"]
+SMALL = ["model.width=8", "cell=gru", "trainer.cores=1", "trainer.precision=fp32", "trainer.ema_decay=0.9"]
+STREAM = ["reading.streams=4", "reading.bptt_length=10", "trainer.accumulation=2"]
 BUDGET = ["schedule.warmup=5", "optimizer.learning_rate=0.01", "trainer.validate_every=20", "trainer.report_every=10"]
 
 
@@ -49,7 +49,7 @@ def running(place: Path) -> Path:
 @pytest.fixture(scope="module")
 def by_line(place: Path) -> Path:
     """A run on lines of both languages."""
-    more = ["reading=lines", "reading.tokens=100", "trainer.accumulation=2", "languages=[de,en]"]
+    more = ["reading=lines", "reading.max_tokens=100", "trainer.accumulation=2", "languages=[de,en]"]
     assert train(place, "by_line", 60, *more) == 0
     return place / "by_line"
 
@@ -57,7 +57,7 @@ def by_line(place: Path) -> Path:
 def written(place: Path, command: str, run: Path, *more: str) -> list[str]:
     """The lines that a command writes."""
     output = place / "output"
-    assert main([command, f"model={run}", f"output={output}", "threads=1", *more]) == 0
+    assert main([command, f"model={run}", f"output={output}", "cores=1", *more]) == 0
     return output.read_text("utf-8").split("\n")[:-1]
 
 
@@ -107,7 +107,9 @@ def test_held_out_lines_score_as_validation_said(
 def test_score_writes_a_line_for_each_line(place: Path, running: Path) -> None:
     (place / "given").write_text("a b\n\nbb\n  \na☃b", "utf-8")
     text = written(place, "score", running, f"input={place}/given")
-    found = [json.loads(line) for line in written(place, "score", running, f"input={place}/given", "form=json")]
+    found = [
+        json.loads(line) for line in written(place, "score", running, f"input={place}/given", "output_format=json")
+    ]
     assert (
         [line == "" for line in text]
         == [one["status"] == "blank" for one in found]
@@ -120,7 +122,7 @@ def test_score_writes_a_line_for_each_line(place: Path, running: Path) -> None:
             assert one["log_probability"] == pytest.approx(sum(value for _, value in one["tokens"]), abs=1e-3)
     best = [
         json.loads(line)
-        for line in written(place, "score", running, f"input={place}/given", "form=json", "likeliest=2")
+        for line in written(place, "score", running, f"input={place}/given", "output_format=json", "top_k=2")
     ]
     assert [[len(likeliest) for _, _, likeliest in one.get("tokens", ())] for one in best] == [
         [2] * 4,
@@ -134,22 +136,22 @@ def test_score_writes_a_line_for_each_line(place: Path, running: Path) -> None:
 
 
 def test_samples_can_be_had_again(place: Path, running: Path) -> None:
-    ten = written(place, "sample", running, "count=10")
+    ten = written(place, "sample", running, "num_samples=10")
     assert len(ten) == 10 and len(set(ten)) > 3
-    assert written(place, "sample", running, "count=10", "batch=3") == ten
-    assert written(place, "sample", running, "count=5") == ten[:5]
-    assert written(place, "sample", running, "count=10", "search.seed=2") != ten
+    assert written(place, "sample", running, "num_samples=10", "batch_size=3") == ten
+    assert written(place, "sample", running, "num_samples=5") == ten[:5]
+    assert written(place, "sample", running, "num_samples=10", "search.seed=2") != ten
 
 
 def test_beginnings_are_continued_in_order(place: Path, running: Path) -> None:
     (place / "given").write_text("a b\n\nbb\n", "utf-8")
-    found = written(place, "sample", running, f"beginnings={place}/given", "count=2", "form=json")
+    found = written(place, "sample", running, f"prompts={place}/given", "num_samples=2", "output_format=json")
     rows = [json.loads(line) for line in found]
     assert [row["beginning"] for row in rows] == ["a b", "a b", "", "", "bb", "bb"]
     assert all(row["text"].startswith(row["beginning"]) and row["log_probability"] < 0 for row in rows)
     for search in ("greedy", "beam"):
         best = written(
-            place, "sample", running, f"beginnings={place}/given", f"search={search}", "search.length_offset=9"
+            place, "sample", running, f"prompts={place}/given", f"search={search}", "search.max_length_extra=9"
         )
         assert [line[: len(start)] for line, start in zip(best, ["a b", "", "bb"], strict=True)] == ["a b", "", "bb"]
 
@@ -158,12 +160,12 @@ def test_beginnings_are_continued_in_order(place: Path, running: Path) -> None:
     ("command", "code", "message"),
     [
         (["train_language_model", "corpus=files", "corpus.path=x"], 2, "languages: a value is needed"),
-        (["sample", "model={running}", "count=0"], 1, "count: expected a positive int"),
+        (["sample", "model={running}", "num_samples=0"], 1, "num_samples: expected a positive int"),
         (["sample", "model={running}", "language=de"], 1, "this model knows en"),
         (["sample", "model={by_line}"], 1, "language: this model knows de, en; choose one"),
         (["score", "model={running}", "input=nowhere"], 1, "nowhere: cannot be read"),
-        (["score", "model={running}", "threads=0"], 1, "threads: expected a positive int"),
-        (["score", "model={running}", "likeliest=2"], 1, "choose form=json"),
+        (["score", "model={running}", "cores=0"], 1, "cores: expected a positive int"),
+        (["score", "model={running}", "top_k=2"], 1, "choose output_format=json"),
         (["translate", "model={running}"], 1, "found a language_model: use it with `seq2seq score`"),
     ],
 )

@@ -34,16 +34,27 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 def loader(
     prepared: Prepared,
-    tokens: int = 200,
+    max_tokens: int = 200,
     seed: int = 1,
-    window: int = 150,
-    sampled: tuple[str, ...] = (),
-    ahead: int = 0,
-    nbest: int = 8,
-    alpha: float = 0.3,
-    dropout: float = 0.1,
+    sort_window: int = 150,
+    sampled_sides: tuple[str, ...] = (),
+    prefetch: int = 0,
+    sampling_nbest: int = 8,
+    sampling_alpha: float = 0.3,
+    bpe_dropout: float = 0.1,
 ) -> Loader:
-    return Loader(prepared.train, prepared.tokenizer, tokens, seed, window, nbest, alpha, dropout, sampled, ahead)
+    return Loader(
+        prepared.train,
+        prepared.tokenizer,
+        max_tokens,
+        seed,
+        sort_window,
+        sampling_nbest,
+        sampling_alpha,
+        bpe_dropout,
+        sampled_sides,
+        prefetch,
+    )
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -86,7 +97,7 @@ def test_batches_hold_the_budget_and_are_as_full_as_it_allows(lengths: list[tupl
 
 @pytest.mark.parametrize("window", [37, 150, 10_000])
 def test_an_epoch_holds_every_pair_once_within_the_budget(prepared: Prepared, window: int) -> None:
-    made = loader(prepared, window=window)
+    made = loader(prepared, sort_window=window)
     batches = list(made.batches(2))
     assert len(batches) == made.batch_count(2)
     assert sorted(torch.cat([batch.pairs for batch in batches]).tolist()) == list(range(len(prepared.train)))
@@ -114,9 +125,9 @@ def test_rows_are_tag_pieces_eos_and_padding(prepared: Prepared) -> None:
 @pytest.mark.parametrize("ahead", [0, 3])
 @pytest.mark.parametrize("sampled", [(), ("source", "target")])
 def test_a_start_anywhere_is_the_tail_bit_for_bit(prepared: Prepared, ahead: int, sampled: tuple[str, ...]) -> None:
-    whole = list(loader(prepared, sampled=sampled).batches(4))
+    whole = list(loader(prepared, sampled_sides=sampled).batches(4))
     for start in (0, 1, len(whole) // 2, len(whole) - 1, len(whole), len(whole) + 5):
-        tail = list(loader(prepared, sampled=sampled, ahead=ahead).batches(4, start))
+        tail = list(loader(prepared, sampled_sides=sampled, prefetch=ahead).batches(4, start))
         assert len(tail) == len(whole[start:])
         assert all(map(same, tail, whole[start:]))
 
@@ -152,7 +163,7 @@ def test_a_sorted_window_wastes_little() -> None:
 def test_sampled_pieces_spell_the_same_text(prepared: Prepared) -> None:
     store, tokenizer = prepared.train, prepared.tokenizer
     changed = Counter[str]()
-    for batch in loader(prepared, sampled=("target",), alpha=0.1).batches(0):
+    for batch in loader(prepared, sampled_sides=("target",), sampling_alpha=0.1).batches(0):
         rows = batch.pairs.numpy()
         texts, ids = store.texts(rows), store.ids(rows)
         for number in range(len(rows)):
@@ -167,7 +178,7 @@ def test_sampled_pieces_spell_the_same_text(prepared: Prepared) -> None:
 def test_samples_follow_the_probabilities_to_the_power_alpha(prepared: Prepared) -> None:
     store, tokenizer = prepared.train, prepared.tokenizer
     row = np.array([int(np.argmin(store.lengths(np.arange(len(store)))[0]))])
-    sampling = loader(prepared, sampled=("source",), nbest=4, alpha=0.5).sampling
+    sampling = loader(prepared, sampled_sides=("source",), sampling_nbest=4, sampling_alpha=0.5).sampling
     drawn = Counter(tuple(sampling(store, row, epoch)[0][0].tolist()) for epoch in range(3000))
     listed = tokenizer.best(store.texts(row)[0][0], "source", 4)
     weights = np.array([np.exp(0.5 * tokenizer.scores("source")[ids].sum()) for ids in listed])
@@ -192,37 +203,40 @@ print([[ids.tolist() for ids in side] for side in sampling(store, permuted(np.ar
     command = [sys.executable, "-c", program, str(prepared.train.folder)]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = permuted(np.arange(50), len(prepared.train), 1, 3)
-    here = loader(prepared, sampled=("source", "target")).sampling(prepared.train, rows, 3)
+    here = loader(prepared, sampled_sides=("source", "target")).sampling(prepared.train, rows, 3)
     assert found == f"{[[ids.tolist() for ids in side] for side in here]}\n"
 
 
 def test_illegal_settings_are_refused(prepared: Prepared, tmp_path: Path) -> None:
     longest = max(prepared.train.sizes.longest_source, prepared.train.sizes.longest_target) + 1
-    assert list(loader(prepared, tokens=longest).batches(0))
+    assert list(loader(prepared, max_tokens=longest).batches(0))
     with pytest.raises(
-        ConfigError, match=rf"loader\.tokens: {longest - 1} does not hold .* set loader\.tokens={longest}"
+        ConfigError, match=rf"loader\.max_tokens: {longest - 1} does not hold .* set loader\.max_tokens={longest}"
     ):
-        loader(prepared, tokens=longest - 1)
+        loader(prepared, max_tokens=longest - 1)
     for name, value in (
-        ("window", 0),
-        ("ahead", -1),
+        ("sort_window", 0),
+        ("prefetch", -1),
         ("seed", -1),
-        ("nbest", 0),
-        ("alpha", -1.0),
-        ("dropout", 1.1),
-        ("sampled", ("both",)),
+        ("sampling_nbest", 0),
+        ("sampling_alpha", -1.0),
+        ("bpe_dropout", 1.1),
+        ("sampled_sides", ("both",)),
     ):
         with pytest.raises(ConfigError, match=f"loader.{name}"):
             loader(prepared, **{name: value})  # type: ignore[arg-type]
 
 
 def test_sampling_that_would_change_nothing_is_refused(prepared: Prepared, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"loader\.nbest: with 1"):
-        loader(prepared, sampled=("source",), nbest=1)
-    for algorithm, message in (("bpe", r"loader\.dropout: with 0"), ("characters", r"loader\.sampled: the source")):
+    with pytest.raises(ConfigError, match=r"loader\.sampling_nbest: with 1"):
+        loader(prepared, sampled_sides=("source",), sampling_nbest=1)
+    for algorithm, message in (
+        ("bpe", r"loader\.bpe_dropout: with 0"),
+        ("characters", r"loader\.sampled_sides: the source"),
+    ):
         made = prepare(toy_corpus(tmp_path / "text"), {}, vocabulary(algorithm), tmp_path / "cache", 100)
         with pytest.raises(ConfigError, match=message):
-            loader(made, sampled=("source",), dropout=0.0)
+            loader(made, sampled_sides=("source",), bpe_dropout=0.0)
 
 
 def test_what_fails_in_the_thread_is_raised_where_it_would_have_come() -> None:
@@ -271,7 +285,7 @@ def test_batches_are_made_in_advance_but_not_without_limit() -> None:
 
 @pytest.mark.parametrize("window", [150, 10_000])
 def test_the_worst_batch_of_an_epoch_has_the_most_places(prepared: Prepared, window: int) -> None:
-    made = loader(prepared, window=window)
+    made = loader(prepared, sort_window=window)
     for epoch in (0, 1):
         batches = list(made.batches(epoch))
         sizes = [batch.source.numel() + batch.target.numel() for batch in batches]

@@ -36,7 +36,7 @@ WORDS = ["the", "dog", "sees,", "one.", "(two)", "🐕", '"house"', "Ω", "12", 
 def translator(model: Network | None = None, markup: bool = True, search: Search | None = None) -> Translator:
     parts = (model or random_model(), toy_tokenizer(), search or greedy(1.0, 3), DIRECTIONS, 30, 60)
     copying = Untranslated(True, 100, "translate", markup)
-    return Translator(*parts, torch.float32, torch.device("cpu"), unknown="copy", untranslated=copying)
+    return Translator(*parts, torch.float32, torch.device("cpu"), unknown_words="copy", passthrough=copying)
 
 
 def found(line: str) -> list[str]:

@@ -123,5 +123,5 @@ def test_candidates_are_chosen_by_name(candidates: str) -> None:
 
 
 def test_illegal_values_are_named() -> None:
-    with pytest.raises(ConfigError, match=r"search\.best"):
+    with pytest.raises(ConfigError, match=r"search\.n_best"):
         MBR(beam(1), ChrF(), 0)

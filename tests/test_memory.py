@@ -65,7 +65,7 @@ def test_a_batch_that_does_not_fit_is_cut_and_gives_the_same_gradient(room: int)
 
 
 def test_a_single_row_that_does_not_fit_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(TrainingError, match=r"a batch of 1 rows, 6 source and 6 target ids.*lower loader.tokens"):
+    with pytest.raises(TrainingError, match=r"a batch of 1 rows, 6 source and 6 target ids.*lower loader.max_tokens"):
         gradients(Part(SmallMemory(11), Likelihood(), Criterion(0.1), torch.float32), [toy_batch(1)])
 
 

@@ -103,7 +103,7 @@ def test_odd_facts_break_no_card(folder: Path, odd: object) -> None:
 def test_scores_of_tests_stand_in_both(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     sums = config(folder)["sha256"]
-    how = {"search": {"_target_": "seq2seq.search.beam.Beam", "width": 5, "words": "/home"}, "precision": "fp32"}
+    how = {"search": {"_target_": "seq2seq.search.beam.Beam", "beam_size": 5, "words": "/home"}, "precision": "fp32"}
     record(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
     assert config(folder)["sha256"].keys() == sums.keys() and config(folder)["sha256"] != sums
     once = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -63,9 +63,9 @@ def test_the_first_of_a_text_stays_and_others_take_their_places() -> None:
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_wider_search_returns_twice_as_many(name: str) -> None:
     search = SEARCHES[name]
-    assert isinstance(search, Listing) and search.best == 6
+    assert isinstance(search, Listing) and search.n_best == 6
     wider = search.extended()
-    assert isinstance(wider, Listing) and wider.best == 12 and search.best == 6
+    assert isinstance(wider, Listing) and wider.n_best == 12 and search.n_best == 6
 
 
 @pytest.mark.parametrize("search", [Greedy(1.0, 5, 0.0, 0), beam(3, 3), Constrained(3, 3, "gnmt", 1.0, 1.0, 5, 0.0, 0)])

@@ -93,7 +93,7 @@ def test_a_lost_number_has_a_status() -> None:
 def test_an_entity_is_no_number() -> None:
     parts = (random_model(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 30, 60, torch.float32, torch.device("cpu"))
     usage, copying = Usage(frozenset({("en", "de", "large")})), Untranslated(True, 100, "translate", True)
-    translator = Translator(*parts, untranslated=copying, usage=usage)
+    translator = Translator(*parts, passthrough=copying, usage=usage)
     [one] = translator.translate(["the d&#111;g"], "en", "de")
     assert Status.NUMBERS not in one.notes
 

@@ -83,9 +83,20 @@ def test_every_objective_trains_from_the_command_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text = ["corpus=files", f"corpus.path={toy_text}", "corpus.directions=[en-de,de-en]"]
-    sampled = ["tokenizer=bpe", "tokenizer.vocabulary=330", "loader.sampled=[source,target]", "loader.tokens=120"]
-    small = ["model.width=16", "encoder.layers=1", "decoder.layers=1", "validation.lines=4", "search.length_factor=1"]
-    limits = ["trainer.updates=2", "trainer.validate_every=2", "trainer.threads=1", "schedule.warmup=1"]
+    sampled = [
+        "tokenizer=bpe",
+        "tokenizer.vocabulary=330",
+        "loader.sampled_sides=[source,target]",
+        "loader.max_tokens=120",
+    ]
+    small = [
+        "model.width=16",
+        "encoder.layers=1",
+        "decoder.layers=1",
+        "validation.max_lines=4",
+        "search.max_length_ratio=1",
+    ]
+    limits = ["trainer.updates=2", "trainer.validate_every=2", "trainer.cores=1", "schedule.warmup=1"]
     chosen = [f"objective={name}", *(["objective.candidates=2"] if name == "minimum_risk" else [])]
     assert main(["train", *text, *sampled, *small, *limits, *chosen, "run=run"]) == 0
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()

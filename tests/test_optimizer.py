@@ -192,7 +192,7 @@ def test_a_bias_alone_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyP
         freeze(model, ["inner", "embedding"])
 
     monkeypatch.setattr(ToyModel, "__init__", frozen)
-    toy_trainer(tmp_path, replace(SETTINGS, updates=3, noise=True)).train()
+    toy_trainer(tmp_path, replace(SETTINGS, updates=3, log_gradient_noise=True)).train()
     tensors, start = load_file(last(tmp_path)), ToyModel()
     moved = {name for name, one in start.named_parameters() if not torch.equal(tensors[f"weights/{name}"], one)}
     assert moved == {"output_bias"}

@@ -55,7 +55,7 @@ def own(tmp_path: Path) -> list[str]:
 def test_a_cell_of_ones_own_trains_and_translates(
     own: list[str], toy_text: Path, seq2seq: Runner, tmp_path: Path
 ) -> None:
-    two = ["trainer.threads=2", "trainer.accumulation=2"]  # processes that find the cell too
+    two = ["trainer.cores=2", "trainer.accumulation=2"]  # processes that find the cell too
     trained = seq2seq(["train", *own, *corpus(toy_text), *SMALL, *two, "cell=leaky", "cell.keep=0.7"], tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert "seq2seq.plugins.cell.leaky.Leaky" in (tmp_path / "runs/default/model/config.json").read_text()
@@ -84,7 +84,7 @@ def test_a_run_goes_on_with_the_code_that_it_began_with(
     assert again.returncode == 1
     assert "data.own: the code of seq2seq.plugins.cell.squash is another one" in again.stderr
     assert "give the old code back" in again.stderr and "cell.leaky" not in again.stderr
-    assert seq2seq([*command, "trainer.updates=4", "trainer.allow=[data.own]"], tmp_path).returncode == 0
+    assert seq2seq([*command, "trainer.updates=4", "trainer.allow_changed=[data.own]"], tmp_path).returncode == 0
     assert seq2seq([*command, "trainer.updates=6"], tmp_path).returncode == 0
 
 

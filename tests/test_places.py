@@ -15,8 +15,8 @@ from seq2seq.io.line_stream import writing
 READ = {  # command -> the keys of files that it reads, and what else it needs to come so far
     "translate": (["input", "glossary", "dictionary"], ["model=model"]),
     "score": (["input", "translations"], ["model=model"]),
-    "sample": (["beginnings"], ["model=model"]),
-    "label": (["input", "reference"], ["model=model"]),
+    "sample": (["prompts"], ["model=model"]),
+    "label": (["input", "references"], ["model=model"]),
     "generate": (["input"], ["model=model"]),
 }
 WRITTEN = {
@@ -57,7 +57,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_two_keys_of_one_file(
     command: str, one: str, other: str, here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["reference=labels"] if command == "label" and "reference" not in (one, other) else []
+    more = ["references=labels"] if command == "label" and "references" not in (one, other) else []
     (here / "labels").write_text("a\nb\n")
     said = refused(here, [command, *READ[command][1], f"{one}=text", f"{other}=./text", *more], capfd)
     assert f"{one}" in said and f"{other}" in said and "text" in said, said
@@ -210,7 +210,7 @@ USES = [(f"{command} model=model", key) for command in READ for key in WRITTEN[c
 LINES = [  # a command, and its key of a place that is written
     *USES,
     ("export model=model", "output"),
-    ("label model=model reference=text", "results"),
+    ("label model=model references=text", "results"),
     (f"evaluate model=model {DIRECTED} corpus.test=[train]", "output"),
     ("evaluate hypotheses=text references=text target=en", "output"),
     (f"prepare {DIRECTED}", "cache"),

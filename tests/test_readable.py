@@ -84,7 +84,7 @@ def test_runs_stay_as_they_are(parts: list[str]) -> None:
 
 def test_the_model_sees_them_and_what_is_copied_stays_as_it_is() -> None:
     parts = (Echo(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 100, 500, torch.float32, torch.device("cpu"))
-    reading = Translator(*parts, unknown="copy", untranslated=Untranslated(True, None, "copy", True))
+    reading = Translator(*parts, unknown_words="copy", passthrough=Untranslated(True, None, "copy", True))
     lines = [
         "the\u200bdog ｓｅｅｓ\ufeff the house.",
         "\u200b\ufeff",
@@ -98,5 +98,5 @@ def test_the_model_sees_them_and_what_is_copied_stays_as_it_is() -> None:
     assert [Status.UNKNOWN in one.notes for one in found[:3]] == [False, False, True]
     assert found[1].status is Status.BLANK and not found[1].best
     assert found[4].text == "große hause ’" and found[5].text == lines[5]
-    kept = list(Translator(*parts, unknown="keep").translate(lines, "en", "de"))
+    kept = list(Translator(*parts, unknown_words="keep").translate(lines, "en", "de"))
     assert kept[0].text != found[0].text

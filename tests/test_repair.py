@@ -99,7 +99,7 @@ def test_batches_and_processes_mend_alike() -> None:
         assert [one._replace(seconds=0) for one in several.translate(LINES * 9, "en", "de")] == alone
 
 
-@pytest.mark.parametrize(("repeats", "no_repeat"), [(1, 3), (4, 0)])
-def test_illegal_settings_are_refused(repeats: int, no_repeat: int) -> None:
-    with pytest.raises(ConfigError, match=r"translator\.repair\.(repeats|no_repeat): expected"):
-        Repair(repeats, no_repeat)
+@pytest.mark.parametrize(("min_repeats", "no_repeat_ngram"), [(1, 3), (4, 0)])
+def test_illegal_settings_are_refused(min_repeats: int, no_repeat_ngram: int) -> None:
+    with pytest.raises(ConfigError, match=r"translator\.repair\.(min_repeats|no_repeat_ngram): expected"):
+        Repair(min_repeats, no_repeat_ngram)

@@ -87,26 +87,26 @@ def test_a_longer_budget_goes_on_where_the_run_ended(tmp_path: Path, whole: Path
 
 def test_another_configuration_is_refused_by_name_unless_allowed(tmp_path: Path) -> None:
     toy_trainer(tmp_path, replace(SETTINGS, updates=5)).train()
-    changed = replace(SETTINGS, smoothing=0.2, clip=0.7)
+    changed = replace(SETTINGS, label_smoothing=0.2, clip_norm=0.7)
     with pytest.raises(
-        TrainingError, match=r"trainer\.clip: was 0\.5, is 0\.7\n  trainer\.smoothing: was 0\.1, is 0\.2"
+        TrainingError, match=r"trainer\.clip_norm: was 0\.5, is 0\.7\n  trainer\.label_smoothing: was 0\.1, is 0\.2"
     ):
         toy_trainer(tmp_path, changed).train()
-    with pytest.raises(TrainingError, match=r"\n  trainer\.clip: was 0\.5, is 0\.7\nGive"):
-        toy_trainer(tmp_path, replace(changed, allow=("trainer.smoothing",))).train()
-    assert toy_trainer(tmp_path, replace(changed, allow=("trainer",))).train().update == 30
+    with pytest.raises(TrainingError, match=r"\n  trainer\.clip_norm: was 0\.5, is 0\.7\nGive"):
+        toy_trainer(tmp_path, replace(changed, allow_changed=("trainer.label_smoothing",))).train()
+    assert toy_trainer(tmp_path, replace(changed, allow_changed=("trainer",))).train().update == 30
     assert toy_trainer(tmp_path, changed).train().update == 30  # the new one is now the run's own
 
 
 @pytest.mark.parametrize(
     ("key", "now", "otherwise"),
     [
-        ("search.width", 5, True),
-        ("validation.lines", 5, True),
+        ("search.beam_size", 5, True),
+        ("validation.max_lines", 5, True),
         ("trainer.metric", "chrf", True),
         ("trainer.metric", "auto", False),
         ("translator.batch_tokens", 5, False),
-        ("trainer.smoothing", 0.2, False),
+        ("trainer.label_smoothing", 0.2, False),
     ],
 )
 def test_what_makes_scores_that_cannot_be_compared(key: str, now: object, otherwise: bool) -> None:
@@ -115,8 +115,8 @@ def test_what_makes_scores_that_cannot_be_compared(key: str, now: object, otherw
 
 
 def test_averaging_may_begin_on_the_way(tmp_path: Path) -> None:
-    toy_trainer(tmp_path, replace(SETTINGS, updates=5, ema=None)).train()
-    toy_trainer(tmp_path, replace(SETTINGS, updates=10, allow=("trainer.ema",))).train()
+    toy_trainer(tmp_path, replace(SETTINGS, updates=5, ema_decay=None)).train()
+    toy_trainer(tmp_path, replace(SETTINGS, updates=10, allow_changed=("trainer.ema_decay",))).train()
     tensors = load_file(last(tmp_path))
     assert not torch.equal(tensors["average/inner.weight"], tensors["weights/inner.weight"])
 

@@ -22,7 +22,7 @@ def key(model: Path, **asked: object) -> str:
     text = model.parent / "in.txt"
     if not text.exists():
         text.write_text("a\n")
-    return depends_on([model], [text], {"form": "text", **asked})
+    return depends_on([model], [text], {"output_format": "text", **asked})
 
 
 def test_scores_that_evaluate_adds_begin_nothing_anew(model: Path) -> None:
@@ -37,7 +37,7 @@ def test_scores_that_evaluate_adds_begin_nothing_anew(model: Path) -> None:
 
 
 def test_other_weights_another_text_and_other_wishes_do(model: Path) -> None:
-    keys = {key(model), key(model, form="json")}
+    keys = {key(model), key(model, output_format="json")}
     weights = (model / "model.safetensors").read_bytes()
     (model / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     keys.add(key(model))

@@ -36,7 +36,7 @@ def has(tokens: list[int], phrase: list[int]) -> bool:
 
 
 def allowed(
-    one: Hypothesis, prefix: list[int], banned: Sequence[list[int]] = (), no_repeat: int = 0, shortest: int = 0
+    one: Hypothesis, prefix: list[int], banned: Sequence[list[int]] = (), no_repeat_ngram: int = 0, shortest: int = 0
 ) -> bool:
     """The rules, token by token; they begin where the prefix ends."""
     tokens = one.tokens
@@ -47,25 +47,25 @@ def allowed(
             continue
         if any(tokens[: at + 1][-len(phrase) :] == phrase for phrase in banned):
             return False
-        if no_repeat and at + 1 > no_repeat and has(tokens[:at], tokens[at + 1 - no_repeat : at + 1]):
+        if no_repeat_ngram and at + 1 > no_repeat_ngram and has(tokens[:at], tokens[at + 1 - no_repeat_ngram : at + 1]):
             return False
     return not one.finished or (len(tokens) >= len(prefix) and len(tokens) + 1 >= shortest)
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("no_repeat", [0, 1, 2, 3])
+@pytest.mark.parametrize("no_repeat_ngram", [0, 1, 2, 3])
 @pytest.mark.parametrize("prefixed", [False, True])
 @pytest.mark.parametrize("banned", [False, True])
 def test_a_wide_beam_equals_exhaustive_search_of_what_is_allowed(
-    seed: int, no_repeat: int, prefixed: bool, banned: bool
+    seed: int, no_repeat_ngram: int, prefixed: bool, banned: bool
 ) -> None:
     toy = Toy(seed)
     asked = request()._replace(prefixes=PREFIXES if prefixed else (), banned=BANNED if banned else ())
-    found = beam(2000, 2000, factor=1.0, no_repeat=no_repeat)(toy.start, toy.step, asked)
+    found = beam(2000, 2000, factor=1.0, no_repeat_ngram=no_repeat_ngram)(toy.start, toy.step, asked)
     for row, length in enumerate(LENGTHS):
         every = exhaustive(toy, asked.source[row : row + 1, :length], asked.first[row], length + 2, PENALTY)
         prefix, phrases = PREFIXES[row] if prefixed else [], BANNED[row] if banned else []
-        assert_same(found[row], [one for one in every if allowed(one, prefix, phrases, no_repeat)])
+        assert_same(found[row], [one for one in every if allowed(one, prefix, phrases, no_repeat_ngram)])
 
 
 @pytest.mark.parametrize("name", SEARCHES)
@@ -106,10 +106,10 @@ def sure(tokens: torch.Tensor, token: int) -> torch.Tensor:
 def test_a_wanted_beginning_comes_and_is_scored_by_the_model(name: str) -> None:
     """Also where it holds forbidden ids, banned phrases and repetitions, or is too long; a neighbour is left alone."""
     prefixes = [[4, 4, 4, BOS, 4], [], [5], [6, 1] * 20]
-    asked = request([3, 4, 2, 1])._replace(prefixes=prefixes, banned=[[[4, 4]]] * 4, no_repeat=2)
+    asked = request([3, 4, 2, 1])._replace(prefixes=prefixes, banned=[[[4, 4]]] * 4, no_repeat_ngram=2)
     toy = Toy(1)
     found = SEARCHES[name](toy.start, toy.step, asked)
-    free = SEARCHES[name](toy.start, toy.step, request([3, 4, 2, 1])._replace(banned=[[[4, 4]]] * 4, no_repeat=2))
+    free = SEARCHES[name](toy.start, toy.step, request([3, 4, 2, 1])._replace(banned=[[[4, 4]]] * 4, no_repeat_ngram=2))
     assert_same(found[1], free[1])
     for row, ([one], prefix) in enumerate(zip(found, prefixes, strict=True)):
         assert one.tokens[: len(prefix)] == prefix
@@ -136,7 +136,7 @@ def test_requests_of_neighbours_change_nothing(name: str, seed: int) -> None:
     toy = Toy(seed)
     prefixes = [[4], [], [6, 6, 1], [], [5]]
     banned = [[[4, 4], [1]], [[5]], [], [], [[6, 5, 4], [6, 5]]]
-    asked = request([4, 9, 1, 6, 2])._replace(prefixes=prefixes, banned=banned, no_repeat=2)
+    asked = request([4, 9, 1, 6, 2])._replace(prefixes=prefixes, banned=banned, no_repeat_ngram=2)
     together = SEARCHES[name](toy.start, toy.step, asked)
     for row in range(5):
         mask = asked.mask[row]
@@ -147,7 +147,7 @@ def test_requests_of_neighbours_change_nothing(name: str, seed: int) -> None:
             FORBIDDEN,
             prefixes=prefixes[row : row + 1],
             banned=banned[row : row + 1],
-            no_repeat=2,
+            no_repeat_ngram=2,
         )
         assert_same(SEARCHES[name](toy.start, toy.step, alone)[0], together[row])
         [best] = together[row][:1]
@@ -162,25 +162,25 @@ def test_a_loop_is_broken(name: str) -> None:
     search, toy = SEARCHES[name], Toy(0)
     [[looping]] = search(toy.start, step, request([4]))
     assert looping.tokens == [5] * 10 and not looping.finished
-    [[one]] = search(toy.start, step, request([4])._replace(no_repeat=1))
+    [[one]] = search(toy.start, step, request([4])._replace(no_repeat_ngram=1))
     assert one.finished and len(set(one.tokens)) == len(one.tokens)
 
 
 @pytest.mark.parametrize(("key", "asked", "wanted"), [(0, 2, 2), (2, 0, 2), (3, 1, 1), (1, 3, 1), (0, 0, 0)])
 def test_the_settings_and_the_request_both_forbid_repetitions(key: int, asked: int, wanted: int) -> None:
     toy = Toy(2)
-    for both, one in ((greedy(4.0, 2, 0.0, key), greedy(4.0, 2)), (beam(3, no_repeat=key), beam(3))):
-        found = both(toy.start, toy.step, request()._replace(no_repeat=asked))
-        assert found == one(toy.start, toy.step, request()._replace(no_repeat=wanted))
+    for both, one in ((greedy(4.0, 2, 0.0, key), greedy(4.0, 2)), (beam(3, no_repeat_ngram=key), beam(3))):
+        found = both(toy.start, toy.step, request()._replace(no_repeat_ngram=asked))
+        assert found == one(toy.start, toy.step, request()._replace(no_repeat_ngram=wanted))
 
 
 def test_where_nothing_is_left_a_hypothesis_ends() -> None:
     toy = Toy(0)
     for search in SEARCHES.values():
-        asked = request([9])._replace(banned=[[[4], [5]]], no_repeat=1)
+        asked = request([9])._replace(banned=[[[4], [5]]], no_repeat_ngram=1)
         [[one]] = search(toy.start, toy.step, asked)
         assert set(one.tokens) <= {1, 6} and one.finished
-    strict = beam(2, factor=2.0, shortest=2.0, no_repeat=1)
+    strict = beam(2, factor=2.0, shortest=2.0, no_repeat_ngram=1)
     [[one]] = strict(toy.start, toy.step, request([9]))
     assert sorted(one.tokens) == [1, 4, 5, 6] and one.finished
 
@@ -195,11 +195,11 @@ def test_required_phrases_are_refused_by_who_cannot_promise_them(search: Search)
 @pytest.mark.parametrize(
     ("key", "values"),
     [
-        ("length_factor", (-1.0, 2, 0.0, 0)),
-        ("length_offset", (1.0, 1, 0.0, 0)),
-        ("shortest_factor", (1.0, 2, 1.5, 0)),
-        ("shortest_factor", (1.0, 2, -0.5, 0)),
-        ("no_repeat", (1.0, 2, 0.0, -1)),
+        ("max_length_ratio", (-1.0, 2, 0.0, 0)),
+        ("max_length_extra", (1.0, 1, 0.0, 0)),
+        ("min_length_ratio", (1.0, 2, 1.5, 0)),
+        ("min_length_ratio", (1.0, 2, -0.5, 0)),
+        ("no_repeat_ngram", (1.0, 2, 0.0, -1)),
     ],
 )
 def test_illegal_values_are_named(key: str, values: tuple[float, int, float, int]) -> None:

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.slow
 PAIRS = 60
 SMALL = [
     "model.width=8",
-    "trainer.threads=1",
+    "trainer.cores=1",
     "trainer.accumulation=1",
     "trainer.precision=fp32",
-    "trainer.average=0",
+    "trainer.average_checkpoints=0",
     "trainer.report_every=1000",
     "trainer.metric=loss",
     "trainer.validate_every=2",
@@ -34,10 +34,10 @@ SMALL = [
     "sublayer.dropout=0",
 ]
 ENCODER = ["encoder.layers=1", "encoder.feed_forward=0"]
-SHORT = ["validation.lines=1", "search.length_offset=3", "search.length_factor=0.0"]
+SHORT = ["validation.max_lines=1", "search.max_length_extra=3", "search.max_length_ratio=0.0"]
 COMMANDS = {
     "train": ["corpus.directions=[en-de]", *ENCODER, "decoder.layers=1", "decoder.feed_forward=0", *SHORT],
-    "train_language_model": ["languages=[en]", "model.layers=1", "reading.streams=4", "reading.length=5"],
+    "train_language_model": ["languages=[en]", "model.layers=1", "reading.streams=4", "reading.bptt_length=5"],
     "train_classifier": ["corpus.directions=[en-label]", *ENCODER],
     "train_tagger": ["corpus.directions=[text-tags]", *ENCODER],
     "train_generator": ["corpus.directions=[label-text]", *SHORT],
@@ -87,14 +87,14 @@ def test_a_run_does_not_go_on_with_other_text(command: str, train: Train, text: 
     assert code == 1
     assert f"data.train: train had {PAIRS} pairs, has 45" in said and "data.valid" not in said
     assert "give the old text back" in said and f"init_from={tmp_path / 'run'}" in said
-    assert "'trainer.allow=[data.train,tokenizer]'" in said
+    assert "'trainer.allow_changed=[data.train,tokenizer]'" in said
     assert set((tmp_path / "cache").iterdir()) == cached, "something was made of the other text"
     write_text(text, held_out=2)
     code, said = train(command, 4)
     assert (
         code == 1 and "data.valid: valid has 12 pairs as before, with other text" in said and "data.train" not in said
     )
-    assert "'trainer.allow=[data.valid]'" in said
+    assert "'trainer.allow_changed=[data.valid]'" in said
     assert log(tmp_path / "run") == records and last(tmp_path / "run").read_bytes() == newest
     write_text(text)
     code, said = train(command, 4)
@@ -104,24 +104,24 @@ def test_a_run_does_not_go_on_with_other_text(command: str, train: Train, text: 
 def test_other_text_is_accepted_by_name_and_remembered(train: Train, text: Path, tmp_path: Path) -> None:
     assert train("train", 2)[0] == 0
     write_text(text, pairs=45)
-    code, said = train("train", 4, "trainer.allow=[data.train]")
+    code, said = train("train", 4, "trainer.allow_changed=[data.train]")
     assert code == 1 and "data.tokenizer: another tokenizer" in said
     kept = ["tokenizer=existing", f"tokenizer.folder={tmp_path / 'run'}"]
-    assert train("train", 4, *kept, "trainer.allow=[data.valid,tokenizer]")[0] == 1
-    code, said = train("train", 4, *kept, "trainer.allow=[data.train,tokenizer]")
+    assert train("train", 4, *kept, "trainer.allow_changed=[data.valid,tokenizer]")[0] == 1
+    code, said = train("train", 4, *kept, "trainer.allow_changed=[data.train,tokenizer]")
     assert code == 0 and "going on after update 2" in said
     code, said = train("train", 6, *kept)
     assert code == 0 and "going on after update 4" in said
     write_text(text)
     assert "data.train: train had 45 pairs, has 60" in train("train", 8, *kept)[1]
-    assert train("train", 8, *kept, "trainer.allow=[data]")[0] == 0
+    assert train("train", 8, *kept, "trainer.allow_changed=[data]")[0] == 0
 
 
 def test_the_command_that_is_advised_can_be_pasted(train: Train, text: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert train("train", 2)[0] == 0
     write_text(text, pairs=45)
     advice = next(
-        line for line in train("train", 4, "trainer.allow=[license]")[1].splitlines() if "- accept it" in line
+        line for line in train("train", 4, "trainer.allow_changed=[license]")[1].splitlines() if "- accept it" in line
     )
     program, *words = shlex.split(advice.partition(": ")[2])
     assert program == "seq2seq" and main(words) == 0
@@ -160,13 +160,13 @@ def test_a_tokenizer_that_changed_in_its_folder(train: Train, text: Path, tmp_pa
 def test_pairs_that_are_kept_otherwise(train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A filter that has changed in the toolkit, not in the configuration; in the configuration it may be accepted."""
     assert train("train", 2)[0] == 0
-    accepted = ["cleaning.length.longest=30", "trainer.allow=[cleaning]"]
+    accepted = ["cleaning.length.longest=30", "trainer.allow_changed=[cleaning]"]
     assert train("train", 4, *accepted)[0] == 0
     monkeypatch.setattr(Empty, "keep", lambda self, pair: not pair.source.startswith("1"))
     monkeypatch.setattr("seq2seq.data.dataset.prepare.FORMAT", 0)  # the cache's entries are of the version before
     code, said = train("train", 6, *accepted[:1])
     assert code == 1 and "data.prepared: the same text is prepared in another way" in said, said
-    assert "pairs kept" in said and "'trainer.allow=[data.prepared]'" in said
+    assert "pairs kept" in said and "'trainer.allow_changed=[data.prepared]'" in said
 
 
 def test_a_run_of_an_older_version_gets_a_fingerprint(

@@ -220,7 +220,7 @@ def test_draws_of_a_sentence_are_as_independent_as_those_of_several() -> None:
     toy = Toy(sharpness=0.0)
     search, request = sampling(count=2000), Request(*rows(2), FORBIDDEN, torch.arange(2))
     several = search(toy.start, toy.step, request)
-    with pytest.raises(ConfigError, match=r"search\.count: expected 1 in training"):
+    with pytest.raises(ConfigError, match=r"search\.num_samples: expected 1 in training"):
         drawn(search, torch.arange(2))
     for ones in several:
         counts = torch.tensor([one.tokens[0] for one in ones]).bincount(minlength=VOCABULARY)[[1, 4, 5, 6]]
@@ -235,8 +235,8 @@ def test_draws_of_a_sentence_are_as_independent_as_those_of_several() -> None:
         ("top_k", (1.0, 0, 1.0, 1.0, 1, 1)),
         ("top_p", (1.0, None, 0.0, 1.0, 1, 1)),
         ("top_p", (1.0, None, 1.1, 1.0, 1, 1)),
-        ("typical", (1.0, None, 1.0, 0.0, 1, 1)),
-        ("count", (1.0, None, 1.0, 1.0, 0, 1)),
+        ("typical_p", (1.0, None, 1.0, 0.0, 1, 1)),
+        ("num_samples", (1.0, None, 1.0, 1.0, 0, 1)),
         ("seed", (1.0, None, 1.0, 1.0, 1, -1)),
     ],
 )

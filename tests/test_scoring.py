@@ -132,10 +132,10 @@ def test_the_command_scores_pairs_with_a_translator(
     seq2seq: Callable[..., CompletedProcess[str]], tmp_path: Path
 ) -> None:
     save(tmp_path / "model", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
-    asked = ["score", "model=model", "source=en", "target=de", "threads=1"]
+    asked = ["score", "model=model", "source=en", "target=de", "cores=1"]
     done = seq2seq([*asked, "totals=sums", "alignments=linked"], tmp_path, "the dog\tdas Hund\n\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("\tok\n\t\tblank\n") and done.stdout.count("\n") == 2
     assert json.loads((tmp_path / "sums").read_text())["pairs"] == 2
-    done = seq2seq([*asked, "likeliest=2"], tmp_path, "")
-    assert done.returncode == 1 and "likeliest: model is a translator, which has no use for it" in done.stderr
+    done = seq2seq([*asked, "top_k=2"], tmp_path, "")
+    assert done.returncode == 1 and "top_k: model is a translator, which has no use for it" in done.stderr

@@ -42,7 +42,7 @@ def assert_same(left: list[Hypothesis], right: list[Hypothesis]) -> None:
 
 @pytest.fixture(params=MEMBERS, scope="module")
 def member(request: pytest.FixtureRequest) -> Search:
-    few = ["search.candidates.count=3"] if request.param == "mbr" else []
+    few = ["search.candidates.num_samples=3"] if request.param == "mbr" else []
     search = build(composed("translate", "model=x", f"search={request.param}", *few)["search"])
     assert callable(search)
     return search  # type: ignore[return-value]
@@ -176,7 +176,7 @@ def test_finished_sentences_leave_the_batch(member: Search) -> None:
     if isinstance(member, MBR):
         member = member.candidates
         assert isinstance(member, Sampling)
-        member.count = 1
+        member.num_samples = 1
     toy = Toy(3)
     search_all(member, toy, *batch_of(*range(1, 30)))
     assert toy.longest_batch[0] == 29
@@ -235,12 +235,12 @@ def test_penalties() -> None:
 @pytest.mark.parametrize(
     ("key", "values"),
     [
-        ("width", (0, 1, "gnmt", 1.0, 1.0, 2)),
-        ("best", (4, 5, "gnmt", 1.0, 1.0, 2)),
+        ("beam_size", (0, 1, "gnmt", 1.0, 1.0, 2)),
+        ("n_best", (4, 5, "gnmt", 1.0, 1.0, 2)),
         ("length_penalty", (4, 1, "google", 1.0, 1.0, 2)),
         ("alpha", (4, 1, "gnmt", -1.0, 1.0, 2)),
-        ("length_factor", (4, 1, "gnmt", 1.0, -1.0, 2)),
-        ("length_offset", (4, 1, "gnmt", 1.0, 1.0, 1)),
+        ("max_length_ratio", (4, 1, "gnmt", 1.0, -1.0, 2)),
+        ("max_length_extra", (4, 1, "gnmt", 1.0, 1.0, 1)),
     ],
 )
 def test_illegal_values_are_named(key: str, values: tuple[int, int, str, float, float, int]) -> None:

@@ -68,7 +68,7 @@ def shipped(folder: Path) -> float:
         (LAST, [5, 1, 4, 3, 2, 0], [20, 30, 40, 50], (30 + 40 + 50) / 3),
         (LAST, [5, 4, 3, 2, 1, 0], [30, 40, 50], (30 + 40 + 50) / 3),
         (LAST, [5, 1, 4, 3, 2, 9], [20, 30, 40, 50], 20),  # the average is worse: the best ships
-        (replace(LAST, average=2), [1, 5, 4, 3, 2, 0], [10, 40, 50], 45),
+        (replace(LAST, average_checkpoints=2), [1, 5, 4, 3, 2, 0], [10, 40, 50], 45),
     ],
 )
 def test_the_best_or_the_last_are_averaged_and_the_best_is_kept(
@@ -85,7 +85,7 @@ def test_the_best_or_the_last_are_averaged_and_the_best_is_kept(
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_without_an_average_only_the_best_is_kept_and_shipped(tmp_path: Path, count: int) -> None:
-    selection, state = selected(tmp_path, replace(LAST, average=count), [5, 1, 4, 3, 2, 0])
+    selection, state = selected(tmp_path, replace(LAST, average_checkpoints=count), [5, 1, 4, 3, 2, 0])
     assert kept(tmp_path) == ([20] if count == 0 else [20, 50])
     assert selection.validate_average(state, nullcontext) is None and shipped(tmp_path) == 20
 
@@ -111,7 +111,7 @@ def test_the_last_ones_outlive_a_kill(tmp_path: Path) -> None:
 
 def judged_by(folder: Path, text: str, updates: int, losses: list[float], **changes: object) -> Outcome:
     """A run that validates on a text of this name, and so finds these losses; it is ended by a signal for -1."""
-    trainer = toy_trainer(folder, replace(SETTINGS, average=2, updates=updates, **changes))  # type: ignore[arg-type]
+    trainer = toy_trainer(folder, replace(SETTINGS, average_checkpoints=2, updates=updates, **changes))  # type: ignore[arg-type]
     trainer.data = {"valid": {"valid": {"pairs": 1, "text": text, "files": text}}}
     ahead = iter(losses)
 
@@ -130,9 +130,11 @@ def test_weights_are_judged_anew_by_another_validation_text(tmp_path: Path, capf
     """Or an easier text of before would keep the best place for ever, a harder one lose it at once."""
     judged_by(tmp_path, "easy", 10, [1, 2, 3])  # after 5 and 10 updates, and of their mean
     before = Checkpoints(tmp_path / "checkpoints").contents()[0]
-    assert judged_by(tmp_path, "hard", 15, [40, -1], allow=("data.valid",)).exit_code == 143
+    assert judged_by(tmp_path, "hard", 15, [40, -1], allow_changed=("data.valid",)).exit_code == 143
     assert Checkpoints(tmp_path / "checkpoints").contents()[0] == before
-    judged_by(tmp_path, "hard", 15, [40, 30, 35, 38, 36], allow=("data.valid",))  # 5, 10, mean, 15, mean of 10 and 15
+    judged_by(
+        tmp_path, "hard", 15, [40, 30, 35, 38, 36], allow_changed=("data.valid",)
+    )  # 5, 10, mean, 15, mean of 10 and 15
     assert "2 kept weights are judged by it anew" in capfd.readouterr().err
     state = Checkpoints(tmp_path / "checkpoints").contents()[0]["state"]
     assert state["best"] == [{"update": 10, "scores": {"loss": 30}}, {"update": 15, "scores": {"loss": 38}}]

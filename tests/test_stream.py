@@ -102,9 +102,9 @@ def test_running_text_is_of_one_language(tmp_path: Path) -> None:
     ("key", "values"),
     [
         ("streams", (0, 1, 1, 0)),
-        ("length", (1, 0, 1, 0)),
+        ("bptt_length", (1, 0, 1, 0)),
         ("parts", (1, 1, 0, 0)),
-        ("ahead", (1, 1, 1, -1)),
+        ("prefetch", (1, 1, 1, -1)),
         ("streams", (9999, 1, 1, 0)),
         ("streams", (5, 1, 2, 0)),
         ("streams", (2, 1, 2, 0)),

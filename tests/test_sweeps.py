@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 SIDE_BY_SIDE = (
     "hydra/launcher=joblib",
     "hydra.launcher.n_jobs=2",
-    "trainer.threads=2",  # jobs that have processes of their own
+    "trainer.cores=2",  # jobs that have processes of their own
     "trainer.accumulation=2",
     "trainer.updates=2",
 )

@@ -147,7 +147,14 @@ def colours(words: list[str]) -> list[str]:
 
 def overrides(folder: Path, updates: int = 100) -> list[str]:
     text = ["corpus=files", f"corpus.path={folder}", "corpus.directions=[text-label]", "tokenizer.vocabulary=24"]
-    return [*text, *SHALLOW, f"trainer.updates={updates}", "trainer.validate_every=50", "loader.tokens=300", "cell=gru"]
+    return [
+        *text,
+        *SHALLOW,
+        f"trainer.updates={updates}",
+        "trainer.validate_every=50",
+        "loader.max_tokens=300",
+        "cell=gru",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -174,11 +181,11 @@ def test_a_stopped_run_ends_as_one_that_never_was(trained: Path) -> None:
 def test_label_serves_the_tagger_too(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(trained, "in.txt", ["lo ka mi", "", "ka  nu ka \u2028 "])
     write(trained, "right.txt", ["red green blue", "", "green red green red"])
-    files = [f"input={trained / 'in.txt'}", f"output={trained / 'out.txt'}", f"reference={trained / 'right.txt'}"]
+    files = [f"input={trained / 'in.txt'}", f"output={trained / 'out.txt'}", f"references={trained / 'right.txt'}"]
     assert run("label", trained, *files) == 0
     lines = (trained / "out.txt").read_bytes().decode().split("\n")
     assert lines[:2] == ["red green blue", ""] and lines[2].startswith("green red green ") and lines[3:] == [""]
     assert "over 7 labels" in capfd.readouterr().err
-    assert run("label", trained, files[0], "form=json") == 0
+    assert run("label", trained, files[0], "output_format=json") == 0
     first, *_ = [json.loads(line) for line in capfd.readouterr().out.split("\n")[:-1]]
     assert first["labels"] == ["red", "green", "blue"] and min(first["probabilities"]) > 0.5

@@ -119,7 +119,7 @@ def test_patience_ends_the_run(tmp_path: Path) -> None:
     trainer = toy_trainer(tmp_path, settings)
     scores = iter([1.0, 3.0, 2.0, 3.0, 1.0, 5.0])
     trainer.selection.run_validation = lambda: {"bleu": next(scores)}
-    trainer.settings = trainer.selection.settings = replace(settings, average=0)
+    trainer.settings = trainer.selection.settings = replace(settings, average_checkpoints=0)
     outcome = trainer.train()
     assert outcome.update == 10 and "trainer.patience=3" in outcome.reason
     assert outcome.scores == {"bleu": 3.0}
@@ -149,7 +149,7 @@ def test_the_average_ships_only_where_it_is_better(tmp_path: Path) -> None:
 
 
 def test_without_averages_the_weights_themselves_are_validated(tmp_path: Path) -> None:
-    trainer = toy_trainer(tmp_path, replace(SETTINGS, ema=None, average=0, updates=5))
+    trainer = toy_trainer(tmp_path, replace(SETTINGS, ema_decay=None, average_checkpoints=0, updates=5))
     trainer.train()
     last = load_file(tmp_path / "checkpoints" / "last-00000005.safetensors")
     shipped = load_file(tmp_path / "model" / "model.safetensors")
@@ -197,8 +197,8 @@ def test_a_schedule_that_follows_the_budget_needs_one(tmp_path: Path) -> None:
         ({"updates": 0}, "updates"),
         ({"hours": -1.0}, "hours"),
         ({"accumulation": 0}, "accumulation"),
-        ({"average": -1}, "average"),
-        ({"ema": 1.0}, "ema"),
+        ({"average_checkpoints": -1}, "average_checkpoints"),
+        ({"ema_decay": 1.0}, "ema_decay"),
         ({"updates": None}, "updates"),
     ],
 )
@@ -223,7 +223,7 @@ def test_every_kept_checkpoint_finds_the_weights_it_names(tmp_path: Path, monkey
                 checkpoints.load_best(one["update"])
 
     monkeypatch.setattr(Checkpoints, "keep_best", keep_and_look)
-    toy_trainer(tmp_path, replace(SETTINGS, average=1, checkpoint_minutes=9.0)).train()
+    toy_trainer(tmp_path, replace(SETTINGS, average_checkpoints=1, checkpoint_minutes=9.0)).train()
     assert len(named) > 2
 
 
@@ -318,7 +318,7 @@ def test_the_noise_is_that_of_mean_gradients() -> None:
 
 
 def test_the_noise_is_logged_where_it_is_asked_for_and_changes_nothing(tmp_path: Path) -> None:
-    toy_trainer(tmp_path / "with", replace(SETTINGS, noise=True)).train()
+    toy_trainer(tmp_path / "with", replace(SETTINGS, log_gradient_noise=True)).train()
     toy_trainer(tmp_path / "without").train()
     assert all("gradient_noise" in one for one in records(tmp_path / "with", "training"))
     assert not any("gradient_noise" in one for one in records(tmp_path / "without", "training"))

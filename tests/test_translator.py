@@ -162,7 +162,7 @@ def test_the_same_language_under_another_code_is_understood_where_only_one_is_me
 
 @pytest.mark.parametrize(("longest", "batch"), [(15, 10), (16, 0)])
 def test_illegal_limits_are_refused(longest: int, batch: int) -> None:
-    with pytest.raises(ConfigError, match=r"longest_source|batch_tokens"):
+    with pytest.raises(ConfigError, match=r"max_source_length|batch_tokens"):
         echo_translator(longest=longest, batch=batch)
 
 

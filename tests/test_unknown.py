@@ -30,7 +30,7 @@ def strange(word: str) -> bool:
 
 def translator(unknown: Unknown, model: Network | None = None, search: Search | None = None) -> Translator:
     parts = (model or random_model(), toy_tokenizer(), search or greedy(1.0, 3), DIRECTIONS, 30, 60)
-    return Translator(*parts, torch.float32, torch.device("cpu"), unknown=unknown)
+    return Translator(*parts, torch.float32, torch.device("cpu"), unknown_words=unknown)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_every_candidate_has_them() -> None:
 
 
 def test_a_dictionary_without_use_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"dictionary: nothing is looked up where translator\.unknown=keep"):
+    with pytest.raises(ConfigError, match=r"dictionary: nothing is looked up where translator\.unknown_words=keep"):
         translator("keep").translate(["one"], "en", "de", dictionary={"a": "b"})
     [found] = translator("copy").translate(["the Ω"], "en", "de", dictionary={"Ω": "Ende"})
     assert "Ende" in found.text and "Ω" not in found.text

@@ -53,7 +53,7 @@ def found(line: str, language: str = "en") -> list[str]:
 
 def translator(letterless: Letterless, learnt: Sequence[tuple[str, str]] = ()) -> Translator:
     parts = (random_model(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 30, 60, torch.float32, torch.device("cpu"))
-    return Translator(*parts, unknown="copy", untranslated=untranslated(letterless), letterless=learnt)
+    return Translator(*parts, unknown_words="copy", passthrough=untranslated(letterless), letterless=learnt)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -98,7 +98,7 @@ def test_long_runs_are_no_words() -> None:
     assert found("x" * 100) == [] and found("a," * 200) == []
     assert Untranslated(True, None, "copy", True).runs("x" * 1000, "en") == []
     assert Untranslated(False, None, "copy", True).runs("https://example.com", "en") == []
-    with pytest.raises(ConfigError, match=r"longest_word: expected a positive int or null, got 0"):
+    with pytest.raises(ConfigError, match=r"max_word_length: expected a positive int or null, got 0"):
         Untranslated(True, 0, "copy", True)
 
 

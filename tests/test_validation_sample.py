@@ -46,7 +46,7 @@ def test_all_lines_where_there_are_no_more(tmp_path: Path) -> None:
     whole = [pair for store in found for pair in store.pairs()]
     assert sorted(held_out_pairs(found, DIRECTIONS, 100)) == sorted(whole)
     assert sorted(held_out_pairs(found, DIRECTIONS, 18)) == sorted(whole)
-    with pytest.raises(ConfigError, match=r"validation\.lines: expected at least one a direction \(2\), got 1"):
+    with pytest.raises(ConfigError, match=r"validation\.max_lines: expected at least one a direction \(2\), got 1"):
         held_out_pairs(found, DIRECTIONS, 1)
 
 

@@ -28,7 +28,7 @@ LINE = st.lists(st.sampled_from(WORDS) | st.characters(), max_size=8).map("".joi
 def translator(canonical: bool, longest: int, unknown: Unknown) -> Translator:
     tokenizer = Tokenizer([marked_canonical(model) if canonical else model for model in toy_tokenizer().models])
     parts = (random_model(), tokenizer, greedy(1.0, 3), DIRECTIONS, longest, 500, torch.float32, torch.device("cpu"))
-    return Translator(*parts, unknown=unknown, untranslated=Untranslated(True, 100, "learnt", True))
+    return Translator(*parts, unknown_words=unknown, passthrough=Untranslated(True, 100, "learnt", True))
 
 
 @pytest.mark.parametrize("canonical", [False, True])

@@ -98,7 +98,7 @@ def test_a_killed_worker_is_named() -> None:
     alone = Workers(part(), 1, 3)
     alone.processes[0].kill()
     alone.processes[0].join()
-    with pytest.raises(TrainingError, match=r"worker 0 ended with code -9 .* lower trainer.threads"):
+    with pytest.raises(TrainingError, match=r"worker 0 ended with code -9 .* lower trainer.cores"):
         alone(BATCHES, [1, 2, 3], 10, 1)
     alone.close()
 

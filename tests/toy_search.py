@@ -17,8 +17,8 @@ TOKENS = [1, 4, 5, 6]  # what may be generated besides EOS
 FORBIDDEN = torch.tensor([PAD, BOS])
 
 
-def greedy(factor: float, offset: int, shortest: float = 0.0, no_repeat: int = 0) -> Greedy:
-    return Greedy(factor, offset, shortest, no_repeat)
+def greedy(factor: float, offset: int, shortest: float = 0.0, no_repeat_ngram: int = 0) -> Greedy:
+    return Greedy(factor, offset, shortest, no_repeat_ngram)
 
 
 def beam(
@@ -29,9 +29,9 @@ def beam(
     factor: float = 2.0,
     offset: int = 2,
     shortest: float = 0.0,
-    no_repeat: int = 0,
+    no_repeat_ngram: int = 0,
 ) -> Beam:
-    return Beam(width, best, kind, alpha, factor, offset, shortest, no_repeat)
+    return Beam(width, best, kind, alpha, factor, offset, shortest, no_repeat_ngram)
 
 
 def sampling(
@@ -41,11 +41,11 @@ def sampling(
     seed: int = 1,
     factor: float = 0.0,
     offset: int = 6,
-    no_repeat: int = 0,
+    no_repeat_ngram: int = 0,
     typical: float = 1.0,
     count: int = 1,
 ) -> Sampling:
-    return Sampling(temperature, top_k, top_p, typical, count, seed, factor, offset, 0.0, no_repeat)
+    return Sampling(temperature, top_k, top_p, typical, count, seed, factor, offset, 0.0, no_repeat_ngram)
 
 
 class Toy:

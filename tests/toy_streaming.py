@@ -55,7 +55,7 @@ def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float =
         return {"loss": loss()}
 
     return Trainer(
-        replace(SETTINGS, updates=updates, threads=threads, accumulation=PARTS),
+        replace(SETTINGS, updates=updates, cores=threads, accumulation=PARTS),
         Carried(model, PARTS),
         Likelihood(),
         Slow(_stream(text, "train", PARTS), pause),

@@ -9,7 +9,7 @@ run=runs/back_translation
 
 python "$here/data.py" split "${SEQ2SEQ_DATA:?names the folder of corpora}/multi30k" "$run/text"
 data=(corpus=files tokenizer.vocabulary=3000 'tokenizer.source_tags=[BT]' "cache=$run/cache")
-small=(model.width=128 encoder.layers=1 decoder.layers=1 sublayer.dropout=0.1 loader.tokens=400 schedule.warmup=300 trainer.ema=0.998
+small=(model.width=128 encoder.layers=1 decoder.layers=1 sublayer.dropout=0.1 loader.max_tokens=400 schedule.warmup=300 trainer.ema_decay=0.998
     trainer.validate_every=500 trainer.report_every=100)
 seq2seq train "run=$run/back" "corpus.path=$run/text/pairs" 'corpus.directions=[de-en]' "${data[@]}" "${small[@]}" trainer.updates=2000 "$@"
 seq2seq translate "model=$run/back" source=de target=en "input=$run/text/mono.de" "output=$run/text/mono.en" || [ $? = 3 ] # some came out truncated

@@ -56,5 +56,5 @@ def opened(name: str) -> Opened:
 
 def shared_out(processes: int) -> list[str]:
     """Options that cut an update into as many batches as there are processes."""
-    parts = [f"loader.tokens={UPDATE // processes}", f"trainer.accumulation={processes}"]
-    return [*parts, f"trainer.threads={processes}"]
+    parts = [f"loader.max_tokens={UPDATE // processes}", f"trainer.accumulation={processes}"]
+    return [*parts, f"trainer.cores={processes}"]

@@ -47,11 +47,11 @@ class Profile(NamedTuple):
 def profile(model: str, number_format: str, updates: int) -> Profile:
     """That of some updates, after as many without the profiler."""
     shutil.rmtree(RUN, ignore_errors=True)
-    budget = [f"trainer.updates={WARM_UP + 2 * updates}", "trainer.validate_every=1000000", "validation.lines=1"]
-    settings = [*TEXT, *MODELS[model], *shared_out(1), "loader.ahead=0", f"trainer.precision={number_format}"]
+    budget = [f"trainer.updates={WARM_UP + 2 * updates}", "trainer.validate_every=1000000", "validation.max_lines=1"]
+    settings = [*TEXT, *MODELS[model], *shared_out(1), "loader.prefetch=0", f"trainer.precision={number_format}"]
     threads, watch = torch.get_num_threads(), Watch(WARM_UP, updates)
     with marked(places()), watch.watching():
-        code = cli.main(["train", *settings, *budget, "trainer.average=0", f"run={RUN}"])
+        code = cli.main(["train", *settings, *budget, "trainer.average_checkpoints=0", f"run={RUN}"])
     torch.set_num_threads(threads)
     if code:
         raise SystemExit(f"the profile of {model} ended with code {code}")

@@ -39,7 +39,7 @@ def trained(model: str, number_format: str, processes: int, seconds: float, core
     """
     shutil.rmtree(RUN, ignore_errors=True)
     budget = [f"trainer.hours={seconds / 3600}", "trainer.validate_every=1000000", "trainer.checkpoint_minutes=1000"]
-    often = ["trainer.report_every=2", "trainer.average=0", "validation.lines=1"]
+    often = ["trainer.report_every=2", "trainer.average_checkpoints=0", "validation.max_lines=1"]
     settings = [*TEXT, *MODELS[model], *shared_out(processes), f"trainer.precision={number_format}", *budget, *often]
     command = [sys.executable, "-m", "seq2seq", "train", *settings, f"run={RUN}"]
     pinned = ["taskset", "-c", ",".join(map(str, cores))] if cores and shutil.which("taskset") else []

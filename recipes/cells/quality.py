@@ -21,12 +21,12 @@ BUDGET = (  # validated once, at the end: no weights are chosen on the lines tha
     "trainer.updates=600",
     "trainer.validate_every=600",
     "trainer.report_every=50",
-    "trainer.ema=0.99",
-    "trainer.average=0",
-    "trainer.threads=1",
-    "loader.tokens=400",
+    "trainer.ema_decay=0.99",
+    "trainer.average_checkpoints=0",
+    "trainer.cores=1",
+    "loader.max_tokens=400",
     "schedule.warmup=100",
-    "validation.lines=20",
+    "validation.max_lines=20",
 )
 ONE_CORE = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -56,7 +56,7 @@ def train(run: Path, cell: str, seed: int, overrides: Sequence[str]) -> None:
         return
     log = run.with_suffix(".log")
     seq2seq(("train", f"run={run}", f"cell={cell}", f"seed={seed}", *SMALL, *BUDGET, *overrides), log)
-    seq2seq(("evaluate", f"model={run}", "threads=1"), log)
+    seq2seq(("evaluate", f"model={run}", "cores=1"), log)
     print(f"{run.name}: BLEU {score(run):.1f}", flush=True)
 
 

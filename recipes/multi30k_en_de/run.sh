@@ -9,7 +9,7 @@ run=runs/multi30k_en_de
 data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocabulary=6000 "cache=$run/cache")
 seq2seq prepare "${data[@]}"
 
-tuned=(loader.tokens=400 optimizer.learning_rate=0.002 schedule.warmup=400 trainer.ema=0.998
+tuned=(loader.max_tokens=400 optimizer.learning_rate=0.002 schedule.warmup=400 trainer.ema_decay=0.998
     trainer.hours=0.3 trainer.validate_every=1000)
 seq2seq train "run=$run" "${data[@]}" "${tuned[@]}" "$@"
 

@@ -16,26 +16,26 @@ from itertools import islice
 from pathlib import Path
 
 BUDGET = (
-    "loader.tokens=1000",
+    "loader.max_tokens=1000",
     "trainer.accumulation=1",
-    "trainer.threads=1",
+    "trainer.cores=1",
     "trainer.updates=2000",
     "trainer.validate_every=200",
-    "trainer.ema=0.998",
+    "trainer.ema_decay=0.998",
     "trainer.patience=null",
     "model.width=192",
     "schedule.warmup=200",
-    "validation.lines=1014",
+    "validation.max_lines=1014",
 )
-SAMPLED, SOURCE = "loader.sampled=[source,target]", "loader.sampled=[source]"
+SAMPLED, SOURCE = "loader.sampled_sides=[source,target]", "loader.sampled_sides=[source]"
 BPE, UNIGRAM = "tokenizer=bpe", "tokenizer=unigram"
 MIXED = ("objective=scheduled_sampling", "objective.start=400", "objective.warmup=1200")
 VARIANTS = {  # name: what differs
     "bpe": (BPE,),
     "unigram": (UNIGRAM,),
-    "bpe_dropped": (BPE, SAMPLED, "loader.dropout=0.1"),
-    "bpe_dropped_source": (BPE, SOURCE, "loader.dropout=0.1"),
-    "unigram_sampled": (UNIGRAM, SAMPLED, "loader.nbest=64", "loader.alpha=0.2"),
+    "bpe_dropped": (BPE, SAMPLED, "loader.bpe_dropout=0.1"),
+    "bpe_dropped_source": (BPE, SOURCE, "loader.bpe_dropout=0.1"),
+    "unigram_sampled": (UNIGRAM, SAMPLED, "loader.sampling_nbest=64", "loader.sampling_alpha=0.2"),
     "r_drop_1": (BPE, "objective=r_drop", "objective.alpha=1"),
     "r_drop_5": (BPE, "objective=r_drop", "objective.alpha=5"),
     "scheduled_sampling": (BPE, *MIXED),
@@ -43,8 +43,8 @@ VARIANTS = {  # name: what differs
 TUNING = (  # fine-tuning of the first variant
     "trainer.updates=200",
     "trainer.validate_every=100",
-    "trainer.ema=0.99",
-    "loader.tokens=500",
+    "trainer.ema_decay=0.99",
+    "loader.max_tokens=500",
     "optimizer.learning_rate=0.0002",
     "schedule.warmup=20",
 )

@@ -13,8 +13,8 @@ seq2seq prepare "${data[@]}"
 
 small=(model.width=128 encoder.layers=1 decoder.layers=2 encoder.feed_forward=0 decoder.feed_forward=0
     model.word_dropout=0 model.embedding_dropout=0 sublayer.dropout=0)
-budget=(loader.tokens=450 trainer.accumulation=2 optimizer.learning_rate=0.003 schedule.warmup=200 trainer.smoothing=0 trainer.ema=0.99
-    trainer.updates=1800 trainer.validate_every=600 trainer.report_every=100 trainer.average=0 validation.lines=400)
+budget=(loader.max_tokens=450 trainer.accumulation=2 optimizer.learning_rate=0.003 schedule.warmup=200 trainer.label_smoothing=0 trainer.ema_decay=0.99
+    trainer.updates=1800 trainer.validate_every=600 trainer.report_every=100 trainer.average_checkpoints=0 validation.max_lines=400)
 seq2seq train "run=$run" "${data[@]}" "${small[@]}" "${budget[@]}" "$@"
 
 seq2seq translate "model=$run" source=en target=de "input=$run/text/test.en" "output=$run/test.de" || [ $? = 3 ] # some came out truncated

@@ -25,8 +25,9 @@ from seq2seq._version import __version__
 from seq2seq.cli import quoting
 from seq2seq.cli.arguments import arranged, choice_of, own_folder, sweep_folder
 from seq2seq.cli.text_keys import TextKeys
+from seq2seq.config.aliases import renamed
 from seq2seq.config.build import call, configuration_folder, suggestion, unknown_key
-from seq2seq.errors import Seq2SeqError
+from seq2seq.errors import ConfigError, Seq2SeqError
 
 COMMANDS = {
     "doctor": "look at a corpus before anything is spent on it",
@@ -178,6 +179,9 @@ def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
     function = _function(command)
     given = {str(key): value for key, value in node.items()} | {"configuration": node}
     wanted = inspect.signature(function).parameters  # the other keys are parts that these refer to
+    for key in given.keys() - wanted.keys():
+        if renamed(key) in wanted:  # from a user's own YAML, or +key=value
+            raise ConfigError(unknown_key(key, wanted))
     return call(function, {key: value for key, value in given.items() if key in wanted}) or 0
 
 

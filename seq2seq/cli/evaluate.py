@@ -7,9 +7,10 @@ import yaml
 from rich.console import Console
 
 from seq2seq.cli.model_facts import corpus_name
-from seq2seq.cli.open_models import FusionNode, Node, cores, files, heard_model, opened, read_models
+from seq2seq.cli.open_models import FusionNode, Node, files, heard_model, opened, process_count, read_models
 from seq2seq.cli.paths import check_places
 from seq2seq.cli.prepare import text_places
+from seq2seq.config.aliases import renamed_keys
 from seq2seq.config.build import build, build_all
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.errors import ConfigError, ModelError
@@ -24,7 +25,7 @@ def run(
     model: Path | list[Path] | None,
     weights: list[float] | None,
     fusion: FusionNode,
-    coverage: float,
+    coverage_penalty: float,
     test: list[str] | None,
     noise: Node,
     seed: int,
@@ -33,7 +34,7 @@ def run(
     target: str | None,
     output: Path | None,
     precision: str,
-    threads: int | None,
+    cores: int | None,
     search: Node,
     translator: Node,
     corpus: Node | None = None,
@@ -62,8 +63,8 @@ def run(
         folder, read = output or first, read_models(model, heard_model(fusion))
         check_places({"model": read, "corpus": text_places(text)}, {"output": written(text, folder, noises)})
         weights_sum = read_config(find(first))[SUMS].get(WEIGHTS)
-        processes = cores(threads)
-        chosen = opened(model, weights, search, translator, precision, fusion, coverage)
+        processes = process_count(cores)
+        chosen = opened(model, weights, search, translator, precision, fusion, coverage_penalty)
         with chosen.in_processes(processes):
             results = evaluate(chosen, text, folder, _say, noises, seed)
         if output is None and fusion["language_model"] is None:
@@ -82,8 +83,8 @@ def _corpus_of_run(folder: Path) -> Node:
     """The corpus that a run was trained on. Raises ModelError where `folder` is no run."""
     path = folder / "config.yaml"
     try:
-        node: Node = yaml.safe_load(path.read_text("utf-8"))["corpus"]
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        node: Node = renamed_keys(yaml.safe_load(path.read_text("utf-8")))["corpus"]
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ModelError(f"{folder}: no run with a config.yaml; choose the text to score with corpus=") from error
     return node
 

@@ -14,18 +14,18 @@ def run(
     model: Path,
     input: Path | None,
     output: Path | None,
-    form: Literal["text", "json"],
-    batch_lines: int,
+    output_format: Literal["text", "json"],
+    batch_size: int,
     precision: str,
-    threads: int | None,
+    cores: int | None,
     search: Node,
 ) -> int:
     """Writes one line of text a line; a summary goes to standard error."""
     check_places(
         {"input": stream_or_file(input, INPUT), "model": read_models(model)}, {"output": stream_or_file(output, OUTPUT)}
     )
-    use_threads(threads)
+    use_threads(cores)
     searching = build(search, where="search")
-    generation = open_generation(model, searching, batch_lines, precision)
-    generate_file(generation, input, output, form)
+    generation = open_generation(model, searching, batch_size, precision)
+    generate_file(generation, input, output, output_format)
     return 0

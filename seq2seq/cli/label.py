@@ -18,23 +18,23 @@ def run(
     model: Path,
     input: Path | None,
     output: Path | None,
-    form: Literal["text", "json"],
-    reference: Path | None,
+    output_format: Literal["text", "json"],
+    references: Path | None,
     results: Path | None,
     labeller: Node,
     precision: str,
-    threads: int | None,
+    cores: int | None,
 ) -> int:
-    """Writes one line of labels a line; a summary, and agreement with a reference, go to standard error."""
-    if results is not None and reference is None:
-        raise ConfigError("results: says how well labels agree with a reference; set reference= too")
+    """Writes one line of labels a line; a summary, and agreement with references, go to standard error."""
+    if results is not None and references is None:
+        raise ConfigError("results: says how well labels agree with references; set references= too")
     check_places(
-        {"input": stream_or_file(input, INPUT), "reference": files(reference), "model": read_models(model)},
+        {"input": stream_or_file(input, INPUT), "references": files(references), "model": read_models(model)},
         {"output": stream_or_file(output, OUTPUT), "results": files(results)},
     )
-    use_threads(threads)
+    use_threads(cores)
     opened = open_labeller(model, labeller, precision)
-    agreement = label_file(opened, input, output, form, reference)
+    agreement = label_file(opened, input, output, output_format, references)
     if agreement is not None:
         print(_told(agreement, opened.tags), file=sys.stderr)
         if results is not None:

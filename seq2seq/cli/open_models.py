@@ -32,12 +32,12 @@ def opened(
     translator: Node,
     precision: str,
     fusion: FusionNode,
-    coverage: float,
+    coverage_penalty: float,
 ) -> Translator:
     """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
 
     def added(network: Model | Ensemble, tokenizer: Tokenizer) -> Network:
-        covered = CoveragePenalty(network, coverage) if coverage else network
+        covered = CoveragePenalty(network, coverage_penalty) if coverage_penalty else network
         return call(fused, {**fusion, "network": covered, "tokenizer": tokenizer}, "fusion")
 
     tune_search()
@@ -73,9 +73,9 @@ def heard_model(fusion: FusionNode) -> Path | None:
     return place(fusion["language_model"]) if fusion["language_model"] else None
 
 
-def cores(threads: int | None) -> int:
+def process_count(count: int | None) -> int:
     """How many processes to translate with (None: one a core); this one goes on with a single thread."""
-    use_threads(threads)
+    use_threads(count)
     count = torch.get_num_threads()
     torch.set_num_threads(1)
     return count
@@ -85,7 +85,7 @@ def use_threads(count: int | None) -> None:
     """So many processor threads from now on (None: all cores). Raises ConfigError."""
     if count is not None:
         if count < 1:
-            raise ConfigError(f"threads: expected a positive int or null, got {count}")
+            raise ConfigError(f"cores: expected a positive int or null, got {count}")
         torch.set_num_threads(count)
 
 

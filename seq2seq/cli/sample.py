@@ -16,21 +16,21 @@ from seq2seq.tasks.language_model.sampler import Sampler
 def run(
     model: Path,
     language: str | None,
-    count: int,
-    beginnings: Path | None,
+    num_samples: int,
+    prompts: Path | None,
     output: Path | None,
-    form: Literal["text", "json"],
-    batch: int,
+    output_format: Literal["text", "json"],
+    batch_size: int,
     precision: str,
-    threads: int | None,
+    cores: int | None,
     search: Node,
 ) -> int:
-    """Writes `count` lines a beginning."""
-    if count < 1:
-        raise ConfigError(f"count: expected a positive int, got {count}")
-    given: list[Place] = [INPUT] if str(beginnings) == "-" else [*files(beginnings)]
-    check_places({"beginnings": given, "model": read_models(model)}, {"output": stream_or_file(output, OUTPUT)})
-    parts = {"search": build(search, where="search"), "batch": batch}
-    sampler: Sampler = call(Sampler, {**opened(model, precision, threads), **parts})
-    sample_file(sampler, chosen(language, sampler.languages), count, beginnings, output, form)
+    """Writes `count` lines a prompt."""
+    if num_samples < 1:
+        raise ConfigError(f"num_samples: expected a positive int, got {num_samples}")
+    given: list[Place] = [INPUT] if str(prompts) == "-" else [*files(prompts)]
+    check_places({"prompts": given, "model": read_models(model)}, {"output": stream_or_file(output, OUTPUT)})
+    parts = {"search": build(search, where="search"), "batch_size": batch_size}
+    sampler: Sampler = call(Sampler, {**opened(model, precision, cores), **parts})
+    sample_file(sampler, chosen(language, sampler.languages), num_samples, prompts, output, output_format)
     return 0

@@ -29,36 +29,36 @@ def run(
     translations: Path | None,
     output: Path | None,
     totals: Path | None,
-    form: Literal["text", "json"],
+    output_format: Literal["text", "json"],
     alignments: Path | None,
-    likeliest: int,
-    longest: int,
+    top_k: int,
+    max_length: int,
     batch_tokens: int,
     precision: str,
-    threads: int | None,
+    cores: int | None,
 ) -> int:
     """Writes the score of each line; sums over all go to standard error."""
-    use_threads(threads)
+    use_threads(cores)
     places = folders(model)
     check_places(
         {"input": stream_or_file(input, INPUT), "translations": files(translations), "model": read_models(model)},
         {"output": stream_or_file(output, OUTPUT), "totals": files(totals), "alignments": files(alignments)},
     )
     if len(places) > 1 or read_config(find(places[0]))["kind"] == "translator":
-        _refuse({"language": language, "likeliest": likeliest or None}, places[0], "a translator")
+        _refuse({"language": language, "top_k": top_k or None}, places[0], "a translator")
         tune_reading()
         translator = load(places, number_format=precision, weights=weights)
         asked = direction(source, target, translator.directions)
-        scorer = PairScorer(translator, longest)
-        found = score_pairs(scorer, *asked, input, translations, output, form, alignments).to_json()
+        scorer = PairScorer(translator, max_length)
+        found = score_pairs(scorer, *asked, input, translations, output, output_format, alignments).to_json()
     else:
         given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
         _refuse({**given, "weights": weights}, places[0], "no translator")
-        if likeliest and form == "text":
-            raise ConfigError("likeliest: text has no room for other tokens: choose form=json")
-        limits = {"batch_tokens": batch_tokens, "likeliest": likeliest}
-        reader: Scorer = call(Scorer, {**opened(places[0], precision, threads), **limits})
-        found = score_file(reader, chosen(language, reader.languages), input, output, form).to_json()
+        if top_k and output_format == "text":
+            raise ConfigError("top_k: text has no room for other tokens: choose output_format=json")
+        limits = {"batch_tokens": batch_tokens, "top_k": top_k}
+        reader: Scorer = call(Scorer, {**opened(places[0], precision, cores), **limits})
+        found = score_file(reader, chosen(language, reader.languages), input, output, output_format).to_json()
     if totals is not None:
         with writing(totals) as write:
             write([found])

@@ -7,6 +7,7 @@ import yaml
 
 from seq2seq.cli.paths import check_places
 from seq2seq.cli.prepare import prepared_corpus, text_places
+from seq2seq.config.aliases import renamed_keys
 from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.dataset.prepare import Prepared
@@ -47,9 +48,9 @@ def _prepared(folder: Path, cache: Path) -> Prepared:
     """The text that a run was trained on. Raises ModelError where `folder` is no run."""
     path = folder / "config.yaml"
     try:
-        configuration = yaml.safe_load(path.read_text("utf-8"))
+        configuration = renamed_keys(yaml.safe_load(path.read_text("utf-8")))
         corpus, cleaning, tokenizer, prepare = (configuration[key] for key in KEYS)
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ModelError(
             f"{folder}: no run with a config.yaml, which names the text to learn from: give the folder of the run; "
             "models exported from it later keep the shortlist"

@@ -168,5 +168,5 @@ def _held_out(reader: "functools.partial[Loader]", prepared: Prepared) -> Iterat
     """The batches of all validation pairs, none of them too long for a batch."""
     for store in prepared.valid.values():
         longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1
-        tokens = max(longest, reader.keywords["tokens"])
-        yield from reader(store=store, tokens=tokens, sampled=[], ahead=0).batches(epoch=0)
+        tokens = max(longest, reader.keywords["max_tokens"])
+        yield from reader(store=store, max_tokens=tokens, sampled_sides=[], prefetch=0).batches(epoch=0)

@@ -64,10 +64,10 @@ def run(
     )
 
 
-def _sample(stores: list[Store], lines: int) -> list[Pair]:
+def _sample(stores: list[Store], max_lines: int) -> list[Pair]:
     """Pairs from all over the stores, at most `lines`."""
-    if lines < 1:
-        raise ConfigError(f"validation.lines: expected a positive int, got {lines}")
+    if max_lines < 1:
+        raise ConfigError(f"validation.max_lines: expected a positive int, got {max_lines}")
     sources, targets = stores[0].language_numbers(np.arange(1))
     direction = stores[0].languages[int(sources[0])], stores[0].languages[int(targets[0])]  # the only one
-    return held_out_pairs(stores, [direction], lines)
+    return held_out_pairs(stores, [direction], max_lines)

@@ -69,7 +69,7 @@ def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init
 
 def checked_text(text: Corpus, run: Path, settings: Settings) -> dict[str, str]:
     """The fingerprints of splits that a run which goes on was compared with; none for a new one. See check_text."""
-    return check_text(text, run, settings.allow) if leads() else {}
+    return check_text(text, run, settings.allow_changed) if leads() else {}
 
 
 def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: object) -> nn.Module:

@@ -44,9 +44,9 @@ class Parts(Generic[Form]):
         """The batches of all validation lines, none of them too long for a batch, in their usual segmentation."""
         for store in self.prepared.valid.values():
             longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1
-            changes: dict[str, Any] = {"tokens": max(longest, self.reader.keywords["tokens"]), "ahead": 0}
-            if "sampled" in self.reader.keywords:
-                changes["sampled"] = []
+            changes: dict[str, Any] = {"max_tokens": max(longest, self.reader.keywords["max_tokens"]), "prefetch": 0}
+            if "sampled_sides" in self.reader.keywords:
+                changes["sampled_sides"] = []
             yield from self.reader(store=store, **changes).batches(epoch=0)
 
 

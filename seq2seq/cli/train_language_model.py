@@ -132,8 +132,9 @@ def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
         if reader.func is Stream:
             limits: dict[str, object] = {"parts": 1}
         else:
-            limits = {"tokens": max(store.sizes.longest_target + 1, reader.keywords["tokens"]), "sampled": []}
-        yield from reader(store=store, ahead=0, **limits).batches(epoch=0)
+            max_tokens = max(store.sizes.longest_target + 1, reader.keywords["max_tokens"])
+            limits = {"max_tokens": max_tokens, "sampled_sides": []}
+        yield from reader(store=store, prefetch=0, **limits).batches(epoch=0)
 
 
 def _validation(

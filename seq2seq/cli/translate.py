@@ -10,12 +10,12 @@ from seq2seq._version import __version__
 from seq2seq.cli.open_models import (
     FusionNode,
     Node,
-    cores,
     direction,
     files,
     folders,
     heard_model,
     opened,
+    process_count,
     read_models,
     stream_or_file,
 )
@@ -47,13 +47,13 @@ def run(
     model: Path | list[Path],
     weights: list[float] | None,
     fusion: FusionNode,
-    coverage: float,
+    coverage_penalty: float,
     source: str | None,
     target: str | None,
     input: Path | None,
     output: Path | None,
-    lines: Literal["text", "json"],
-    form: Literal["text", "tsv", "json"],
+    input_format: Literal["text", "json"],
+    output_format: Literal["text", "tsv", "json"],
     details: list[Literal["tokens", "alignments"]],
     alignments: Path | None,
     glossary: Path | None,
@@ -62,7 +62,7 @@ def run(
     errors: Literal["replace", "strict"],
     resume: bool,
     precision: str,
-    threads: int | None,
+    cores: int | None,
     search: Node,
     translator: Node,
     configuration: Node,
@@ -79,19 +79,19 @@ def run(
         {"output": stream_or_file(output, OUTPUT), "status": files(status), "alignments": files(alignments)},
         in_place=[("input", "output")],
     )
-    processes = cores(threads)
-    chosen = opened(model, weights, search, translator, precision, fusion, coverage)
+    processes = process_count(cores)
+    chosen = opened(model, weights, search, translator, precision, fusion, coverage_penalty)
     asked_direction = direction(source, target, chosen.directions)
-    if details and form != "json":
-        raise ConfigError(f"details: form={form} has no room for them: choose form=json")
-    extras = Extras(lines, alignments, _wishes(details, glossary, dictionary))
+    if details and output_format != "json":
+        raise ConfigError(f"details: output_format={output_format} has no room for them: choose output_format=json")
+    extras = Extras(input_format, alignments, _wishes(details, glossary, dictionary))
     key = None
     if resume and input is not None and input.is_file():
-        asked = {name: value for name, value in configuration.items() if name not in ("threads", "resume")}
+        asked = {name: value for name, value in configuration.items() if name not in ("cores", "resume")}
         key = depends_on([*folders(model), *files(heard)], files(input, glossary, dictionary), asked)
     alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
     with chosen.in_processes(1 if alone else processes):
-        tally = translate_file(chosen, *asked_direction, input, output, form, status, key, errors, extras)
+        tally = translate_file(chosen, *asked_direction, input, output, output_format, status, key, errors, extras)
     return INCOMPLETE if tally.lost else 0
 
 

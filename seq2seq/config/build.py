@@ -17,18 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from seq2seq.config.aliases import current_name
+from seq2seq.config.aliases import current_name, removed, renamed
 from seq2seq.config.typecheck import Mismatch, convert
 from seq2seq.errors import ConfigError
 
 TARGET = "_target_"  # the dotted name of the class or function that a node builds
 PARTIAL = "_partial_"  # true: do not call it yet; the parent adds sizes and calls it
 NAME = re.compile(r"seq2seq(\.[A-Za-z_]\w*)+")
-# keys that commands no longer have: what to write now
-RENAMED: Mapping[str, str] = {
-    "translator.usual_source": "translator.max_sentences=NUMBER (sentences of a line that are translated together) or "
-    "translator.longest_source=NUMBER (subwords of one part)",
-}
 
 
 def build(node: Mapping[str, object], extra: Mapping[str, object] | None = None, where: str = "") -> typing.Any:
@@ -84,9 +79,11 @@ def suggestion(word: str, allowed: Iterable[str]) -> str:
 
 def unknown_key(key: str, allowed: Iterable[str]) -> str:
     """What is wrong with a key of this full path, where `allowed` are the names in its place."""
-    parts = key.split(".")
-    now = next((new for at in range(len(parts)) if (new := RENAMED.get(".".join(parts[at:])))), None)
-    return f"{key} is no key any more: write {now}" if now else f"unknown key {key}{suggestion(parts[-1], allowed)}"
+    names, now, last = list(allowed), renamed(key), key.rpartition(".")[2]
+    if now.rpartition(".")[2] in {*names} - {last}:
+        return f"{key} was renamed to {now}"
+    instead = removed(key)
+    return f"{key} is no key any more: write {instead}" if instead else f"unknown key {key}{suggestion(last, names)}"
 
 
 def _built(value: object, where: str) -> object:

@@ -16,15 +16,17 @@ ORDER = 4  # words of BLEU's longest n-grams
 LONG_ENOUGH = 0.5  # share of a direction's references that must have so many
 
 
-def held_out_pairs(stores: Sequence[Store], directions: Sequence[Direction], lines: int) -> list[Pair]:
+def held_out_pairs(stores: Sequence[Store], directions: Sequence[Direction], max_lines: int) -> list[Pair]:
     """A sample of every direction, the same number of each and at most `lines` together, from all stores evenly.
 
     All pairs of a direction, one store after the other, are cut into as many stretches as are wanted, and one of each
     is drawn: a pure function of how many there are.
     """
-    share = lines // len(directions)
+    share = max_lines // len(directions)
     if share < 1:
-        raise ConfigError(f"validation.lines: expected at least one a direction ({len(directions)}), got {lines}")
+        raise ConfigError(
+            f"validation.max_lines: expected at least one a direction ({len(directions)}), got {max_lines}"
+        )
     return [pair for direction in directions for pair in _sample(stores, direction, share)]
 
 

@@ -131,7 +131,8 @@ def _row(split: str, direction: str, scores: Mapping[str, Any]) -> str:
     numbers = [f"{scores[key]:.1f}" if isinstance(scores.get(key), int | float) else "" for key in NUMBERS]
     search = _table(scores, "search")
     name = str(search.get("_target_", "")).rpartition(".")[2].lower()
-    searched = f"{name} {search['width']}" if "width" in search else name
+    size = search.get("beam_size", search.get("width"))  # width: in evaluations of older versions
+    searched = name if size is None else f"{name} {size}"
     return f"| {' | '.join(map(_cell, (split, direction, searched, scores.get('weights', ''), *numbers)))} |"
 
 

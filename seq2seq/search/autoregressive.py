@@ -23,7 +23,9 @@ def one_by_one(
     which only counts where hypotheses are compared.
     """
     if request.ending is not None:
-        raise ConfigError("coverage: this search compares no hypotheses: set search=beam, or coverage=0")
+        raise ConfigError(
+            "coverage_penalty: this search compares no hypotheses: set search=beam, or coverage_penalty=0"
+        )
     memory, state = start(request.source, request.mask)
     first = request.first
     rows = torch.arange(len(first), device=first.device)

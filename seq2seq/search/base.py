@@ -67,7 +67,7 @@ class Request(NamedTuple):
     `keys` are what a sentence's random draws depend on; None makes them from the source. The other lists have an entry
     a sentence, or none at all: the translation begins with `prefixes`; it has each of the `required` phrases, and none
     of the `banned` ones; behind each of the `complete` ones no token follows that is true in `continuing`, the tokens
-    that go on with a word. No run of `no_repeat` tokens comes twice; 0 allows all. Whatever else is asked, the
+    that go on with a word. No run of `no_repeat_ngram` tokens comes twice; 0 allows all. Whatever else is asked, the
     beginning is as wanted. `ending`: what counts besides log-probabilities once a hypothesis ends; None: nothing.
     """
 
@@ -81,7 +81,7 @@ class Request(NamedTuple):
     banned: Sequence[Sequence[Sequence[int]]] = ()
     complete: Sequence[Sequence[Sequence[int]]] = ()
     continuing: Bool[Tensor, "#batch vocabulary"] | None = None
-    no_repeat: int = 0
+    no_repeat_ngram: int = 0
     ending: Ending | None = None
 
 
@@ -101,7 +101,7 @@ class Wide(Protocol):
     """A search with several hypotheses of a sentence side by side in every step."""
 
     @property
-    def width(self) -> int:
+    def beam_size(self) -> int:
         """How many at most."""
         ...
 
@@ -111,7 +111,7 @@ class Listing(Protocol):
     """A search that returns n-best lists, whose hypotheses differ in tokens but perhaps not in text."""
 
     @property
-    def best(self) -> int:
+    def n_best(self) -> int:
         """The length of a list."""
         ...
 

@@ -11,43 +11,43 @@ from seq2seq.search.constraints import Limits, Rules
 
 
 class Beam:
-    """Keeps the `width` best open hypotheses of every sentence and returns the `best` best ones.
+    """Keeps the `beam_size` best open hypotheses of every sentence and returns the `n_best` best ones.
 
-    At every step the continuations of all open hypotheses compete. Those among the `width` best that end are finished;
-    the `width` best of the others go on. A sentence is done when it has `width` finished hypotheses, when no open one
-    can win any more (scores only fall, so `score / penalty(longest length)` bounds it), or at the longest length.
-    Where fewer than `best` have finished, open ones follow them. `lookahead`: see Contest.
+    At every step the continuations of all open hypotheses compete. Those among the `beam_size` best that end are
+    finished; the `beam_size` best of the others go on. A sentence is done when it has `beam_size` finished hypotheses,
+    when no open one can win any more (scores only fall, so `score / penalty(longest length)` bounds it), or at the
+    longest length. Where fewer than `n_best` have finished, open ones follow them. `lookahead`: see Contest.
     """
 
     def __init__(
         self,
-        width: int,
-        best: int,
+        beam_size: int,
+        n_best: int,
         length_penalty: str,
         alpha: float,
-        length_factor: float,
-        length_offset: int,
-        shortest_factor: float,
-        no_repeat: int,
+        max_length_ratio: float,
+        max_length_extra: int,
+        min_length_ratio: float,
+        no_repeat_ngram: int,
         lookahead: int | None = None,
     ) -> None:
-        self.width = width
-        self.contest = Contest(width, best, length_penalty, alpha, lookahead)
-        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+        self.beam_size = beam_size
+        self.contest = Contest(beam_size, n_best, length_penalty, alpha, lookahead)
+        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     @property
-    def best(self) -> int:
+    def n_best(self) -> int:
         """How many hypotheses of a sentence are returned."""
-        return self.contest.best
+        return self.contest.n_best
 
     def extended(self) -> "Beam":
         """See Listing."""
         wider = copy(self)
-        wider.contest, wider.width = self.contest.extended(), 2 * self.width
+        wider.contest, wider.beam_size = self.contest.extended(), 2 * self.beam_size
         return wider
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
-        """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""
+        """At most `n_best` hypotheses a sentence, best first; sentences that are done leave the batch."""
         return search(start, step, request, self.rules.limits(request), self.contest, self._grow)
 
     def _grow(
@@ -58,4 +58,4 @@ class Beam:
         rows: Int[Tensor, " batch"],
     ) -> Grown:
         limits.apply(likely, going.tokens.shape[2], lambda: going.tokens[..., 1:])
-        return extend(going, likely, self.contest.width)
+        return extend(going, likely, self.contest.beam_size)

@@ -39,19 +39,21 @@ class LengthPenalty:
 
 
 class Contest:
-    """How hypotheses are compared: `width` open ones a sentence, of which the `best` best are returned.
+    """How hypotheses are compared: `beam_size` open ones a sentence, of which the `n_best` best are returned.
 
     `lookahead`: how many tokens more, at no cost, an open one may need to win; None: any number up to the longest
     length, so that nothing is lost.
     """
 
-    def __init__(self, width: int, best: int, length_penalty: str, alpha: float, lookahead: int | None = None) -> None:
-        if width < 1:
-            raise ConfigError(f"search.width: expected a positive int, got {width}")
-        if not 1 <= best <= width:
-            raise ConfigError(f"search.best: expected an int from 1 to search.width ({width}), got {best}")
-        self.width = width
-        self.best = best
+    def __init__(
+        self, beam_size: int, n_best: int, length_penalty: str, alpha: float, lookahead: int | None = None
+    ) -> None:
+        if beam_size < 1:
+            raise ConfigError(f"search.beam_size: expected a positive int, got {beam_size}")
+        if not 1 <= n_best <= beam_size:
+            raise ConfigError(f"search.n_best: expected an int from 1 to search.beam_size ({beam_size}), got {n_best}")
+        self.beam_size = beam_size
+        self.n_best = n_best
         self.penalty = LengthPenalty(length_penalty, alpha)
         if lookahead is not None and lookahead < 1:
             raise ConfigError(f"search.lookahead: expected a positive int, or null for none, got {lookahead}")
@@ -60,7 +62,7 @@ class Contest:
     def extended(self) -> "Contest":
         """Twice the width, all of which is returned."""
         wider = copy(self)
-        wider.width = wider.best = 2 * self.width
+        wider.beam_size = wider.n_best = 2 * self.beam_size
         return wider
 
     def done(
@@ -74,9 +76,9 @@ class Contest:
         reach = limit if self.lookahead is None else limit.clamp(max=length + self.lookahead)
         bound = going.scores.amax(1) / self.penalty(reach)
         done = (limit <= length) | (bound == IMPOSSIBLE)
-        if finished.scores.shape[1] >= self.best:
-            done |= finished.normalised[:, self.best - 1] >= bound
-        if finished.scores.shape[1] == self.width:  # all places taken, and nothing open is better as it stands
+        if finished.scores.shape[1] >= self.n_best:
+            done |= finished.normalised[:, self.n_best - 1] >= bound
+        if finished.scores.shape[1] == self.beam_size:  # all places taken, and nothing open is better as it stands
             current = going.scores.amax(1) / self.penalty(limit.new_tensor([length]))
             done |= (finished.normalised[:, -1] > IMPOSSIBLE) & (finished.normalised[:, 0] >= current)
         return done
@@ -85,7 +87,7 @@ class Contest:
         """Each sentence's `best` best hypotheses: the finished ones, then the open ones."""
         penalty = self.penalty(torch.tensor([length], device=going.scores.device))
         both = merge(finished, going._replace(normalised=going.scores / penalty))
-        chosen = (both.scores == IMPOSSIBLE).byte().argsort(dim=1, stable=True)[:, : self.best]
+        chosen = (both.scores == IMPOSSIBLE).byte().argsort(dim=1, stable=True)[:, : self.n_best]
         scores, normalised = both.scores.gather(1, chosen), both.normalised.gather(1, chosen)
         return hypotheses(choose(both.tokens, chosen)[..., 1:], scores, normalised, chosen < finished.scores.shape[1])
 
@@ -116,7 +118,7 @@ Grow = Callable[[Beams, Tensor, Limits, Tensor], Grown]
 def search(
     start: Start, step: Step, request: Request, limits: Limits, contest: Contest, grow: Grow
 ) -> list[list[Hypothesis]]:
-    """At most `contest.best` hypotheses a sentence, best first; sentences that are done leave the batch."""
+    """At most `contest.n_best` hypotheses a sentence, best first; sentences that are done leave the batch."""
     memory, state = start(request.source, request.mask)
     rows = torch.arange(len(request.first), device=request.first.device)
     going, finished = beginning(request.first)
@@ -127,7 +129,7 @@ def search(
         normalised = ending / contest.penalty(rows.new_tensor([length]))
         if request.ending is not None:
             normalised = normalised + request.ending(state)
-        finished = finish(finished, going, ending, normalised, contest.width)
+        finished = finish(finished, going, ending, normalised, contest.beam_size)
         done = contest.done(finished, longer, limits.longest, length)
         keep = kept_rows(~done)
         if len(keep) < len(rows):

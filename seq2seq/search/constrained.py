@@ -35,28 +35,28 @@ class Constrained:
 
     def __init__(
         self,
-        width: int,
-        best: int,
+        beam_size: int,
+        n_best: int,
         length_penalty: str,
         alpha: float,
-        length_factor: float,
-        length_offset: int,
-        shortest_factor: float,
-        no_repeat: int,
+        max_length_ratio: float,
+        max_length_extra: int,
+        min_length_ratio: float,
+        no_repeat_ngram: int,
     ) -> None:
-        self.width = width
-        self.contest = Contest(width, best, length_penalty, alpha)
-        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+        self.beam_size = beam_size
+        self.contest = Contest(beam_size, n_best, length_penalty, alpha)
+        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     @property
-    def best(self) -> int:
+    def n_best(self) -> int:
         """How many hypotheses of a sentence are returned."""
-        return self.contest.best
+        return self.contest.n_best
 
     def extended(self) -> "Constrained":
         """See Listing."""
         wider = copy(self)
-        wider.contest, wider.width = self.contest.extended(), 2 * self.width
+        wider.contest, wider.beam_size = self.contest.extended(), 2 * self.beam_size
         return wider
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
@@ -67,7 +67,7 @@ class Constrained:
         def grow(
             going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, rows: Int[Tensor, " batch"]
         ) -> Grown:
-            return _grow(going, likely, limits, wanted.pick(rows), self.contest.width)
+            return _grow(going, likely, limits, wanted.pick(rows), self.contest.beam_size)
 
         return search(start, step, request, limits, self.contest, grow)
 

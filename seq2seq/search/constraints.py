@@ -18,43 +18,47 @@ NOWHERE = -1  # in place of an id, where there is none
 class Rules:
     """Lengths in tokens, EOS included, relative to the source row, and blocked repetitions.
 
-    At most `length_factor` times the source's tokens plus `length_offset`; at least `shortest_factor` times them; no
-    run of `no_repeat` tokens comes twice (n-gram blocking, Paulus et al. 2018, section 2.5), 0 allows all. A request
-    may ask for no_repeat too: both hold. Raises ConfigError.
+    At most `max_length_ratio` times the source's tokens plus `max_length_extra`; at least `min_length_ratio` times
+    them; no run of `no_repeat_ngram` tokens comes twice (n-gram blocking, Paulus et al. 2018, section 2.5), 0 allows
+    all. A request may ask for no_repeat_ngram too: both hold. Raises ConfigError.
     """
 
-    def __init__(self, length_factor: float, length_offset: int, shortest_factor: float, no_repeat: int) -> None:
-        if length_factor < 0:
-            raise ConfigError(f"search.length_factor: expected a number of at least 0, got {length_factor}")
-        if length_offset < 2:
+    def __init__(
+        self, max_length_ratio: float, max_length_extra: int, min_length_ratio: float, no_repeat_ngram: int
+    ) -> None:
+        if max_length_ratio < 0:
+            raise ConfigError(f"search.max_length_ratio: expected a number of at least 0, got {max_length_ratio}")
+        if max_length_extra < 2:
             raise ConfigError(
-                f"search.length_offset: expected an int of at least 2 (one token and EOS), got {length_offset}"
+                f"search.max_length_extra: expected an int of at least 2 (one token and EOS), got {max_length_extra}"
             )
-        if not 0 <= shortest_factor <= length_factor:
+        if not 0 <= min_length_ratio <= max_length_ratio:
             raise ConfigError(
-                "search.shortest_factor: expected a number from 0 (no shortest length) to search.length_factor "
-                f"({length_factor}), got {shortest_factor}"
+                "search.min_length_ratio: expected a number from 0 (no shortest length) to search.max_length_ratio "
+                f"({max_length_ratio}), got {min_length_ratio}"
             )
-        if no_repeat < 0:
-            raise ConfigError(f"search.no_repeat: expected a positive int, or 0 to allow all, got {no_repeat}")
-        self.length_factor, self.length_offset = length_factor, length_offset
-        self.shortest_factor, self.no_repeat = shortest_factor, no_repeat
+        if no_repeat_ngram < 0:
+            raise ConfigError(
+                f"search.no_repeat_ngram: expected a positive int, or 0 to allow all, got {no_repeat_ngram}"
+            )
+        self.max_length_ratio, self.max_length_extra = max_length_ratio, max_length_extra
+        self.min_length_ratio, self.no_repeat_ngram = min_length_ratio, no_repeat_ngram
 
     def limits(self, request: Request) -> "Limits":
         """What they mean for a batch. Raises ConfigError where it asks for phrases, which another search is for."""
         if any(request.required):
             raise ConfigError("required phrases: this search cannot promise them; set search=constrained")
         device, size = request.first.device, request.mask.sum(1)
-        longest = (size * self.length_factor + self.length_offset).long()
+        longest = (size * self.max_length_ratio + self.max_length_extra).long()
         prefixes = None
         if any(request.prefixes):
             prefixes = _filled(request.prefixes).to(device)
             longest = longest.maximum((prefixes != NOWHERE).sum(1) + 1)
-        asked = [count for count in (self.no_repeat, request.no_repeat) if count]
+        asked = [count for count in (self.no_repeat_ngram, request.no_repeat_ngram) if count]
         return Limits(
             request.forbidden,
             longest,
-            (size * self.shortest_factor).long() if self.shortest_factor else None,
+            (size * self.min_length_ratio).long() if self.min_length_ratio else None,
             prefixes,
             banned(request.banned, device) if any(request.banned) else None,
             min(asked, default=0),
@@ -121,7 +125,7 @@ class Limits:
     shortest: Int[Tensor, " batch"] | None
     prefixes: Int[Tensor, "batch prefix"] | None
     banned: Phrases | None
-    no_repeat: int
+    no_repeat_ngram: int
     complete: Complete | None = None
 
     def pick(self, rows: Int[Tensor, " kept"]) -> "Limits":
@@ -148,15 +152,15 @@ class Limits:
         wanted beginning comes before all other rules. Where these leave nothing, a hypothesis may end.
         """
         given = self.shortest, self.prefixes, self.banned, self.complete
-        if all(one is None for one in given) and not self.no_repeat:
+        if all(one is None for one in given) and not self.no_repeat_ngram:
             scores.index_fill_(-1, self.forbidden, IMPOSSIBLE)
             if length == 1:
                 scores[..., EOS] = IMPOSSIBLE
             return
         ending, begun = scores[..., EOS].clone(), self._begun(scores, length)
         scores.index_fill_(-1, self.forbidden, IMPOSSIBLE)
-        if self.no_repeat:
-            _block_repeats(scores, history(), self.no_repeat, spared)
+        if self.no_repeat_ngram:
+            _block_repeats(scores, history(), self.no_repeat_ngram, spared)
         if self.banned is not None:
             _block(scores, self.banned.lasts.unsqueeze(1), self.banned.completed_by(history()))
         if self.complete is not None and length > 1:

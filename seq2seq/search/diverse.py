@@ -17,71 +17,75 @@ from seq2seq.special_tokens import EOS
 
 
 class Diverse:
-    """`groups` beams side by side, `width` hypotheses together (Vijayakumar et al. 2018, Hamming diversity).
+    """`beam_groups` beams side by side, `beam_size` hypotheses together (Vijayakumar et al. 2018, Hamming diversity).
 
-    At every step the groups choose one after the other; a token that earlier groups have just chosen costs `diversity`
-    nats for each of their hypotheses that has it:
+    At every step the groups choose one after the other; a token that earlier groups have just chosen costs
+    `diversity_penalty` nats for each of their hypotheses that has it:
 
-        choice of group g = argmax over continuations y of log p(y) - diversity * |earlier choices of y's last token|
+        choice of group g = argmax over y of log p(y) - diversity_penalty * |earlier choices of y's last token|
 
     Only the choice is made so: scores stay the model's, and ending costs nothing. The first group is a beam of its
-    width; so is the whole with groups 1. What the groups find comes back together, each translation once, best first.
-    Raises ConfigError.
+    width; so is the whole with beam_groups 1. What the groups find comes back together, each translation once, best
+    first. Raises ConfigError.
     """
 
     def __init__(
         self,
-        width: int,
-        groups: int,
-        diversity: float,
-        best: int,
+        beam_size: int,
+        beam_groups: int,
+        diversity_penalty: float,
+        n_best: int,
         length_penalty: str,
         alpha: float,
-        length_factor: float,
-        length_offset: int,
-        shortest_factor: float,
-        no_repeat: int,
+        max_length_ratio: float,
+        max_length_extra: int,
+        min_length_ratio: float,
+        no_repeat_ngram: int,
     ) -> None:
-        if groups < 1 or width % groups:
-            raise ConfigError(f"search.groups: expected a divisor of search.width ({width}), got {groups}")
-        if diversity < 0:
-            raise ConfigError(f"search.diversity: expected a number of at least 0, got {diversity}")
-        Contest(width, best, length_penalty, alpha)
-        self.width = width
-        self.best, self.groups, self.diversity = best, groups, diversity
-        self.contest = Contest(width // groups, min(best, width // groups), length_penalty, alpha)
-        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+        if beam_groups < 1 or beam_size % beam_groups:
+            raise ConfigError(
+                f"search.beam_groups: expected a divisor of search.beam_size ({beam_size}), got {beam_groups}"
+            )
+        if diversity_penalty < 0:
+            raise ConfigError(f"search.diversity_penalty: expected a number of at least 0, got {diversity_penalty}")
+        Contest(beam_size, n_best, length_penalty, alpha)
+        self.beam_size = beam_size
+        self.n_best, self.groups, self.diversity_penalty = n_best, beam_groups, diversity_penalty
+        self.contest = Contest(beam_size // beam_groups, min(n_best, beam_size // beam_groups), length_penalty, alpha)
+        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     def extended(self) -> "Diverse":
         """See Listing."""
         wider = copy(self)
-        wider.contest, wider.width, wider.best = self.contest.extended(), 2 * self.width, 2 * self.width
+        wider.contest, wider.beam_size, wider.n_best = self.contest.extended(), 2 * self.beam_size, 2 * self.beam_size
         return wider
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
-        """At most `best` different hypotheses a sentence, best first; sentences that are done leave the batch."""
+        """At most `n_best` different hypotheses a sentence, best first; sentences that are done leave the batch."""
         memory, state = start(request.source, request.mask)
         limits = self.rules.limits(request)
         rows = torch.arange(len(request.first), device=request.first.device)
-        groups = [_Group(*beginning(request.first))] * self.groups
+        beam_groups = [_Group(*beginning(request.first))] * self.groups
         found: dict[int, list[Hypothesis]] = {}
         for length in count(1):
             # at first there is the empty hypothesis alone, which all groups go on from
-            tokens = torch.cat([one.going.tokens for one in groups[: 1 if length == 1 else None]], 1)
+            tokens = torch.cat([one.going.tokens for one in beam_groups[: 1 if length == 1 else None]], 1)
             likely, state = step(tokens[..., -1], state, memory)
             limits.apply(likely, length, lambda: tokens[..., 1:])  # noqa: B023 (called at once)
             price = None if request.ending is None else request.ending(state)
-            groups, parents = self._grow(groups, likely, price, length)
-            ended = torch.stack([self.contest.done(one.finished, one.going, limits.longest, length) for one in groups])
+            beam_groups, parents = self._grow(beam_groups, likely, price, length)
+            ended = torch.stack(
+                [self.contest.done(one.finished, one.going, limits.longest, length) for one in beam_groups]
+            )
             done = ended.all(0)
             keep = kept_rows(~done)
             if len(keep) < len(rows):
-                found.update(zip(rows[done].tolist(), self._results(groups, done, length), strict=True))
+                found.update(zip(rows[done].tolist(), self._results(beam_groups, done, length), strict=True))
                 if len(keep) == 0:
                     break
                 rows, limits, memory = rows[keep], limits.pick(keep), select(memory, keep)
             state = reorder(state, keep, parents[keep])
-            groups = [one.without(over).pick(keep) for one, over in zip(groups, ended, strict=True)]
+            beam_groups = [one.without(over).pick(keep) for one, over in zip(beam_groups, ended, strict=True)]
         return [found[row] for row in range(len(request.first))]
 
     def _grow(
@@ -98,17 +102,19 @@ class Diverse:
         grown, parents, offset = [], [], 0
         for number, (going, finished) in enumerate(groups):
             place = slice(offset, offset + going.scores.shape[1])
-            disfavoured = likely[:, place] - self.diversity * chosen.unsqueeze(1) if number else likely[:, place]
-            values, tokens = likeliest(disfavoured, self.contest.width)
+            disfavoured = (
+                likely[:, place] - self.diversity_penalty * chosen.unsqueeze(1) if number else likely[:, place]
+            )
+            values, tokens = likeliest(disfavoured, self.contest.beam_size)
             totals = (going.scores.unsqueeze(-1) + values).flatten(1)
-            places = totals.topk(min(self.contest.width, totals.shape[1])).indices
+            places = totals.topk(min(self.contest.beam_size, totals.shape[1])).indices
             own = (going.scores.unsqueeze(-1) + likely[:, place].gather(-1, tokens)).flatten(1).gather(1, places)
             scores, order = own.sort(1, descending=True)
             places = places.gather(1, order)
             longer = lengthened(going, places // values.shape[-1], tokens.flatten(1).gather(1, places), scores)
-            ending = worthwhile(going.scores + endings[:, place], scores, self.contest.width)
+            ending = worthwhile(going.scores + endings[:, place], scores, self.contest.beam_size)
             normalised = ending / penalty if price is None else ending / penalty + price[:, place]
-            grown.append(_Group(longer, finish(finished, going, ending, normalised, self.contest.width)))
+            grown.append(_Group(longer, finish(finished, going, ending, normalised, self.contest.beam_size)))
             parents.append(places // values.shape[-1] + offset)
             chosen.scatter_add_(1, longer.tokens[..., -1], (scores > IMPOSSIBLE).to(chosen.dtype))
             offset += going.scores.shape[1] if length > 1 else 0
@@ -119,7 +125,7 @@ class Diverse:
         lists = [self.contest.results(pick(one.finished, rows), pick(one.going, rows), length) for one in groups]
         together = [{tuple(one.tokens): one for ones in row for one in ones} for row in zip(*lists, strict=True)]
         ranked = [sorted(row.values(), key=lambda one: (not one.finished, -one.normalised)) for row in together]
-        return [row[: self.best] for row in ranked]
+        return [row[: self.n_best] for row in ranked]
 
 
 class _Group(NamedTuple):

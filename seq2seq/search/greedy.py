@@ -14,8 +14,10 @@ class Greedy:
     The one hypothesis of a sentence is normalised by its length: nats per token, EOS included.
     """
 
-    def __init__(self, length_factor: float, length_offset: int, shortest_factor: float, no_repeat: int) -> None:
-        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+    def __init__(
+        self, max_length_ratio: float, max_length_extra: int, min_length_ratio: float, no_repeat_ngram: int
+    ) -> None:
+        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """One hypothesis a sentence; finished sentences leave the batch."""

@@ -26,24 +26,24 @@ class MBR:
         choice = argmax over h of sum over r of utility(h, r)       Kumar & Byrne 2004; Eikema & Aziz 2020, equation 6
 
     Samples stand for the model's distribution: one that was drawn twice counts twice. Those of an n-best list all count
-    alike. At most `best` different texts come back, best first; their scores are the model's. It decides by text, which
-    only who has a tokenizer knows: see `Deciding`. Raises ConfigError.
+    alike. At most `n_best` different texts come back, best first; their scores are the model's. It decides by text,
+    which only who has a tokenizer knows: see `Deciding`. Raises ConfigError.
     """
 
-    def __init__(self, candidates: Search, utility: Utility, best: int) -> None:
-        if best < 1:
-            raise ConfigError(f"search.best: expected a positive int, got {best}")
+    def __init__(self, candidates: Search, utility: Utility, n_best: int) -> None:
+        if n_best < 1:
+            raise ConfigError(f"search.n_best: expected a positive int, got {n_best}")
         self.candidates = candidates
         self.utility = utility
-        self.best = best
-        self.width = candidates.width if isinstance(candidates, Wide) else 1
+        self.n_best = n_best
+        self.beam_size = candidates.beam_size if isinstance(candidates, Wide) else 1
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """All candidates; `decide` chooses among them."""
         return self.candidates(start, step, request)
 
     def decide(self, texts: Sequence[str], language: str) -> list[int]:
-        """The numbers of the `best` best different texts; of equally good ones the first."""
+        """The numbers of the `n_best` best different texts; of equally good ones the first."""
         places: dict[str, int] = {}
         for place, text in enumerate(texts):
             places.setdefault(text, place)
@@ -52,4 +52,4 @@ class MBR:
         votes = torch.tensor([numbers[text] for text in texts]).bincount(minlength=len(different))
         utility = self.utility.pairwise(different, language)
         order = (utility @ votes.to(utility.dtype)).sort(descending=True, stable=True).indices.tolist()
-        return [places[different[number]] for number in order[: self.best]]
+        return [places[different[number]] for number in order[: self.n_best]]

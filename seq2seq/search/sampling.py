@@ -22,14 +22,14 @@ class Sampling:
 
     In this order: scores are divided by `temperature`, only the `top_k` likeliest tokens stay (null: all), of these
     the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020), and of
-    these the smallest such set for `typical`, of tokens whose information -log p is nearest to its mean, the entropy
+    these the smallest such set for `typical_p`, of tokens whose information -log p is nearest to its mean, the entropy
     (locally typical sampling, Meister et al. 2023, equation 10). Near 0, temperature makes the search greedy; 1, with
-    top_k null, top_p and typical 1, draws from the model itself.
+    top_k null, top_p and typical_p 1, draws from the model itself.
 
     What a sentence draws depends on `seed`, its key, the number of the draw and the position, not on its neighbours.
     Without keys in the request they are made from the source: the same line draws the same translation. The first of
-    `count` draws is that of a count of 1; they go through the model as many at a time as the batch has sentences.
-    A hypothesis's score is the model's own, neither tempered nor cut.
+    `num_samples` draws is that of a num_samples of 1; they go through the model as many at a time as the batch has
+    sentences. A hypothesis's score is the model's own, neither tempered nor cut.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Sampling:
         temperature: float,
         top_k: int | None,
         top_p: float,
-        typical: float,
-        count: int,
+        typical_p: float,
+        num_samples: int,
         seed: int,
-        length_factor: float,
-        length_offset: int,
-        shortest_factor: float,
-        no_repeat: int,
+        max_length_ratio: float,
+        max_length_extra: int,
+        min_length_ratio: float,
+        no_repeat_ngram: int,
     ) -> None:
         if not temperature > 0:
             raise ConfigError(f"search.temperature: expected a positive number, got {temperature}; greedy is near 0")
@@ -51,33 +51,33 @@ class Sampling:
             raise ConfigError(f"search.top_k: expected a positive int, or null for all tokens, got {top_k}")
         if not 0 < top_p <= 1:
             raise ConfigError(f"search.top_p: expected a probability above 0 and up to 1, got {top_p}")
-        if not 0 < typical <= 1:
-            raise ConfigError(f"search.typical: expected a probability above 0 and up to 1, got {typical}")
-        if count < 1:
-            raise ConfigError(f"search.count: expected a positive int, got {count}")
+        if not 0 < typical_p <= 1:
+            raise ConfigError(f"search.typical_p: expected a probability above 0 and up to 1, got {typical_p}")
+        if num_samples < 1:
+            raise ConfigError(f"search.num_samples: expected a positive int, got {num_samples}")
         if seed < 0:
             raise ConfigError(f"search.seed: expected an int of at least 0, got {seed}")
-        self.truncation = Truncation(temperature, top_k, top_p, typical)
-        self.count, self.seed = count, seed
-        self.rules = Rules(length_factor, length_offset, shortest_factor, no_repeat)
+        self.truncation = Truncation(temperature, top_k, top_p, typical_p)
+        self.num_samples, self.seed = num_samples, seed
+        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
-        """`count` hypotheses a sentence, the best normalised first; rows of one source and several keys draw apart."""
+        """`num_samples` hypotheses a sentence, best normalised first; rows of a source with other keys draw apart."""
         keys = _keys(request.source, request.mask, request.first) if request.keys is None else request.keys
         limits = self.rules.limits(request)
-        if self.count == 1:
+        if self.num_samples == 1:
             return self._drawn_rows(start, step, request, limits, keys)
         memory, state = start(request.source, request.mask)
         found: list[list[Hypothesis]] = []
-        share = max(1, len(keys) // self.count)
+        share = max(1, len(keys) // self.num_samples)
         for begin in range(0, len(keys), share):
             rows = torch.arange(begin, min(begin + share, len(keys)), device=keys.device)
-            several = rows.repeat_interleave(self.count)
+            several = rows.repeat_interleave(self.num_samples)
             begun = select(memory, several), select(state, several)
             asked = request._replace(
                 source=request.source[several], mask=request.mask[several], first=request.first[several]
             )
-            numbers = torch.arange(self.count, device=keys.device).repeat(len(rows))
+            numbers = torch.arange(self.num_samples, device=keys.device).repeat(len(rows))
             drawn = self._drawn_rows(
                 lambda source, mask, begun=begun: begun,
                 step,
@@ -86,7 +86,7 @@ class Sampling:
                 _apart(keys[several], numbers),
             )
             ones = [one for [one] in drawn]
-            found += [ones[at : at + self.count] for at in range(0, len(ones), self.count)]
+            found += [ones[at : at + self.num_samples] for at in range(0, len(ones), self.num_samples)]
         return [sorted(ones, key=lambda one: -one.normalised) for ones in found]
 
     def draw(
@@ -100,8 +100,10 @@ class Sampling:
         keys: Int[Tensor, " batch"],
     ) -> list[list[Hypothesis]]:
         """The same from the parts of a request: for training, which knows no requests and has rows for its draws."""
-        if self.count != 1:
-            raise ConfigError(f"search.count: expected 1 in training, where every candidate is a row, got {self.count}")
+        if self.num_samples != 1:
+            raise ConfigError(
+                f"search.num_samples: expected 1 in training, where every candidate is a row, got {self.num_samples}"
+            )
         return self(start, step, Request(source, mask, first, forbidden, keys))
 
     def _drawn_rows(

@@ -27,9 +27,9 @@ class Kept(NamedTuple):
 class Truncation:
     """Temperature and cuts, see Sampling; `cuts` are made one after the other, each of what the last one left."""
 
-    def __init__(self, temperature: float, top_k: int | None, top_p: float, typical: float) -> None:
+    def __init__(self, temperature: float, top_k: int | None, top_p: float, typical_p: float) -> None:
         self.temperature = temperature
-        wanted = _Cut(False, top_k, math.inf), _Cut(False, None, top_p), _Cut(True, None, typical)
+        wanted = _Cut(False, top_k, math.inf), _Cut(False, None, top_p), _Cut(True, None, typical_p)
         self.cuts = [cut for cut in wanted if cut.most is not None or cut.mass < 1]
 
     def drawn(

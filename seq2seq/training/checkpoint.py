@@ -95,7 +95,7 @@ class Checkpoints:
         except _Damaged as error:
             raise TrainingError(
                 f"{path}: cannot be read ({error}): train in a new run folder, or without the average of the best: "
-                "'trainer.allow=[trainer.average]' trainer.average=1"
+                "'trainer.allow_changed=[trainer.average_checkpoints]' trainer.average_checkpoints=1"
             ) from error
 
     def keep_best(self, updates: Iterable[int]) -> None:

@@ -72,7 +72,7 @@ class Keeper:
             state = beginning
         else:
             before: Mapping[str, object] = checkpoint.content["configuration"]  # type: ignore[assignment]
-            check_unchanged(before, self.configuration, self.settings.allow, self.folder)
+            check_unchanged(before, self.configuration, self.settings.allow_changed, self.folder)
             self._before = before
             self.judged_otherwise = judged_otherwise(before, self.configuration)
             self._check_data(before, checkpoint.content.get(DATA))  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ class Keeper:
         if data is not None:
             changed = changed_keys(configuration, self.configuration)
             made_otherwise = any(key.split(".")[0] in MAKE_PAIRS for key in changed)
-            check_data(data, self.data, self.settings.allow, self.folder, made_otherwise)
+            check_data(data, self.data, self.settings.allow_changed, self.folder, made_otherwise)
             self.judged_otherwise |= any(one.key == f"{DATA}.valid" for one in differences(data, self.data, False))
         elif self.team.number == 0:
             logger.warning(

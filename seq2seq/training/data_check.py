@@ -14,13 +14,13 @@ from seq2seq.training.checkpoint import Checkpoints
 
 OWN = "own"  # the source of a user's own parts: {"seq2seq.plugins.cell.mine": its SHA-256}
 ROLES = ("train", "valid")
-DATA = "data"  # what a checkpoint calls its fingerprint; trainer.allow=[data] accepts any other one
+DATA = "data"  # what a checkpoint calls its fingerprint; trainer.allow_changed=[data] accepts any other one
 MAKE_PAIRS = ("corpus", "cleaning", "tokenizer", "prepare")  # nodes of the configuration
 Read = Callable[[str], SplitContent]
 
 
 class Difference(NamedTuple):
-    """What differs: its key for trainer.allow, and how, in words."""
+    """What differs: its key for trainer.allow_changed, and how, in words."""
 
     key: str
     how: str
@@ -127,22 +127,22 @@ def _advice(keys: list[str], folder: Path) -> list[str]:
     advice = [
         first,
         f"begin another run with these weights: run=NEW_FOLDER init_from={folder}",
-        f"accept it: 'trainer.allow=[{','.join(keys)}]'",
+        f"accept it: 'trainer.allow_changed=[{','.join(keys)}]'",
     ]
     if {f"{DATA}.train", f"{DATA}.tokenizer"} & set(keys):  # a tokenizer that the text made is another one now
         allowed = ",".join([*(key for key in keys if key != f"{DATA}.tokenizer"), "tokenizer"])
-        keep = ["tokenizer=existing", f"tokenizer.folder={folder}", f"trainer.allow=[{allowed}]"]
+        keep = ["tokenizer=existing", f"tokenizer.folder={folder}", f"trainer.allow_changed=[{allowed}]"]
         advice[-1] = f"accept it with the tokenizer that the weights know: {_command(keep)}"
     return advice
 
 
 def _command(given: list[str]) -> str:
-    """The command line of this process with these tokenizer and trainer.allow, to be pasted; without one, these."""
+    """This process's command line with this tokenizer and trainer.allow_changed, to be pasted; without one, these."""
     program, *words = sys.argv or [""]
     if not program.startswith("seq2seq "):
         return shlex.join(given)
     keys = [word.lstrip("+").partition("=")[0] for word in words]
-    replaced = ("tokenizer", "trainer.allow", "hydra.sweep.dir")
+    replaced = ("tokenizer", "trainer.allow_changed", "hydra.sweep.dir")
     kept = [
         word for key, word in zip(keys, words, strict=True) if key.split(".")[0] != "tokenizer" and key not in replaced
     ]

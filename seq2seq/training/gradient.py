@@ -80,8 +80,8 @@ class Part:
         if len(largest.target) == 1 or isinstance(self.model, Carrying):
             raise TrainingError(
                 f"memory does not hold a batch of {len(largest.target)} rows, {largest.source.shape[1]} source and "
-                f"{largest.target.shape[1]} target ids long: lower loader.tokens or prepare.longest (of running text, "
-                "reading.streams or reading.length), the model's sizes or trainer.threads"
+                f"{largest.target.shape[1]} target ids long: lower loader.max_tokens or prepare.longest (of running "
+                "text, reading.streams or reading.bptt_length), the model's sizes or trainer.cores"
             )
         self.room = places(largest) / 2
 

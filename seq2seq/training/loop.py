@@ -132,7 +132,7 @@ class Loop:
             self.told_of_cuts = True
             self.diary.say(
                 f"update {state.update:,}: memory ran short; its batches were cut {sums.cuts} times; others as large "
-                "will be (loader.tokens sets their size)"
+                "will be (loader.max_tokens sets their size)"
             )
         state.skipped = state.skipped + 1 if sums.skipped else 0
         if sums.skipped:
@@ -233,8 +233,8 @@ class Loop:
         return (
             f"update {self.state.update}: loss or gradient was not finite in {SKIPPED_IN_A_ROW} updates in a row, "
             f"which changed nothing; their lines are in {self.diary.folder / 'skipped'}. To go on from the "
-            "last checkpoint, lower optimizer.learning_rate or trainer.clip, or set trainer.precision=fp32, and accept "
-            "that: 'trainer.allow=[optimizer.learning_rate]'"
+            "last checkpoint, lower optimizer.learning_rate or trainer.clip_norm, or set trainer.precision=fp32, and "
+            "accept that: 'trainer.allow_changed=[optimizer.learning_rate]'"
         )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from seq2seq.config.aliases import current_name
+from seq2seq.config.aliases import current_name, renamed_keys
 from seq2seq.errors import TrainingError
 from seq2seq.io.atomic import put, storing
 
@@ -19,9 +19,9 @@ FREE = (
     "trainer.patience",
     "trainer.checkpoint_minutes",
     "trainer.timeout",
-    "trainer.allow",
+    "trainer.allow_changed",
     "translator.batch_tokens",  # batches change no translation
-    "translator.longest_source",  # was 250 in older versions, and is learnt now
+    "translator.max_source_length",  # was 250 in older versions, and is learnt now
 )
 # keys whose value `auto` is decided when a run begins, and then stays as it was decided
 DECIDED = ("trainer.metric",)
@@ -31,27 +31,27 @@ JUDGING = ("validation", "search", "translator", "trainer.metric")
 ADDED: Mapping[str, object] = {
     "objective._target_": "seq2seq.training.objective.likelihood.Likelihood",
     "trainer.average_of": "best",
-    "trainer.noise": False,
-    "loader.dropout": 0.1,  # of tokenizers that could not be sampled then
+    "trainer.log_gradient_noise": False,
+    "loader.bpe_dropout": 0.1,  # of tokenizers that could not be sampled then
     "optimizer.groups": [],
     "tokenizer.source_tags": [],
     "tokenizer.canonical": False,
     "freeze": [],
     "init_optimizer": False,
-    "search.shortest_factor": 0.0,
-    "search.no_repeat": 0,
-    "objective.search.shortest_factor": 0.0,
-    "objective.search.no_repeat": 0,
+    "search.min_length_ratio": 0.0,
+    "search.no_repeat_ngram": 0,
+    "objective.search.min_length_ratio": 0.0,
+    "objective.search.no_repeat_ngram": 0,
     "search.lookahead": None,
     "objective.search.lookahead": None,
-    "objective.search.typical": 1.0,
-    "objective.search.count": 1,
-    "search.typical": 1.0,
-    "search.count": 1,
+    "objective.search.typical_p": 1.0,
+    "objective.search.num_samples": 1,
+    "search.typical_p": 1.0,
+    "search.num_samples": 1,
     "translator.repair": None,
-    "translator.unknown": "keep",
+    "translator.unknown_words": "keep",
     "translator.max_sentences": None,
-    "translator.untranslated": None,
+    "translator.passthrough": None,
     "translator.casing": False,
     "translator.shortlist": True,  # which training has none of
 }
@@ -79,7 +79,8 @@ def check_unchanged(
         lines = "\n".join(f"  {key}: was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise TrainingError(
             f"{folder} holds a run of another configuration:\n{lines}\n"
-            f"Give the old values, choose another run folder, or accept with 'trainer.allow=[{','.join(changed)}]'."
+            "Give the old values, choose another run folder, or accept with "
+            f"'trainer.allow_changed=[{','.join(changed)}]'."
         )
 
 
@@ -107,7 +108,7 @@ def older(folder: Path, node: str) -> dict[str, object]:
     """The keys below `node` that the run of a folder began without, with the values of ADDED; none for a new run."""
     try:
         before = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
-        keys = before[node].keys()
+        keys = renamed_keys(before)[node].keys()
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError):  # the checkpoints say what is wrong
         return {}
     added = {key.removeprefix(f"{node}."): value for key, value in ADDED.items() if key.startswith(f"{node}.")}
@@ -116,7 +117,7 @@ def older(folder: Path, node: str) -> dict[str, object]:
 
 def changed_keys(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, tuple[object, object]]:
     """Every key whose value differs, with both values."""
-    old, new = flat(before), flat(now)
+    old, new = flat(renamed_keys(before)), flat(now)
     old = {key: value for key, value in ADDED.items() if key in new} | old
     keys = sorted(old.keys() | new.keys())
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}

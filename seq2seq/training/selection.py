@@ -21,9 +21,9 @@ Export = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float | int]
 class Selection:
     """Judges the weights that would ship: the moving average where there is one, else the model's own.
 
-    `trainer.average` of them are kept beside the checkpoints and averaged at the end: the best, or the last ones (so
-    Vaswani et al. 2017, section 6.1), the best one then being kept besides. The folder `model` always holds the best
-    that was seen so far, be it one of them or their mean.
+    `trainer.average_checkpoints` of them are kept beside the checkpoints and averaged at the end: the best, or the last
+    ones (so Vaswani et al. 2017, section 6.1), the best one then being kept besides. The folder `model` always holds
+    the best that was seen so far, be it one of them or their mean.
     """
 
     def __init__(
@@ -63,8 +63,12 @@ class Selection:
         this = Best(state.update, scores)
         ranked = [*state.best[:place], this, *state.best[place:]]
         last = self.settings.average_of == "last"
-        state.best = ranked[: 1 if last else max(1, self.settings.average)]
-        state.recent = [*state.recent, this][-self.settings.average :] if last and self.settings.average else []
+        state.best = ranked[: 1 if last else max(1, self.settings.average_checkpoints)]
+        state.recent = (
+            [*state.recent, this][-self.settings.average_checkpoints :]
+            if last and self.settings.average_checkpoints
+            else []
+        )
         if state.update in state.kept:
             self.checkpoints.save_best(state.update, self._candidate())
         if state.shipped is None or self.settings.better(scores, state.shipped):
@@ -87,7 +91,7 @@ class Selection:
 
     def validate_average(self, state: State, interruptible: Interruptible) -> Scores | None:
         """Scores of the mean of the kept weights, as above; None where there is nothing to average."""
-        if self.settings.average < 2 or len(self.averaged(state)) < 2:
+        if self.settings.average_checkpoints < 2 or len(self.averaged(state)) < 2:
             return None
         return self._scores(self._mean(state), interruptible)
 

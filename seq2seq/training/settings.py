@@ -31,17 +31,17 @@ class Settings:
     report_every: int
     checkpoint_minutes: float
     accumulation: int
-    smoothing: float
-    clip: float | None
-    ema: float | None
-    average: int
+    label_smoothing: float
+    clip_norm: float | None
+    ema_decay: float | None
+    average_checkpoints: int
     average_of: Literal["best", "last"]
     precision: Literal["auto", "bf16", "fp32"]
-    threads: int | None
-    noise: bool
+    cores: int | None
+    log_gradient_noise: bool
     timeout: float
     seed: int
-    allow: tuple[str, ...]
+    allow_changed: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for name in (
@@ -50,8 +50,8 @@ class Settings:
             "validate_every",
             "report_every",
             "accumulation",
-            "clip",
-            "threads",
+            "clip_norm",
+            "cores",
             "timeout",
         ):
             value = getattr(self, name)
@@ -59,12 +59,12 @@ class Settings:
                 value = _added(value)
             if value is not None and value <= 0:
                 raise ConfigError(f"trainer.{name}: expected a positive number, got {value}")
-        for name in ("checkpoint_minutes", "average", "seed"):
+        for name in ("checkpoint_minutes", "average_checkpoints", "seed"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"trainer.{name}: expected 0 or more, got {getattr(self, name)}")
         device.precision(self.precision, key="trainer.precision")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ConfigError(f"trainer.ema: expected a decay between 0 and 1, or null, got {self.ema}")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ConfigError(f"trainer.ema_decay: expected a decay between 0 and 1, or null, got {self.ema_decay}")
         if self.patience is None and not self.has_budget:
             raise ConfigError(
                 "trainer: such a run would never end: set trainer.updates, trainer.epochs, trainer.hours "

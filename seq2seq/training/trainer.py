@@ -88,15 +88,17 @@ class Trainer:
         self.configuration = configuration
         self.data = data
         parameters = dict(model.named_parameters())
-        average = None if settings.ema is None else ExponentialAverage(settings.ema, parameters)
+        average = None if settings.ema_decay is None else ExponentialAverage(settings.ema_decay, parameters)
         number_format = precision(settings.precision, model.output_weight.device)
-        self.part = Part(model, objective, Criterion(settings.smoothing), number_format, settings.noise)
+        self.part = Part(
+            model, objective, Criterion(settings.label_smoothing), number_format, settings.log_gradient_noise
+        )
         self.updater = Updater(
             model,
             optimizer.create(parameters),
             Alone(self.part),
             average,
-            settings.clip,
+            settings.clip_norm,
             settings.seed,
         )
         self.checkpoints = Checkpoints(folder / "checkpoints")
@@ -113,8 +115,8 @@ class Trainer:
 
     def train_in(self, team: Team) -> Outcome:
         """The same in a team that has been joined already."""
-        if self.settings.threads is not None:
-            torch.set_num_threads(self.settings.threads)
+        if self.settings.cores is not None:
+            torch.set_num_threads(self.settings.cores)
         if team.number > 0:
             with Interrupts() as interrupts:
                 return self._train(team, interrupts, None)
@@ -186,7 +188,7 @@ class Trainer:
             worst = self.batches.worst(state.epoch)
             if cuts := self.updater.try_out(worst, self.settings.accumulation):
                 diary.say(
-                    f"memory does not hold the largest batch: it was cut {cuts} times (loader.tokens sets its size)"
+                    f"memory does not hold the largest batch: it was cut {cuts} times (loader.max_tokens sets its size)"
                 )
 
     def _finished(self, diary: Diary, state: State, reason: str) -> Outcome:

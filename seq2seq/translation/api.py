@@ -31,11 +31,11 @@ def load(
 ) -> Translator:
     """The translator in a run folder or model folder, on the GPU where there is one; an ensemble of several.
 
-    search: the name of a file in conf/search (`"greedy"`), or its keys with that name, `{"search": "beam", "width": 10,
-    "best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32, bf16
-    or int8. weights: how much each of several models counts; None: all alike.
-    Raises ModelError where the folder cannot be used, ConfigError where the search or the weights are not allowed,
-    or the processor does not multiply in the number format.
+    search: the name of a file in conf/search (`"greedy"`), or its keys with that name, `{"search": "beam", "beam_size":
+    10, "n_best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32,
+    bf16 or int8. weights: how much each of several models counts; None: all alike. Raises ModelError where the folder
+    cannot be used, ConfigError where the search or the weights are not allowed, or the processor does not multiply in
+    the number format.
     """
     folders = [folder] if isinstance(folder, str | Path) else folder
     chosen = _search(search) if search is None or isinstance(search, str | Mapping) else search

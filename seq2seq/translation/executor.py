@@ -116,7 +116,7 @@ class Processes:
             process.join(1)
             raise ModelError(
                 f"a process that translated ended with code {process.exitcode} (-9: killed, most often for memory): "
-                "lower threads= or translator.batch_tokens"
+                "lower cores= or translator.batch_tokens"
             ) from error
         finally:
             self._idle.put((pipe, process))
@@ -151,7 +151,7 @@ def _able(member: tuple[Connection, Any], again: Callable[[], tuple[Connection, 
         process.join()
         pipe.close()
         member = again()
-    raise ModelError(f"processes that translate hung {len(PATIENCE)} times where they multiply first: use threads=1")
+    raise ModelError(f"processes that translate hung {len(PATIENCE)} times where they multiply first: use cores=1")
 
 
 def taken(promise: "Future[Found]") -> Found:

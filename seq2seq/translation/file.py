@@ -28,7 +28,7 @@ def translate_file(
     target: str,
     input: Path | None,
     output: Path | None,
-    form: Form,
+    output_format: Form,
     status: Path | None,
     key: str | None,
     errors: Errors = "replace",
@@ -56,7 +56,7 @@ def translate_file(
         rest = _rest(lines.chunks(first), done.lines)
         chunks = _noted(read(rest, extras.reading, str(input or "standard input"), done.lines), given)
         for translations in translator.translate_chunks(chunks, source, target, extras.all_wishes):
-            translated = _translated(translations, form, done.lines)
+            translated = _translated(translations, output_format, done.lines)
             reported = told(done.lines, given.popleft(), translations)  # made as it is read
             asked = [(status, reported), (extras.alignments, _aligned(translations))]
             tally.add(translations)
@@ -68,9 +68,9 @@ def translate_file(
     return tally
 
 
-def _translated(translations: Sequence[Translation], form: Form, before: int) -> Iterable[str]:
+def _translated(translations: Sequence[Translation], output_format: Form, before: int) -> Iterable[str]:
     """The translations as they are written; so many lines stand before them."""
-    return (written(one, form, number) for number, one in enumerate(translations, before + 1))
+    return (written(one, output_format, number) for number, one in enumerate(translations, before + 1))
 
 
 def _aligned(translations: Sequence[Translation]) -> Iterable[str]:

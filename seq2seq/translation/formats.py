@@ -30,16 +30,16 @@ class Extras(NamedTuple):
         return self.wishes._replace(alignments=self.wishes.alignments or self.alignments is not None)
 
 
-def written(translation: Translation, form: Form, number: int) -> str:
+def written(translation: Translation, output_format: Form, number: int) -> str:
     """The translation of line `number`, from 1.
 
     `text` is its text, `json` an object with its text, score, status and all that was found. `tsv` is a row for each
     that was found: the line's number, its rank from 1, its score in nats, its text (a tab in it becomes a space),
     and what the rows of a line are ordered by (see Candidate.ranking); a blank line has one row too.
     """
-    if form == "text":
+    if output_format == "text":
         return translation.text
-    return _as_rows(translation, number) if form == "tsv" else _as_json(translation)
+    return _as_rows(translation, number) if output_format == "tsv" else _as_json(translation)
 
 
 def read(chunks: Iterable[list[str]], reading: Reading, name: str, before: int) -> Iterator[Sequence[str | Line]]:

@@ -67,7 +67,7 @@ def score_pairs(
     input: Path | None,
     translations: Path | None,
     output: Path | None,
-    form: Literal["text", "json"],
+    output_format: Literal["text", "json"],
     alignments: Path | None,
 ) -> PairTotals:
     """Scores every pair into `output` (none: standard output): a line each, whatever the pair.
@@ -81,7 +81,7 @@ def score_pairs(
     has not two columns, or not as many lines as the other.
     """
     totals = PairTotals()
-    written = _as_json if form == "json" else _as_text
+    written = _as_json if output_format == "json" else _as_text
     first = FIRST_CHUNK if output is None else LARGEST_CHUNK
     with _pairs(input, translations, first) as chunks, ExitStack() as stack:
         write = stack.enter_context(writing(output))

@@ -46,14 +46,14 @@ class PairScore(NamedTuple):
 class PairScorer:
     """Scores pairs of lines with a translator's model, the translation read with all its tokens at once.
 
-    longest: tokens that a line, or its translation, may have. Where a translation has several segmentations, its score
-    is that of the tokenizer's choice; a search may have found it by another one. Raises ConfigError.
+    max_length: tokens that a line, or its translation, may have. Where a translation has several segmentations, its
+    score is that of the tokenizer's choice; a search may have found it by another one. Raises ConfigError.
     """
 
-    def __init__(self, translator: Translator, longest: int) -> None:
-        if longest < 1:
-            raise ConfigError(f"longest: expected a positive int, got {longest}")
-        self.translator, self.longest = translator, longest
+    def __init__(self, translator: Translator, max_length: int) -> None:
+        if max_length < 1:
+            raise ConfigError(f"max_length: expected a positive int, got {max_length}")
+        self.translator, self.max_length = translator, max_length
 
     def score(
         self, chunks: Iterable[Sequence[tuple[str, str]]], source: str, target: str, alignments: bool = False
@@ -73,7 +73,8 @@ class PairScorer:
         lines = [tokenizer.read(line, "source") for line, _ in chunk]
         translations = [tokenizer.read(translation, "target") for _, translation in chunk]
         short = [
-            [one.text if len(one.text) <= 64 * self.longest else "" for one in side] for side in (lines, translations)
+            [one.text if len(one.text) <= 64 * self.max_length else "" for one in side]
+            for side in (lines, translations)
         ]
         encoded = tokenizer.encode(short[0], source, "source"), tokenizer.encode(short[1], target, "target")
         found = [
@@ -105,7 +106,7 @@ class PairScorer:
     def _status(self, line: str, translation: str, source: Sequence[int], target: Sequence[int]) -> Scored:
         if not line.strip() or not translation.strip():
             return Scored.BLANK
-        too_long = max(len(source), len(target)) > self.longest or not source or not target
+        too_long = max(len(source), len(target)) > self.max_length or not source or not target
         return Scored.TOO_LONG if too_long else Scored.OK
 
 

@@ -45,13 +45,13 @@ class Part(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What is wanted of a batch: the language to translate into; `no_repeat` as in Request; what to tell besides.
+    """What is wanted of a batch: the language to translate into; `no_repeat_ngram` as in Request; what to tell besides.
 
     `lengths`: by which translations are known that are too short.
     """
 
     target: str
-    no_repeat: int = 0
+    no_repeat_ngram: int = 0
     tokens: bool = False
     alignments: bool = False
     lengths: Lengths = Lengths()
@@ -144,7 +144,7 @@ class Searcher:
     def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
         """Each part's hypotheses, best first, no text twice among them (see nbest.py)."""
         found = self._searched(parts, order)
-        if not (isinstance(self.search, Listing) and self.search.best > 1):
+        if not (isinstance(self.search, Listing) and self.search.n_best > 1):
             return found
         lists = [different(one, self._texts(one, order.target)) for one in found]
         short = [row for row, one in enumerate(lists) if len(one) < len(found[row])]
@@ -152,7 +152,7 @@ class Searcher:
             more = self._extended._searched([parts[row] for row in short], order)
             for row, others in zip(short, more, strict=True):
                 both = followed(lists[row], others)
-                lists[row] = different(both, self._texts(both, order.target))[: self.search.best]
+                lists[row] = different(both, self._texts(both, order.target))[: self.search.n_best]
         return lists
 
     @cached_property
@@ -189,7 +189,7 @@ class Searcher:
         needed = [row for row, part in enumerate(parts) if self.repair.needed(part.ids, found[row][0])]
         if not needed:
             return set()
-        again = self._found([parts[row] for row in needed], order._replace(no_repeat=self.repair.no_repeat))
+        again = self._found([parts[row] for row in needed], order._replace(no_repeat_ngram=self.repair.no_repeat_ngram))
         better = {
             row: new
             for row, new in zip(needed, again, strict=True)
@@ -278,7 +278,7 @@ class Searcher:
             banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
             complete=[part.complete for part in parts] if any(part.complete for part in parts) else (),
             continuing=self.continuing if any(part.complete for part in parts) else None,
-            no_repeat=order.no_repeat,
+            no_repeat_ngram=order.no_repeat_ngram,
             ending=getattr(self.model, "ending", None),
         )
 

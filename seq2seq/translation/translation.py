@@ -56,7 +56,7 @@ class Translation(NamedTuple):
 
     `notes`: all that is to be said of it, the worst first, which is its status; nothing where that is ok. `seconds`:
     of the search, an equal share of the time that each of its parts' batches took.
-    `best` holds what the search returned, best first (`search.best` many); of a line that was split only the joined
+    `best` holds what the search returned, best first (`search.n_best` many); of a line that was split only the joined
     one, of a blank line nothing.
     """
 

@@ -46,17 +46,17 @@ NO_LENGTHS: LengthsOf = {}
 class Translator:
     """Translates lines in the directions that the model was trained on.
 
-    model: in evaluation mode, on `device`. longest_source: tokens of a sentence; longer ones are split.
+    model: in evaluation mode, on `device`. max_source_length: tokens of a sentence; longer ones are split.
     max_sentences: of a line that are translated together; None takes for both what was usual in the direction's
     training text, `lengths`. batch_tokens: source tokens of a batch, padding included,
     times the hypotheses that a search has side by side. dtype: of the large products
     (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
-    what is in the wrong one; None cannot tell. unknown: what becomes of what the tokenizer has no pieces for: `keep`
-    shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words too.
-    shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one.
-    untranslated: what is copied because nobody translates it; None: nothing. letterless: the directions in which the
-    model may have learnt to translate lines without letters. casing: whether lines in capitals and in title case are
-    read in the case of training text (casing.py). usage: how training text is written. Threads may share a translator.
+    what is in the wrong one; None cannot tell. unknown_words: what becomes of what the tokenizer has no pieces for:
+    `keep` shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words
+    too. shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one. passthrough:
+    what is copied because nobody translates it; None: nothing. letterless: the directions in which the model may have
+    learnt to translate lines without letters. casing: whether lines in capitals and in title case are read in the case
+    of training text (casing.py). usage: how training text is written. Threads may share a translator.
     """
 
     def __init__(
@@ -65,35 +65,37 @@ class Translator:
         tokenizer: Tokenizer,
         search: Search,
         directions: Sequence[tuple[str, str]],
-        longest_source: int | None,
+        max_source_length: int | None,
         batch_tokens: int,
         dtype: torch.dtype,
         device: torch.device,
         repair: Repair | None = None,
         languages: Languages | None = None,
-        unknown: Unknown = "keep",
+        unknown_words: Unknown = "keep",
         max_sentences: int | None = None,
         lengths: LengthsOf = NO_LENGTHS,
-        untranslated: Untranslated | None = None,
+        passthrough: Untranslated | None = None,
         letterless: Collection[tuple[str, str]] = (),
         shortlist: bool = False,
         learnt_shortlist: Shortlist | None = None,
         casing: bool = False,
         usage: Usage = NO_USAGE,
     ) -> None:
-        if longest_source is not None and longest_source < FEWEST_TOKENS:
-            raise ConfigError(f"longest_source: expected at least {FEWEST_TOKENS} tokens or null, got {longest_source}")
+        if max_source_length is not None and max_source_length < FEWEST_TOKENS:
+            raise ConfigError(
+                f"max_source_length: expected at least {FEWEST_TOKENS} tokens or null, got {max_source_length}"
+            )
         if max_sentences is not None and max_sentences < 1:
             raise ConfigError(f"max_sentences: expected a positive int or null, got {max_sentences}")
         if batch_tokens < 1:
             raise ConfigError(f"batch_tokens: expected a positive int, got {batch_tokens}")
         self.tokenizer = tokenizer
         self.directions = list(directions)
-        self.longest_source, self.max_sentences, self.lengths = longest_source, max_sentences, lengths
+        self.max_source_length, self.max_sentences, self.lengths = max_source_length, max_sentences, lengths
         self.batch_tokens = batch_tokens
         among = learnt_shortlist if shortlist else None
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
-        self.unknown, self.untranslated, self.letterless = unknown, untranslated, letterless
+        self.unknown_words, self.passthrough, self.letterless = unknown_words, passthrough, letterless
         self.casing, self.usage = casing, usage
         self._alone = AtOnce(self.searcher)
         self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
@@ -172,7 +174,9 @@ class Translator:
         if wishes.tokens:
             self.searcher.check_tokens()
         constrained = isinstance(self.searcher.search, Constrained)
-        copied = Copied(self.unknown, self.untranslated, (source, target) in self.letterless, self.casing, self.usage)
+        copied = Copied(
+            self.unknown_words, self.passthrough, (source, target) in self.letterless, self.casing, self.usage
+        )
         asked = (wishes, copied, constrained, self.searcher.aligns)
         preparing = Preparing(self.tokenizer, source, target, *asked)
         lengths = self.lengths.get((source, target), Lengths())
@@ -200,7 +204,7 @@ class Translator:
     def limits(self, source: str, target: str) -> Limits:
         """What a part of a line in this direction has at most."""
         learnt = self.lengths.get((source, target), Lengths())
-        return Limits(self.longest_source or learnt.tokens, self.max_sentences or learnt.sentences)
+        return Limits(self.max_source_length or learnt.tokens, self.max_sentences or learnt.sentences)
 
     def _begin(
         self, portion: Portion, preparing: Preparing, order: Order, limits: Limits, how: Searching
@@ -246,7 +250,7 @@ class Translator:
         with small ones at the end several processes end at about the same time. How many there are changes no batch.
         """
         search = self.searcher.search
-        most = self.batch_tokens // (search.width if isinstance(search, Wide) else 1)
+        most = self.batch_tokens // (search.beam_size if isinstance(search, Wide) else 1)
         left, shared = sum(len(parts[part].ids) for part in order), self.searcher.device.type == "cpu"
         while order:
             limit = min(most, max(SMALLEST_BATCH, left // SHARES)) if shared else most

@@ -7,9 +7,14 @@ from pathlib import Path
 from contestant.base import UPDATE, Command, Contestant, UnavailableError, spend
 from models import CACHE, MODELS, TEXT
 
-SEARCH = {1: ["search=greedy"], 5: ["search=beam", "search.width=5"]}
+SEARCH = {1: ["search=greedy"], 5: ["search=beam", "search.beam_size=5"]}
 NETWORK = MODELS["11M, SRU"]
-TUNED = ["optimizer.learning_rate=0.001", "schedule.warmup=400", "trainer.ema=0.998", "trainer.validate_every=1000"]
+TUNED = [
+    "optimizer.learning_rate=0.001",
+    "schedule.warmup=400",
+    "trainer.ema_decay=0.998",
+    "trainer.validate_every=1000",
+]
 PROGRAM = [sys.executable, "-m", "seq2seq"]
 FLAWED = 3  # its exit code where all lines came out, but some were truncated or repeat themselves
 
@@ -30,7 +35,7 @@ class Ours(Contestant):
 
     def train(self, minutes: float, threads: int) -> None:
         if not (self.run / "model").is_dir():
-            updates = [f"loader.tokens={UPDATE // 4}", "trainer.accumulation=4", f"trainer.threads={threads}"]
+            updates = [f"loader.max_tokens={UPDATE // 4}", "trainer.accumulation=4", f"trainer.cores={threads}"]
             settings = [*TEXT, *NETWORK, *TUNED, *updates, f"trainer.hours={minutes / 60}", f"run={self.run}"]
             self.run.mkdir(parents=True, exist_ok=True)
             spend(2 * minutes + 5, threads, [*PROGRAM, "train", *settings], self.run / "train.txt")
@@ -49,11 +54,11 @@ class Ours(Contestant):
         return [*PROGRAM, "translate", f"model={self.model}", *form]
 
     def translate(self, source: Path, output: Path, beam: int, threads: int) -> Command:
-        files = (f"input={source}", f"output={output}", f"threads={threads}", "resume=false")
+        files = (f"input={source}", f"output={output}", f"cores={threads}", "resume=false")
         return Command(self._command(beam, *files), accepted=(0, FLAWED))
 
     def stream(self, beam: int) -> Command:
-        return Command(self._command(beam, "threads=1"))
+        return Command(self._command(beam, "cores=1"))
 
 
 class OursInPython(Ours):

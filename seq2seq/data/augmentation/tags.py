@@ -13,7 +13,7 @@ BESIDE = ("{0}", "{name}", "%s", "%d", "$1", "<br/>", "&amp;", "[1]")
 class Tags(Noise):
     """`A dog.` and `Ein Hund.` become `<b>A dog.</b>` and `<b>Ein Hund.</b>`, or get a placeholder before or behind.
 
-    Translators take most of them out of a line (translator.untranslated), so few training pairs need them.
+    Translators take most of them out of a line (translator.passthrough), so few training pairs need them.
     """
 
     growth = target_growth = 1.5

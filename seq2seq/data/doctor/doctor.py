@@ -239,7 +239,9 @@ class _Examination:
         self.note("warning" if longest > plan.longest else "fine", "train", "longest line", told)
         if min(longest, plan.longest) + 1 > plan.tokens:
             told = f"{plan.tokens:,} tokens do not hold a line of {min(longest, plan.longest):,} pieces and EOS"
-            self.note("problem", "train", "batch", f"{told}; set a larger loader.tokens or a smaller prepare.longest")
+            self.note(
+                "problem", "train", "batch", f"{told}; set a larger loader.max_tokens or a smaller prepare.longest"
+            )
 
     def _estimates(self, train: list[SplitSurvey], pieces: dict[str, float], longest: int, plan: estimate.Plan) -> None:
         size = {language: sum(one.languages[language].bytes for one in train) for language in self.corpus.languages}

@@ -22,8 +22,12 @@ class ClassLoader(Loader):
 class TagLoader(Loader):
     """Source rows `[piece, ..., EOS]`, target rows as long, with a label for the first piece of every token."""
 
-    def __init__(self, store: Store, tokenizer: TagTokenizer, tokens: int, seed: int, window: int, ahead: int) -> None:
-        super().__init__(store, tokenizer, tokens, seed, window, 1, 0.0, 0.0, sampled=[], ahead=ahead)
+    def __init__(
+        self, store: Store, tokenizer: TagTokenizer, max_tokens: int, seed: int, sort_window: int, prefetch: int
+    ) -> None:
+        super().__init__(
+            store, tokenizer, max_tokens, seed, sort_window, 1, 0.0, 0.0, sampled_sides=[], prefetch=prefetch
+        )
         self.raised = tokenizer.raised
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:

@@ -1,11 +1,11 @@
 """Batches from a store: filled by tokens, alike in length, in an order that is a pure function of (seed, epoch).
 
-    loader = Loader(store, tokenizer, tokens=4000, seed=1, window=100000, nbest=8, alpha=0.2, dropout=0.1, sampled=[],
-                    ahead=4)
+    loader = Loader(store, tokenizer, max_tokens=4000, seed=1, sort_window=100000, sampling_nbest=8, sampling_alpha=0.2,
+                    bpe_dropout=0.1, sampled_sides=[], prefetch=4)
     for batch in loader.batches(epoch=3, start=17): ...      # exactly what batches(3) gives from its 18th batch on
 
-An epoch's order is cut into windows of `window` pairs; a window is sorted by length, cut into batches, and its batches
-are shuffled. Position is two integers, epoch and batch.
+An epoch's order is cut into windows of `sort_window` pairs; a window is sorted by length, cut into batches, and its
+batches are shuffled. Position is two integers, epoch and batch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,44 +50,50 @@ class Survey(NamedTuple):
 class Loader:
     """Batches of a store.
 
-    tokens: rows times the longest row of a batch, on either side, its pieces and its EOS counted. seed: of every order
-    and sample. window: pairs that are sorted by length together. nbest, alpha, dropout, sampled: see Sampling, which
-    changes lengths a little after batches were filled. ahead: batches that a thread makes in advance; 0 makes them when
-    they are asked for. noises: what changes training pairs, by name; see Augmentation.
-    Raises ConfigError, also where a pair of the store is too long for a batch.
+    max_tokens: rows times the longest row of a batch, on either side, its pieces and its EOS counted. seed: of every
+    order and sample. sort_window: pairs that are sorted by length together. sampling_nbest, sampling_alpha,
+    bpe_dropout, sampled_sides: see Sampling, which changes lengths a little after batches were filled. prefetch:
+    batches that a thread makes in advance; 0 makes them when they are asked for. noises: what changes training pairs,
+    by name; see Augmentation. Raises ConfigError, also where a pair of the store is too long for a batch.
     """
 
     def __init__(
         self,
         store: Store,
         tokenizer: Tokenizer,
-        tokens: int,
+        max_tokens: int,
         seed: int,
-        window: int,
-        nbest: int,
-        alpha: float,
-        dropout: float,
-        sampled: Sequence[str],
-        ahead: int,
+        sort_window: int,
+        sampling_nbest: int,
+        sampling_alpha: float,
+        bpe_dropout: float,
+        sampled_sides: Sequence[str],
+        prefetch: int,
         noises: Mapping[str, Noise] | None = None,
     ) -> None:
         for name, value, least in (
-            ("tokens", tokens, 1),
-            ("window", window, 1),
-            ("ahead", ahead, 0),
+            ("max_tokens", max_tokens, 1),
+            ("sort_window", sort_window, 1),
+            ("prefetch", prefetch, 0),
             ("seed", seed, 0),
         ):
             if value < least:
                 raise ConfigError(f"loader.{name}: expected at least {least}, got {value}")
         longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1
-        if longest > tokens:
+        if longest > max_tokens:
             raise ConfigError(
-                f"loader.tokens: {tokens} does not hold the longest pair, {longest} tokens with EOS; "
-                f"set loader.tokens={longest} or prepare with a smaller limit"
+                f"loader.max_tokens: {max_tokens} does not hold the longest pair, {longest} tokens with EOS; "
+                f"set loader.max_tokens={longest} or prepare with a smaller limit"
             )
-        self.store, self.tokens, self.seed, self.window, self.ahead = store, tokens, seed, window, ahead
-        self.sampling = Sampling(tokenizer, seed, nbest, alpha, dropout, sampled)
-        self.augmentation = Augmentation(noises, store, tokenizer, self.sampling, seed, tokens) if noises else None
+        self.store, self.max_tokens, self.seed, self.sort_window, self.prefetch = (
+            store,
+            max_tokens,
+            seed,
+            sort_window,
+            prefetch,
+        )
+        self.sampling = Sampling(tokenizer, seed, sampling_nbest, sampling_alpha, bpe_dropout, sampled_sides)
+        self.augmentation = Augmentation(noises, store, tokenizer, self.sampling, seed, max_tokens) if noises else None
         self._tags = np.array([tokenizer.tag_id(language) for language in store.languages], dtype=np.int64)
         self._surveyed: dict[int, Survey] = {}
 
@@ -97,7 +103,7 @@ class Loader:
         Close the iterator (or let it go) to stop the thread; what fails in the thread is raised here.
         """
         made = self._make(epoch, start)
-        return prefetch(made, self.ahead) if self.ahead else made
+        return prefetch(made, self.prefetch) if self.prefetch else made
 
     def batch_count(self, epoch: int) -> int:
         """How many batches the epoch has; found from the lengths alone."""
@@ -133,7 +139,7 @@ class Loader:
 
     @property
     def _windows(self) -> int:
-        return -(-len(self.store) // self.window)
+        return -(-len(self.store) // self.sort_window)
 
     def _survey(self, epoch: int) -> "Survey":
         count, most, worst = 0, (0, 0), unchanged(self.store, np.empty(0, dtype=np.int64))
@@ -155,12 +161,12 @@ class Loader:
 
     def _plans(self, epoch: int, window: int) -> list[Plan]:
         """What the batches of a window are made of."""
-        first = window * self.window
-        positions = np.arange(first, min(first + self.window, len(self.store)), dtype=np.int64)
+        first = window * self.sort_window
+        positions = np.arange(first, min(first + self.sort_window, len(self.store)), dtype=np.int64)
         rows = permuted(positions, len(self.store), self.seed, epoch)
         plan = self.augmentation.plan(rows, epoch) if self.augmentation else unchanged(self.store, rows)
         order = by_length(plan.source, plan.target)
-        edges = fill(plan.source[order] + 1, plan.target[order] + 1, self.tokens)
+        edges = fill(plan.source[order] + 1, plan.target[order] + 1, self.max_tokens)
         plans = [plan.at(order[start:end]) for start, end in pairwise(edges)]
         shuffled = np.random.Generator(np.random.PCG64([self.seed, epoch, window])).permutation(len(plans))
         return [plans[number] for number in shuffled]

@@ -1,6 +1,6 @@
 """Running text for truncated back-propagation through time: sentence after sentence, cut into rows and chunks.
 
-    stream = Stream(store, tokenizer, streams=2, length=3, parts=1, ahead=0)
+    stream = Stream(store, tokenizer, streams=2, bptt_length=3, parts=1, prefetch=0)
 
     text     T a b E T c d e f E T g E        T the language's tag, E EOS
     rows     T a b E T c d                    the second goes on where the first ends: d is
@@ -30,19 +30,21 @@ BLOCK = 1024  # lines between two known places of the text: 8 bytes of memory ea
 class Stream:
     """A store's target text in its order, the same in every epoch, as chunks that follow each other.
 
-    streams: rows of a chunk, each a part of the text. length: tokens a chunk predicts at most, in every row. parts:
-    batches of `streams / parts` rows that a chunk is cut into, one after the other. ahead: batches that a thread makes
-    in advance; 0 makes them when they are asked for. Of a batch, `pairs` holds the place in the text of each row's
-    first token, so that a row goes on where it ended in the chunk before; its source is empty.
-    Raises ConfigError, also for text in several languages, or too short.
+    streams: rows of a chunk, each a part of the text. bptt_length: tokens a chunk predicts at most, in every row.
+    parts: batches of `streams / parts` rows that a chunk is cut into, one after the other. prefetch: batches that a
+    thread makes in advance; 0 makes them when they are asked for. Of a batch, `pairs` holds the place in the text of
+    each row's first token, so that a row goes on where it ended in the chunk before; its source is empty. Raises
+    ConfigError, also for text in several languages, or too short.
     """
 
-    def __init__(self, store: Store, tokenizer: Tokenizer, streams: int, length: int, parts: int, ahead: int) -> None:
+    def __init__(
+        self, store: Store, tokenizer: Tokenizer, streams: int, bptt_length: int, parts: int, prefetch: int
+    ) -> None:
         for name, value, least in (
             ("streams", streams, 1),
-            ("length", length, 1),
+            ("bptt_length", bptt_length, 1),
             ("parts", parts, 1),
-            ("ahead", ahead, 0),
+            ("prefetch", prefetch, 0),
         ):
             if value < least:
                 raise ConfigError(f"reading.{name}: expected at least {least}, got {value}")
@@ -56,17 +58,17 @@ class Stream:
         self.text = Text(store, tokenizer)
         if len(self.text) <= streams:
             raise ConfigError(f"reading.streams: {streams} is more than the text's tokens ({len(self.text)}) allow")
-        self.streams, self.length, self.parts, self.ahead = streams, length, parts, ahead
+        self.streams, self.bptt_length, self.parts, self.prefetch = streams, bptt_length, parts, prefetch
         self.row = -(-(len(self.text) - 1) // streams)  # targets of a row; the first token of all is no target
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on; no epoch differs from another."""
         made = (self._batch(number) for number in range(start, self.batch_count(epoch)))
-        return prefetch(made, self.ahead) if self.ahead else made
+        return prefetch(made, self.prefetch) if self.prefetch else made
 
     def batch_count(self, epoch: int) -> int:
         """How many batches the text makes: its chunks times their parts."""
-        return -(-self.row // self.length) * self.parts
+        return -(-self.row // self.bptt_length) * self.parts
 
     def texts(self, batch: Batch) -> list[tuple[str, str]]:
         """The text of every row that is to be predicted, its sentences side by side; there is no source."""
@@ -75,8 +77,8 @@ class Stream:
 
     def _batch(self, number: int) -> Batch:
         chunk, part = divmod(number, self.parts)
-        first, rows = chunk * self.length, self.streams // self.parts
-        count = min(self.length, self.row - first) + 1
+        first, rows = chunk * self.bptt_length, self.streams // self.parts
+        count = min(self.bptt_length, self.row - first) + 1
         places = np.arange(part * rows, (part + 1) * rows, dtype=np.int64) * self.row + first
         target = torch.zeros(rows, count, dtype=torch.long)
         mask = torch.zeros(rows, count, dtype=torch.bool)

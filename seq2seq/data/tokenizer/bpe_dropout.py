@@ -33,7 +33,7 @@ class BPEDropout:
 
     def __init__(self, pieces: Sequence[Piece], rate: float) -> None:
         if not 0 <= rate <= 1:
-            raise ConfigError(f"loader.dropout: expected a probability from 0 to 1, got {rate}")
+            raise ConfigError(f"loader.bpe_dropout: expected a probability from 0 to 1, got {rate}")
         self.rate = rate
         self._symbols = {piece.text: number for number, piece in enumerate(pieces) if piece.kind == "symbol"}
         self._pieces = {piece.text: number for number, piece in enumerate(pieces) if piece.kind == "piece"}

@@ -46,7 +46,7 @@ class LabelledTokenizer(Tokenizer):
     def algorithm(self, side: Side) -> Algorithm:
         """See Tokenizer. ConfigError for the side that has no pieces."""
         if (side == "source") != self.text_first:
-            raise ConfigError(f"loader.sampled: the {side} has no segmentations to sample, only the text has")
+            raise ConfigError(f"loader.sampled_sides: the {side} has no segmentations to sample, only the text has")
         return super().algorithm(side)
 
     @classmethod

@@ -19,30 +19,38 @@ Draw = Callable[[str, float], list[int]]  # a line and a random number from [0, 
 class Sampling:
     """Draws a segmentation of each line anew in every epoch.
 
-    Of a unigram model (Kudo 2018), a segmentation x out of the `nbest` most probable ones with probability proportional
-    to p(x)^alpha. Of a BPE model (Provilkov et al. 2020), the one that comes out where every merge is left out with
-    probability `dropout` at every step.
+    Of a unigram model (Kudo 2018), a segmentation x out of the `sampling_nbest` most probable ones with probability
+    proportional to p(x)^sampling_alpha. Of a BPE model (Provilkov et al. 2020), the one that comes out where every
+    merge is left out with probability `bpe_dropout` at every step.
 
-    sampled: the sides to draw for, of source and target; other sides take the store's pieces. The draw depends on
+    sampled_sides: the sides to draw for, of source and target; other sides take the store's pieces. The draw depends on
     (seed, epoch, pair, side) only, not on the process or the batch: the random number is ours, since sentencepiece's
     own depend on the process. Raises ConfigError, also where a side cannot be sampled, or would never change.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, seed: int, nbest: int, alpha: float, dropout: float, sampled: Sequence[str]
+        self,
+        tokenizer: Tokenizer,
+        seed: int,
+        sampling_nbest: int,
+        sampling_alpha: float,
+        bpe_dropout: float,
+        sampled_sides: Sequence[str],
     ) -> None:
-        if not 1 <= nbest <= 512:
-            raise ConfigError(f"loader.nbest: expected 1 to 512, got {nbest}")
-        if alpha < 0:
-            raise ConfigError(f"loader.alpha: expected 0 (all alike) or more, got {alpha}")
-        if not 0 <= dropout <= 1:
-            raise ConfigError(f"loader.dropout: expected a probability from 0 to 1, got {dropout}")
-        if isinstance(sampled, str) or not set(sampled) <= set(SIDES):
-            raise ConfigError(f"loader.sampled: expected a list of source and target, got {sampled}")
+        if not 1 <= sampling_nbest <= 512:
+            raise ConfigError(f"loader.sampling_nbest: expected 1 to 512, got {sampling_nbest}")
+        if sampling_alpha < 0:
+            raise ConfigError(f"loader.sampling_alpha: expected 0 (all alike) or more, got {sampling_alpha}")
+        if not 0 <= bpe_dropout <= 1:
+            raise ConfigError(f"loader.bpe_dropout: expected a probability from 0 to 1, got {bpe_dropout}")
+        if isinstance(sampled_sides, str) or not set(sampled_sides) <= set(SIDES):
+            raise ConfigError(f"loader.sampled_sides: expected a list of source and target, got {sampled_sides}")
         self.seed = seed
         self._draws: dict[Side, Draw] = {}
-        for side in sampled:
-            self._draws[cast(Side, side)] = _draw(tokenizer, cast(Side, side), nbest, alpha, dropout)
+        for side in sampled_sides:
+            self._draws[cast(Side, side)] = _draw(
+                tokenizer, cast(Side, side), sampling_nbest, sampling_alpha, bpe_dropout
+            )
 
     def __call__(self, store: Store, rows: Integers, epoch: int) -> tuple[list[Pieces], list[Pieces]]:
         """The pieces of each row's source and target."""
@@ -71,15 +79,17 @@ def _draw(tokenizer: Tokenizer, side: Side, nbest: int, alpha: float, dropout: f
     algorithm = tokenizer.algorithm(side)
     if algorithm == "unigram":
         if nbest == 1:
-            raise ConfigError("loader.nbest: with 1 there is nothing to draw from; set more, or loader.sampled=[]")
+            raise ConfigError(
+                "loader.sampling_nbest: with 1 there is nothing to draw from; set more, or loader.sampled_sides=[]"
+            )
         return _Unigram(tokenizer, side, nbest, alpha)
     if algorithm == "bpe":
         if dropout == 0:
-            raise ConfigError("loader.dropout: with 0 no merge is left out; set more, or loader.sampled=[]")
+            raise ConfigError("loader.bpe_dropout: with 0 no merge is left out; set more, or loader.sampled_sides=[]")
         return _Merges(tokenizer, side, dropout)
     raise ConfigError(
-        f"loader.sampled: the {side} is made of characters, which have no other segmentation; "
-        "set loader.sampled=[], or tokenizer=unigram or tokenizer=bpe"
+        f"loader.sampled_sides: the {side} is made of characters, which have no other segmentation; "
+        "set loader.sampled_sides=[], or tokenizer=unigram or tokenizer=bpe"
     )
 
 

@@ -19,7 +19,7 @@ Line = TypeVar("Line", Labelling, Generated)
 
 
 def label_file(
-    labeller: Labeller, input: Path | None, output: Path | None, form: Form, reference: Path | None
+    labeller: Labeller, input: Path | None, output: Path | None, output_format: Form, references: Path | None
 ) -> Agreement | None:
     """Labels every line of `input` (none: standard input) into `output` (none: standard output).
 
@@ -27,18 +27,18 @@ def label_file(
     `reference`: a file of right labels, line by line; how well they agree is returned. Raises DataError where a file
     cannot be read or written, or the reference has other lines.
     """
-    written = _label_text if form == "text" else _as_json(labeller)
-    if reference is None:
+    written = _label_text if output_format == "text" else _as_json(labeller)
+    if references is None:
         _through(labeller.label_chunks, written, input, output)
         return None
-    compared = Reference(labeller, reference)
+    compared = Reference(labeller, references)
     _through(compared.label_chunks, written, input, output)
     return compared.agreement()
 
 
-def generate_file(generation: Generation, input: Path | None, output: Path | None, form: Form) -> None:
+def generate_file(generation: Generation, input: Path | None, output: Path | None, output_format: Form) -> None:
     """Writes a line of text for every label, or line of numbers, of `input`; files and `form` as above."""
-    written = _generated_text if form == "text" else _generated_json
+    written = _generated_text if output_format == "text" else _generated_json
     counts = _through(generation.generate_chunks, written, input, output)
     if counts[Status.UNKNOWN]:
         print(f"unknown: {generation.tokenizer.expected}", file=sys.stderr)

@@ -36,7 +36,7 @@ class Generated(NamedTuple):
 class Generation:
     """Turns each line, a label or some numbers, into a line of text.
 
-    model: in evaluation mode, on `device`. batch_lines: lines searched together. Sampling draws for a line by its
+    model: in evaluation mode, on `device`. batch_size: lines searched together. Sampling draws for a line by its
     number in the input, so that equal lines get different text.
     """
 
@@ -45,13 +45,13 @@ class Generation:
         model: Generator,
         tokenizer: LabelledTokenizer,
         search: Search,
-        batch_lines: int,
+        batch_size: int,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        if batch_lines < 1:
-            raise ConfigError(f"batch_lines: expected a positive int, got {batch_lines}")
-        self.model, self.tokenizer, self.search, self.batch_lines = model, tokenizer, search, batch_lines
+        if batch_size < 1:
+            raise ConfigError(f"batch_size: expected a positive int, got {batch_size}")
+        self.model, self.tokenizer, self.search, self.batch_size = model, tokenizer, search, batch_size
         self.dtype, self.device = dtype, device
         self.language, self.label = tokenizer.languages
         self.first = tokenizer.tag_id(self.language)
@@ -68,8 +68,8 @@ class Generation:
         """`before`: how many lines came before these."""
         found = [Generated("", 0.0, self._status(line), ()) for line in lines]
         asked = [number for number, one in enumerate(found) if one.status is Status.OK]
-        for start in range(0, len(asked), self.batch_lines):
-            numbers = asked[start : start + self.batch_lines]
+        for start in range(0, len(asked), self.batch_size):
+            numbers = asked[start : start + self.batch_size]
             texts = [lines[number] for number in numbers]
             lists = self._search(texts, [before + number for number in numbers])
             for number, hypotheses in zip(numbers, lists, strict=True):

@@ -83,13 +83,13 @@ def open_labeller(folder: Path, labeller: Mapping[str, Any], number_format: str)
     return built
 
 
-def open_generation(folder: Path, search: Search, batch_lines: int, number_format: str) -> Generation:
+def open_generation(folder: Path, search: Search, batch_size: int, number_format: str) -> Generation:
     """The generator of a folder, ready to generate, on the GPU where there is one. Raises ModelError, ConfigError."""
     device = default_device()
     dtype = precision(number_format, device)
     found = load(folder, "generator")
     assert isinstance(found.model, Generator)
-    return Generation(found.model.to(device), found.tokenizer, search, batch_lines, dtype, device)
+    return Generation(found.model.to(device), found.tokenizer, search, batch_size, dtype, device)
 
 
 def _tokenizer(opened: Opened) -> LabelledTokenizer:

@@ -50,7 +50,7 @@ class Totals(NamedTuple):
         return json.dumps({**self._asdict(), **derived}, indent=1)
 
 
-def score_file(scorer: Scorer, language: str, input: Path | None, output: Path | None, form: Form) -> Totals:
+def score_file(scorer: Scorer, language: str, input: Path | None, output: Path | None, output_format: Form) -> Totals:
     """Scores every line of `input` (none: standard input) into `output` (none: standard output).
 
     `form`: `text` writes the line's log-probability in nats, its perplexity per token and its bits per character,
@@ -60,7 +60,7 @@ def score_file(scorer: Scorer, language: str, input: Path | None, output: Path |
     Raises ConfigError for a language the model does not know, DataError where a file cannot be read or written.
     """
     totals = Totals()
-    written = _score_as_json if form == "json" else _score_as_text
+    written = _score_as_json if output_format == "json" else _score_as_text
     with reading(input) as lines, writing(output) as write:
         for scores in scorer.score(lines.chunks(FIRST_CHUNK if output is None else LARGEST_CHUNK), language):
             write(map(written, scores))
@@ -85,26 +85,26 @@ def summary(totals: Totals) -> str:
 
 
 def sample_file(
-    sampler: Sampler, language: str, count: int, beginnings: Path | None, output: Path | None, form: Form
+    sampler: Sampler, language: str, num_samples: int, prompts: Path | None, output: Path | None, output_format: Form
 ) -> None:
-    """Writes `count` lines, for every line of the file `beginnings` where there is one (`-`: standard input).
+    """Writes `num_samples` lines, for every line of the file `prompts` where there is one (`-`: standard input).
 
-    `form`: `text` writes whole lines, their beginnings included; `json` an object with the line, its beginning, the
+    `output_format`: `text` writes whole lines, their prompts included; `json` an object with the line, its prompt, the
     log-probability of what was added in nats and whether the model ended the line.
     Raises ConfigError for a language the model does not know, DataError where a file cannot be read or written.
     """
-    written = _sample_as_json if form == "json" else _sample_as_text
+    written = _sample_as_json if output_format == "json" else _sample_as_text
     with writing(output) as write:
-        for samples in sampler.sample(_repeated(beginnings, count), language):
+        for samples in sampler.sample(_repeated(prompts, num_samples), language):
             write(map(written, samples))
 
 
-def _repeated(beginnings: Path | None, count: int) -> Iterator[str]:
+def _repeated(prompts: Path | None, count: int) -> Iterator[str]:
     """Every beginning `count` times; without a file, the empty one."""
-    if beginnings is None:
+    if prompts is None:
         yield from ("" for _ in range(count))
         return
-    with reading(None if str(beginnings) == "-" else beginnings) as lines:
+    with reading(None if str(prompts) == "-" else prompts) as lines:
         for line in chain.from_iterable(lines.chunks(FIRST_CHUNK)):
             yield from (line for _ in range(count))
 

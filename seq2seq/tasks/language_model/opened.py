@@ -11,15 +11,15 @@ from seq2seq.errors import ConfigError
 from seq2seq.tasks.language_model import language_model_folder as model_folder
 
 
-def opened(folder: Path, number_format: str, threads: int | None) -> dict[str, Any]:
+def opened(folder: Path, number_format: str, cores: int | None) -> dict[str, Any]:
     """The arguments `model, tokenizer, languages, dtype, device` of a Scorer or Sampler, from a run or model folder.
 
-    threads: of the processor; None: all cores. Raises ModelError or ConfigError.
+    cores: of the processor; None: all cores. Raises ModelError or ConfigError.
     """
-    if threads is not None:
-        if threads < 1:
-            raise ConfigError(f"threads: expected a positive int or null, got {threads}")
-        torch.set_num_threads(threads)
+    if cores is not None:
+        if cores < 1:
+            raise ConfigError(f"cores: expected a positive int or null, got {cores}")
+        torch.set_num_threads(cores)
     device = default_device()
     dtype = precision(number_format, device)
     found = model_folder.load(folder)

@@ -32,7 +32,7 @@ class Sampler:
     """Continues beginnings of lines; an empty one is a whole line of the model's own.
 
     model: in evaluation mode, on `device`. search: drawn (search=sampling) or the likeliest; at least one token is
-    added. batch: lines that are written side by side, which changes none of them: draws belong to a line's number.
+    added. batch_size: lines that are written side by side, which changes none of them: draws belong to a line's number.
     dtype: of the large products (`seq2seq.device.precision`).
     """
 
@@ -42,25 +42,25 @@ class Sampler:
         tokenizer: Tokenizer,
         languages: Sequence[str],
         search: Search,
-        batch: int,
+        batch_size: int,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        if batch < 1:
-            raise ConfigError(f"batch: expected a positive int, got {batch}")
+        if batch_size < 1:
+            raise ConfigError(f"batch_size: expected a positive int, got {batch_size}")
         self.model, self.tokenizer, self.languages, self.search = model, tokenizer, list(languages), search
-        self.batch, self.dtype, self.device = batch, dtype, device
+        self.batch_size, self.dtype, self.device = batch_size, dtype, device
         self.forbidden = torch.tensor(tokenizer.never_generated, device=device)
 
-    def sample(self, beginnings: Iterable[str], language: str) -> Iterator[list[Sample]]:
+    def sample(self, prompts: Iterable[str], language: str) -> Iterator[list[Sample]]:
         """A line for every beginning, in order, some at a time. Raises ConfigError at once for an unknown language."""
-        check_lines(beginnings, "beginnings")
+        check_lines(prompts, "prompts")
         language = known_language(language, self.languages)
-        return self._chunks(iter(beginnings), language)
+        return self._chunks(iter(prompts), language)
 
-    def _chunks(self, beginnings: Iterator[str], language: str) -> Iterator[list[Sample]]:
+    def _chunks(self, prompts: Iterator[str], language: str) -> Iterator[list[Sample]]:
         number = 0
-        while chunk := list(islice(beginnings, self.batch)):
+        while chunk := list(islice(prompts, self.batch_size)):
             rows = self.tokenizer.encode(chunk, language, "target")
             found = self._search(rows, range(number, number + len(chunk)), language)
             texts = self.tokenizer.decode([[*row, *one.tokens] for row, one in zip(rows, found, strict=True)], language)

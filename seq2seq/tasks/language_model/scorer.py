@@ -65,7 +65,7 @@ class Scorer:
     """Scores lines, each by itself from its first symbol: `[tag of the language, pieces, EOS]`, the tag given.
 
     model: in evaluation mode, on `device`. batch_tokens: tokens that are read at once, padding included; a line may be
-    longer, it is read in parts. likeliest: how many of the likeliest tokens to tell for every place. dtype: of the
+    longer, it is read in parts. top_k: how many of the likeliest tokens to tell for every place. dtype: of the
     large products (`seq2seq.device.precision`).
     Where a line has several segmentations, the score is that of the tokenizer's choice.
     """
@@ -76,18 +76,16 @@ class Scorer:
         tokenizer: Tokenizer,
         languages: Sequence[str],
         batch_tokens: int,
-        likeliest: int,
+        top_k: int,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
         if batch_tokens < 1:
             raise ConfigError(f"batch_tokens: expected a positive int, got {batch_tokens}")
-        if not 0 <= likeliest <= len(model.output_weight):
-            raise ConfigError(
-                f"likeliest: expected 0 up to the vocabulary's {len(model.output_weight)}, got {likeliest}"
-            )
+        if not 0 <= top_k <= len(model.output_weight):
+            raise ConfigError(f"top_k: expected 0 up to the vocabulary's {len(model.output_weight)}, got {top_k}")
         self.model, self.tokenizer, self.languages = model, tokenizer, list(languages)
-        self.batch_tokens, self.likeliest, self.dtype, self.device = batch_tokens, likeliest, dtype, device
+        self.batch_tokens, self.likeliest, self.dtype, self.device = batch_tokens, top_k, dtype, device
 
     def score(self, lines: Iterable[Sequence[str]], language: str) -> Iterator[list[Score]]:
         """The scores of chunks of lines, chunk by chunk, in order. Raises ConfigError for an unknown language."""
@@ -106,11 +104,11 @@ class Scorer:
         return found
 
     def _tokens(self, row: Sequence[int], predicted: "Predicted") -> tuple[Token, ...]:
-        likeliest = [
+        top_k = [
             tuple(zip(self.tokenizer.pieces(ids), scores, strict=True))
             for ids, scores in zip(predicted.ids.tolist(), predicted.values.tolist(), strict=True)
         ]
-        columns = (self.tokenizer.pieces(row), predicted.scores.tolist(), likeliest)
+        columns = (self.tokenizer.pieces(row), predicted.scores.tolist(), top_k)
         return tuple(Token(*token) for token in zip(*columns, strict=True))
 
     def _batches(self, rows: dict[int, list[int]]) -> Iterator[list[int]]:

@@ -124,7 +124,7 @@ class Workers:
         code = self.processes[worker].exitcode
         return TrainingError(
             f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command goes on "
-            "from the last checkpoint; lower trainer.threads or loader.tokens if it happens again"
+            "from the last checkpoint; lower trainer.cores or loader.max_tokens if it happens again"
         )
 
 

@@ -12,18 +12,18 @@ LONGEST_RUN = 24  # tokens; loops of longer runs end at the search's longest len
 class Repair:
     """Finds what is to be searched again, and decides whether that helped.
 
-    A translation loops where a run of at most 24 tokens comes `repeats` times in a row or more, and more often than any
-    run of its source does: `ha ha ha ha ha` may stay. It is searched again with `no_repeat` (n-gram blocking of so many
-    tokens), and so is one that did not end before the longest length. Raises ConfigError.
+    A translation loops where a run of at most 24 tokens comes `min_repeats` times in a row or more, and more often than
+    any run of its source does: `ha ha ha ha ha` may stay. It is searched again with `no_repeat_ngram` (n-gram blocking
+    of so many tokens), and so is one that did not end before the longest length. Raises ConfigError.
     """
 
-    def __init__(self, repeats: int, no_repeat: int) -> None:
-        if repeats < 2:
-            raise ConfigError(f"translator.repair.repeats: expected an int of at least 2, got {repeats}")
-        if no_repeat < 1:
-            raise ConfigError(f"translator.repair.no_repeat: expected a positive int, got {no_repeat}")
-        self.repeats = repeats
-        self.no_repeat = no_repeat
+    def __init__(self, min_repeats: int, no_repeat_ngram: int) -> None:
+        if min_repeats < 2:
+            raise ConfigError(f"translator.repair.min_repeats: expected an int of at least 2, got {min_repeats}")
+        if no_repeat_ngram < 1:
+            raise ConfigError(f"translator.repair.no_repeat_ngram: expected a positive int, got {no_repeat_ngram}")
+        self.min_repeats = min_repeats
+        self.no_repeat_ngram = no_repeat_ngram
 
     def needed(self, source: Sequence[int], found: Hypothesis) -> bool:
         """Whether a translation is to be searched again; `source` and the translation are ids."""
@@ -31,11 +31,12 @@ class Repair:
 
     def loops(self, source: Sequence[int], tokens: Sequence[int]) -> bool:
         """Whether a translation repeats itself as its source does not."""
-        # Most translations hold too few equal tokens: whoever comes `repeats` times has that many less one to spare.
-        if len(tokens) - len(set(tokens)) < self.repeats - 1:
+        # Most translations hold too few equal tokens: whoever comes `min_repeats` times has that many less one to
+        # spare.
+        if len(tokens) - len(set(tokens)) < self.min_repeats - 1:
             return False
         count = most_repeats(tokens)
-        return count >= self.repeats and count > most_repeats(source)
+        return count >= self.min_repeats and count > most_repeats(source)
 
     def better(self, source: Sequence[int], old: Hypothesis, new: Hypothesis) -> bool:
         """Whether a second search found a better translation: it ends, without a loop, and no later."""

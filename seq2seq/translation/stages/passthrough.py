@@ -48,19 +48,21 @@ SPACED, DENSE = _address(r"\S", r"\w"), _address("[!-~]", "a-z0-9_")
 class Untranslated:
     """What is copied, whatever the model.
 
-    addresses: URLs, e-mail addresses, paths of files. longest_word: runs of more letters, digits and `+ / = _ -` are no
-    words (in languages that space their words; of the Latin alphabet in others); None: all are. letterless: what
+    addresses: URLs, e-mail addresses, paths of files. max_word_length: runs of more letters, digits and `+ / = _ -` are
+    no words (in languages that space their words; of the Latin alphabet in others); None: all are. non_alphabetic: what
     becomes of lines like `12:30` or `???`; `learnt` copies them unless the training text translates such lines, or the
     model folder does not tell. markup: tags, entities (tags.py) and placeholders (placeholders.py). Raises ConfigError.
     """
 
-    def __init__(self, addresses: bool, longest_word: int | None, letterless: Letterless, markup: bool) -> None:
-        if longest_word is not None and longest_word < 1:
-            raise ConfigError(f"untranslated.longest_word: expected a positive int or null, got {longest_word}")
+    def __init__(self, addresses: bool, max_word_length: int | None, non_alphabetic: Letterless, markup: bool) -> None:
+        if max_word_length is not None and max_word_length < 1:
+            raise ConfigError(
+                f"translator.passthrough.max_word_length: expected a positive int or null, got {max_word_length}"
+            )
         self.addresses = addresses
-        self.letterless = letterless
+        self.non_alphabetic = non_alphabetic
         self.markup = markup
-        longer = "" if longest_word is None else f"{{{longest_word + 1},}}"
+        longer = "" if max_word_length is None else f"{{{max_word_length + 1},}}"
         self.spaced = re.compile(rf"[\w+/=-]{longer}") if longer else None
         self.unspaced = re.compile(rf"[A-Za-z0-9_+/=-]{longer}") if longer else None
 
@@ -78,7 +80,7 @@ class Untranslated:
 
     def copies(self, line: str, translated: bool) -> bool:
         """Whether a line is copied as it has no letter; `translated`: the model may have learnt to translate such."""
-        if self.letterless == "translate" or (self.letterless == "learnt" and translated):
+        if self.non_alphabetic == "translate" or (self.non_alphabetic == "learnt" and translated):
             return False
         return bool(line.strip()) and not any(map(str.isalpha, line))
 

@@ -86,7 +86,7 @@ class Preparing:
         aligning: Callable[[], bool],
     ) -> None:
         if wishes.dictionary and copied.unknown == "keep":
-            raise ConfigError("dictionary: nothing is looked up where translator.unknown=keep; set it to copy")
+            raise ConfigError("dictionary: nothing is looked up where translator.unknown_words=keep; set it to copy")
         if wishes.glossary and not constrained:
             raise ConfigError("glossary: this search cannot promise phrases; set search=constrained")
         self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes

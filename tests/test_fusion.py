@@ -204,16 +204,16 @@ def test_threads_do_not_hear_each_other_and_the_model_is_left_alone() -> None:
 
 @pytest.mark.parametrize(("attention", "attend"), [("none", "last"), ("last", "last"), ("general", "none")])
 def test_a_model_that_looks_at_no_word_is_refused(attention: str, attend: str) -> None:
-    with pytest.raises(ConfigError, match="coverage: this model has no attention that looks at words"):
+    with pytest.raises(ConfigError, match="coverage_penalty: this model has no attention that looks at words"):
         CoveragePenalty(translator(1, attend, attention=attention), 0.2)
 
 
 def test_illegal_uses_are_named() -> None:
     network = CoveragePenalty(translator(1), 0.2)
     for search in (greedy(0.0, 4), sampling(offset=4)):
-        with pytest.raises(ConfigError, match="coverage: this search compares no hypotheses"):
+        with pytest.raises(ConfigError, match="coverage_penalty: this search compares no hypotheses"):
             search(network.start, network.step, request(network))
-    with pytest.raises(ConfigError, match="coverage: expected a positive number"):
+    with pytest.raises(ConfigError, match="coverage_penalty: expected a positive number"):
         CoveragePenalty(translator(1), -0.2)
 
 
@@ -255,7 +255,7 @@ def test_the_keys_of_the_command_have_their_effect(folders: dict[str, Path]) -> 
     assert translated(folders, "german", 1e-6, 0.0) == plain
     assert translated(folders, "german", 2.0, 0.0) != plain
     for language_model, weight in ((None, None), ("german", 0.1)):
-        with pytest.raises(ConfigError, match="coverage: this search compares no hypotheses"):
+        with pytest.raises(ConfigError, match="coverage_penalty: this search compares no hypotheses"):
             translated(folders, language_model, weight, 0.2, "greedy")
 
 

@@ -218,7 +218,7 @@ def test_a_stopped_run_ends_as_one_that_never_was(trained: Path) -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(ConfigError, match="batch_lines"):
+    with pytest.raises(ConfigError, match="batch_size"):
         generation(Greedy(0.0, 5, 0.0, 0), batch=0)
     with pytest.raises(ConfigError, match=r"model\.conditions"):
         network("train_generator", {**NUMBERS, "conditions": 0})

@@ -68,7 +68,7 @@ def test_neighbours_change_nothing_and_every_pair_has_its_line() -> None:
 def test_what_cannot_be_scored_is_refused() -> None:
     with pytest.raises(ConfigError, match="source=en target=fr: this model translates"):
         PairScorer(translator(), 30).score([], "en", "fr")
-    with pytest.raises(ConfigError, match="longest: expected a positive int, got 0"):
+    with pytest.raises(ConfigError, match="max_length: expected a positive int, got 0"):
         PairScorer(translator(), 0)
     blind = translator()
     blind.searcher.model = object()  # type: ignore[assignment]

@@ -30,7 +30,7 @@ class CoveragePenalty:
 
     def __init__(self, network: Model | Ensemble, weight: float) -> None:
         if not weight > 0:
-            raise ConfigError(f"coverage: expected a positive number, or 0 for no penalty, got {weight}")
+            raise ConfigError(f"coverage_penalty: expected a positive number, or 0 for no penalty, got {weight}")
         self.weight = weight
         self._heard = threading.local()  # a thread's own weights, those of each model
         models = network.models if isinstance(network, Ensemble) else [network]
@@ -40,7 +40,7 @@ class CoveragePenalty:
             attentions = looking(model)
             if not attentions:
                 raise ConfigError(
-                    "coverage: this model has no attention that looks at words (attention=none or last, or "
+                    "coverage_penalty: this model has no attention that looks at words (attention=none or last, or "
                     "decoder.attend=none): set coverage=0"
                 )
             listen(attentions[-1], partial(self._hear, number))

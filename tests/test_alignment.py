@@ -8,7 +8,7 @@ from toy_network import members, toy_batch, toy_model
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.network.alignment import Forced, Forcing
+from seq2seq.network.alignment import TeacherForced, TeacherForcing
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
@@ -50,7 +50,7 @@ def listened(model: Model) -> list[list[torch.Tensor]]:
 
 def check(model: Model) -> None:
     """Scores and weights of all positions at once are those of the steps."""
-    found = Forcing(model)(BATCH, True)
+    found = TeacherForcing(model)(BATCH, True)
     real = BATCH.target_mask[:, 1:]
     expected, _ = stepped(model, BATCH)
     torch.testing.assert_close(found.scores[real], expected[real], atol=1e-4, rtol=1e-4)
@@ -81,7 +81,7 @@ def test_every_layer_that_attends_is_heard(attend: str) -> None:
     torch.manual_seed(3)
     model = toy_model(settings={"decoder.attend": attend})
     check(model)
-    assert len(Forcing(model)(BATCH, True).weights[0]) == (2 if attend == "all" else 1)
+    assert len(TeacherForcing(model)(BATCH, True).weights[0]) == (2 if attend == "all" else 1)
 
 
 @torch.inference_mode()
@@ -89,10 +89,10 @@ def test_an_ensemble_is_the_weighted_mean_of_its_models() -> None:
     torch.manual_seed(4)
     models = [toy_model(cell="gru"), toy_model(width=12, decoder="conditional", attention="additive")]
     ensemble = Ensemble(models, [3.0, 1.0])
-    found = Forcing(ensemble)(BATCH, True)
+    found = TeacherForcing(ensemble)(BATCH, True)
     real = BATCH.target_mask[:, 1:]
     torch.testing.assert_close(found.scores[real], stepped(ensemble, BATCH)[0][real], atol=1e-4, rtol=1e-4)
-    alone = [Forcing(model)(BATCH, True) for model in models]
+    alone = [TeacherForcing(model)(BATCH, True) for model in models]
     assert found.shares == (0.75, 0.25)
     torch.testing.assert_close(found.weights, tuple(one.weights[0] for one in alone))
     torch.testing.assert_close(found.looked(), 0.75 * alone[0].looked() + 0.25 * alone[1].looked())
@@ -101,10 +101,10 @@ def test_an_ensemble_is_the_weighted_mean_of_its_models() -> None:
 
 def test_padding_and_neighbours_change_nothing() -> None:
     torch.manual_seed(5)
-    forcing = Forcing(toy_model(attention="multihead"))
+    forcing = TeacherForcing(toy_model(attention="multihead"))
     together = forcing(BATCH, True)
     for row, (source, target) in enumerate([([4, 6, 7, 8, 9], [4, 8, 7]), ([5, 9], [5, 11, 9, 12])]):
-        alone: Forced = forcing(toy_batch([source], [target]), True)
+        alone: TeacherForced = forcing(toy_batch([source], [target]), True)
         torch.testing.assert_close(together.scores[row, : len(target)], alone.scores[0])
         for every, one in zip(together.weights[0], alone.weights[0], strict=True):
             torch.testing.assert_close(every[row, : len(target), : len(source) + 1], one[0])
@@ -114,14 +114,14 @@ def test_padding_and_neighbours_change_nothing() -> None:
 def test_a_model_that_looks_at_no_word_says_so(attention: str, attend: str) -> None:
     blind = toy_model(attention=attention, settings={"decoder.attend": attend})
     with pytest.raises(ConfigError, match="this model has no attention that looks at words"):
-        Forcing(blind).check()
-    assert Forcing(blind)(BATCH, True).weights == ((),)
-    Forcing(Ensemble([blind, toy_model()], [1.0, 1.0])).check()
+        TeacherForcing(blind).check()
+    assert TeacherForcing(blind)(BATCH, True).weights == ((),)
+    TeacherForcing(Ensemble([blind, toy_model()], [1.0, 1.0])).check()
 
 
 def test_the_model_itself_is_left_as_it_is() -> None:
     model = toy_model(attention="coverage")
-    forcing = Forcing(model)
+    forcing = TeacherForcing(model)
     for reader in forcing.readers:
         for own, other in zip(reader.model.parameters(), model.parameters(), strict=True):
             assert own.data_ptr() == other.data_ptr()

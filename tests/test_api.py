@@ -14,7 +14,7 @@ from toy_translator import DIRECTIONS, echo_translator, random_model, random_nod
 
 import seq2seq
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.io.live_input import arriving
+from seq2seq.io.live_input import live_chunks
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.mbr import MBR
@@ -125,13 +125,13 @@ def test_nobody_searches_while_somebody_forks() -> None:
     busy, forked = threading.Event(), threading.Event()
 
     def search() -> None:
-        with QUIET.busy():
+        with QUIET.searching():
             busy.set()
             forked.wait(0.2)
             said.append("searched")
 
     def fork() -> None:
-        with QUIET.alone():
+        with QUIET.forking():
             said.append("forked")
             forked.set()
 
@@ -196,7 +196,7 @@ def test_what_comes_together_is_one_chunk() -> None:
         gate.wait(30)
         yield 5
 
-    chunks = arriving(given(), 10)
+    chunks = live_chunks(given(), 10)
     seen = next(chunks)
     while len(seen) < 5:
         seen += next(chunks)
@@ -214,7 +214,7 @@ def test_an_error_among_the_lines_comes_in_its_place() -> None:
     with pytest.raises(ValueError, match="no more lines"):
         next(found)
     with pytest.raises(ConfigError, match="most: expected a positive int, got 0"):
-        arriving([], 0)
+        live_chunks([], 0)
 
 
 def test_closing_a_stream_ends_its_thread() -> None:

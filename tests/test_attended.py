@@ -9,7 +9,7 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.dataset.prepare import prepare
-from seq2seq.network.alignment import Forcing
+from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.model import Model
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.checks.attended import attended, attention_shares, with_attention
@@ -30,7 +30,7 @@ def test_every_piece_that_was_looked_at_counts_once() -> None:
 
 
 def test_shares_are_those_of_the_pairs_whatever_their_order() -> None:
-    forcing, device = Forcing(random_model()), torch.device("cpu")
+    forcing, device = TeacherForcing(random_model()), torch.device("cpu")
     rows = toy_tokenizer().encode(LINES, "en", "source")
     pairs = [Pair(row, row[:2], True) for row in rows]
     shares = attention_shares(forcing, pairs, toy_tokenizer().tag_id("de"), device)
@@ -69,7 +69,9 @@ def test_what_is_usual_is_learnt_from_training_text(tmp_path: Path) -> None:
     learnt = with_attention(lengths, random_model(), store, toy_tokenizer())["en", "de"]
     rows = toy_tokenizer().encode(LINES, "en", "source"), toy_tokenizer().encode(LINES, "de", "target")
     pairs = [Pair(source, target, True) for source, target in zip(*rows, strict=True)]
-    expected = attention_shares(Forcing(random_model()), pairs, toy_tokenizer().tag_id("de"), torch.device("cpu"))
+    expected = attention_shares(
+        TeacherForcing(random_model()), pairs, toy_tokenizer().tag_id("de"), torch.device("cpu")
+    )
     assert learnt == Lengths(2, 40, 1.0, -2.0, pytest.approx(min(expected), abs=1e-3))
     assert with_attention(lengths, toy_model(attention="none"), store, toy_tokenizer()) == lengths
 

@@ -30,7 +30,7 @@ from seq2seq.data.augmentation.typos import Typos
 from seq2seq.data.augmentation.upper import Upper
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
 from seq2seq.errors import ConfigError
@@ -51,14 +51,14 @@ def robust(share: float = 0.2) -> dict[str, Noise]:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     folder = tmp_path_factory.mktemp("augmentation")
     corpus = toy_corpus(folder / "text", ["en-de", "de-en"], count=60)
     return prepare(corpus, every_filter(), vocabulary(size=380), folder / "cache", 100)
 
 
 def loader(
-    prepared: Prepared,
+    prepared: PreparedCorpus,
     noises: dict[str, Noise] | None,
     tokens: int = 200,
     seed: int = 1,
@@ -72,7 +72,7 @@ def same(one: Batch, other: Batch) -> bool:
     return all(torch.equal(left, right) for left, right in zip(one, other, strict=True))
 
 
-def lines(made: Loader, epoch: int, prepared: Prepared) -> dict[int, tuple[list[int], list[int]]]:
+def lines(made: Loader, epoch: int, prepared: PreparedCorpus) -> dict[int, tuple[list[int], list[int]]]:
     """The pieces of source and target that each row has in an epoch."""
     return {
         int(row): (source[real][1:-1].tolist(), target[there][1:-1].tolist())
@@ -94,7 +94,7 @@ def test_the_robust_group_holds_every_kind_but_those_that_a_translator_undoes() 
 @pytest.mark.parametrize("window", [37])
 @pytest.mark.parametrize("sampled", [(), ("source", "target")])
 def test_an_epoch_holds_every_pair_once_within_the_budget(
-    prepared: Prepared, window: int, sampled: tuple[str, ...]
+    prepared: PreparedCorpus, window: int, sampled: tuple[str, ...]
 ) -> None:
     made = loader(prepared, robust(), window=window, sampled=sampled)
     batches = list(made.batches(2))
@@ -106,7 +106,7 @@ def test_an_epoch_holds_every_pair_once_within_the_budget(
             assert len(batch.pairs) * (batch.source.shape[1] - 1) <= 200
 
 
-def test_noise_depends_on_seed_epoch_and_pair_alone(prepared: Prepared) -> None:
+def test_noise_depends_on_seed_epoch_and_pair_alone(prepared: PreparedCorpus) -> None:
     """Not on the batches, nor on where reading begins, nor on the other kinds of noise."""
     one = lines(loader(prepared, robust()), 3, prepared)
     assert one == lines(loader(prepared, robust(), window=40), 3, prepared)
@@ -121,14 +121,14 @@ def test_noise_depends_on_seed_epoch_and_pair_alone(prepared: Prepared) -> None:
     }
 
 
-def test_any_part_of_an_epoch_is_its_tail(prepared: Prepared) -> None:
+def test_any_part_of_an_epoch_is_its_tail(prepared: PreparedCorpus) -> None:
     made = loader(prepared, robust(), sampled=("source",))
     whole = list(made.batches(1))
     for start in (1, 7, len(whole) - 1):
         assert all(map(same, whole[start:], made.batches(1, start)))
 
 
-def test_shares_are_kept_and_the_rest_is_as_it_was(prepared: Prepared) -> None:
+def test_shares_are_kept_and_the_rest_is_as_it_was(prepared: PreparedCorpus) -> None:
     plain = lines(loader(prepared, None), 0, prepared)
     for name, share in (("upper", 0.2), ("joined", 0.4), ("tags", 0.5)):
         made = loader(prepared, {name: from_yaml(name, share=share)}, tokens=400)
@@ -139,7 +139,7 @@ def test_shares_are_kept_and_the_rest_is_as_it_was(prepared: Prepared) -> None:
     assert lines(loader(prepared, {"upper": Upper(0.0)}), 0, prepared) == plain
 
 
-def test_joined_rows_are_those_of_the_direction_side_by_side(prepared: Prepared) -> None:
+def test_joined_rows_are_those_of_the_direction_side_by_side(prepared: PreparedCorpus) -> None:
     store, tokenizer = prepared.train, prepared.tokenizer
     every = {(pair.target_language, pair.source, pair.target) for pair in store.pairs()}
     seen = Counter[int]()
@@ -165,16 +165,16 @@ def seen_parts(source: str, target: str, language: str, every: set[tuple[str, st
     return 0
 
 
-def test_the_worst_batch_is_no_smaller_than_any(prepared: Prepared) -> None:
+def test_the_worst_batch_is_no_smaller_than_any(prepared: PreparedCorpus) -> None:
     made = loader(prepared, robust())
     for epoch in (0, 1):
-        worst = made.worst(epoch)
+        worst = made.largest_batch(epoch)
         most = worst.source.numel() + worst.target.numel()
         assert max(batch.source.numel() + batch.target.numel() for batch in made.batches(epoch)) <= most
         assert len(worst.pairs) * (worst.source.shape[1] - 1) <= 200
 
 
-def test_partners_are_others_of_the_direction_and_all_of_them(prepared: Prepared) -> None:
+def test_partners_are_others_of_the_direction_and_all_of_them(prepared: PreparedCorpus) -> None:
     store, rows = prepared.train, np.arange(len(prepared.train))
     source, target = store.language_numbers(rows)
     draw = np.random.default_rng(1)

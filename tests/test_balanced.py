@@ -9,12 +9,12 @@ from toy_text import sentences, vocabulary
 
 from seq2seq.data.corpus.jsonl import JSONL
 from seq2seq.data.dataset import balanced_sample as module
-from seq2seq.data.dataset.balanced_sample import balanced
-from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.dataset.balanced_sample import balanced_sample
+from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     """1,000 pairs of English and German, one in a hundred English and French, both ways."""
     folder = tmp_path_factory.mktemp("balanced")
     text = sentences(1000, ["en", "de", "fr"], longest=4)
@@ -26,20 +26,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare(corpus, {}, vocabulary(), folder / "cache", 100)
 
 
-def counts(prepared: Prepared, lines: int) -> tuple[Counter[str], Counter[str]]:
+def counts(prepared: PreparedCorpus, lines: int) -> tuple[Counter[str], Counter[str]]:
     store = prepared.train
-    rows = balanced(store, lines)
+    rows = balanced_sample(store, lines)
     assert (np.diff(rows) > 0).all()
     source, target = store.language_numbers(rows)
     return Counter(store.languages[one] for one in source), Counter(store.languages[one] for one in target)
 
 
-def test_a_rare_language_is_all_there(prepared: Prepared) -> None:
+def test_a_rare_language_is_all_there(prepared: PreparedCorpus) -> None:
     for side in counts(prepared, 100):
         assert side["fr"] == 10 and 50 <= side["de"] <= 100 and side["en"] >= 50
 
 
-def test_a_small_sample_is_shared_equally(prepared: Prepared) -> None:
+def test_a_small_sample_is_shared_equally(prepared: PreparedCorpus) -> None:
     for side in counts(prepared, 10):
         assert side == {"de": 10, "en": 20, "fr": 10}
     for side in counts(prepared, 10**6):
@@ -47,10 +47,10 @@ def test_a_small_sample_is_shared_equally(prepared: Prepared) -> None:
 
 
 def test_the_sample_is_spread_and_does_not_depend_on_blocks(
-    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+    prepared: PreparedCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = balanced(prepared.train, 100)
-    assert np.array_equal(rows, balanced(prepared.train, 100))
+    rows = balanced_sample(prepared.train, 100)
+    assert np.array_equal(rows, balanced_sample(prepared.train, 100))
     monkeypatch.setattr(module, "BLOCK", 37)
-    assert np.array_equal(rows, balanced(prepared.train, 100))
+    assert np.array_equal(rows, balanced_sample(prepared.train, 100))
     assert abs(float(rows.mean()) / len(prepared.train) - 0.5) < 0.1

@@ -9,7 +9,7 @@ from toy_translator import DIRECTIONS, WORDS, Echo, echo_translator, random_mode
 
 from seq2seq.device import Format
 from seq2seq.evaluation.sentence_metric import ChrF
-from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.search.base import Search
 from seq2seq.search.mbr import MBR
 from seq2seq.translation import translator
@@ -59,7 +59,7 @@ def test_hypotheses_side_by_side_count(search: Search) -> None:
 def test_packed_or_not_batches_change_no_line(products: Format) -> None:
     """In whole numbers too: a row's scale is its own, so neighbours cannot push a line over a near-tie."""
     model = deepcopy(random_model())
-    prepare(model, products)
+    optimise_for_inference(model, products)
     given = [line for number, line in enumerate(lines(18)) if number % 3]
 
     def translated(batch: int) -> list[tuple[str, float]]:

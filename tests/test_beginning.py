@@ -10,9 +10,9 @@ from test_initial import fresh
 from torch import Tensor
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq.cli.warm_start import Beginning
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.errors import ModelError
-from seq2seq.training.distributed.process_group import Single, Team
+from seq2seq.training.distributed.process_group import ProcessGroup, SingleProcess
 from seq2seq.translation.translator_folder import save
 
 ADAM = {
@@ -25,7 +25,7 @@ ADAM = {
 }
 
 
-class Follower(Single):
+class Follower(SingleProcess):
     """A process on another machine, which hears what the leader says."""
 
     number, size = 1, 2
@@ -43,10 +43,10 @@ class Follower(Single):
         raise AssertionError
 
 
-def begin(team: Team, folder: Path, init_from: Path) -> torch.nn.Module:
+def begin(team: ProcessGroup, folder: Path, init_from: Path) -> torch.nn.Module:
     network = fresh(toy_tokenizer())
-    beginning = Beginning(folder / "run", init_from, False, [])
-    beginning.of(team, network, "translator", random_node(), toy_tokenizer(), None, dict(ADAM))
+    beginning = WarmStart(folder / "run", init_from, False, [])
+    beginning.optimizer_for(team, network, "translator", random_node(), toy_tokenizer(), None, dict(ADAM))
     return network
 
 
@@ -59,8 +59,8 @@ def test_a_follower_goes_on_without_what_the_run_began_with(tmp_path: Path) -> N
 
 def test_a_follower_begins_with_the_weights_that_the_leader_read(tmp_path: Path) -> None:
     save(tmp_path / "old", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
-    leader = begin(Single(), tmp_path, tmp_path / "old").state_dict()
+    leader = begin(SingleProcess(), tmp_path, tmp_path / "old").state_dict()
     follower = begin(Follower(False, leader), tmp_path, tmp_path / "nowhere").state_dict()
     assert all(torch.equal(leader[name], follower[name]) for name in leader)
     with pytest.raises(ModelError, match="no such folder"):
-        begin(Single(), tmp_path, tmp_path / "nowhere")
+        begin(SingleProcess(), tmp_path, tmp_path / "nowhere")

@@ -17,10 +17,10 @@ from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 
 from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
 from seq2seq.data.tokenizer import bpe_dropout
 from seq2seq.data.tokenizer.bpe_dropout import NEVER, BPEDropout
-from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.tokenizer.tokenizer import Piece, Tokenizer
 from seq2seq.errors import ConfigError
 
@@ -162,18 +162,18 @@ def test_a_word_is_cut_by_itself() -> None:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     folder = tmp_path_factory.mktemp("bpe")
     return prepare(toy_corpus(folder / "text"), {}, vocabulary("bpe"), folder / "cache", 100)
 
 
 @pytest.mark.slow
-def test_the_loaders_draw_depends_on_seed_epoch_pair_and_side_only(prepared: Prepared) -> None:
+def test_the_loaders_draw_depends_on_seed_epoch_pair_and_side_only(prepared: PreparedCorpus) -> None:
     """Nor on the process, whose own random numbers sentencepiece would take."""
     rows = np.arange(40)
 
     def drawn(seed: int, epoch: int, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[list[list[int]]]:
-        sampling = Sampling(prepared.tokenizer, seed, 8, 0.2, 0.2, ["source", "target"])
+        sampling = SubwordSampling(prepared.tokenizer, seed, 8, 0.2, 0.2, ["source", "target"])
         return [[ids.tolist() for ids in side] for side in sampling(prepared.train, order, epoch)]
 
     whole = drawn(1, 3, rows)
@@ -201,16 +201,16 @@ def test_a_source_tag_stays_before_the_pieces(tmp_path: Path) -> None:
     corpus = Files(str(tmp_path / "text"), ["en-de"], [], ["train"], [], [])
     made = prepare(corpus, {}, vocabulary("bpe", source_tags=["BT"]), tmp_path / "cache", 100)
     rows = np.arange(50)
-    drawn, _ = Sampling(made.tokenizer, 1, 8, 0.2, 0.5, ["source"])(made.train, rows, 0)
+    drawn, _ = SubwordSampling(made.tokenizer, 1, 8, 0.2, 0.5, ["source"])(made.train, rows, 0)
     usual, _ = made.train.ids(rows)
     assert {int(ids[0]) for ids in usual} == {int(ids[0]) for ids in drawn} and len({int(ids[0]) for ids in drawn}) == 1
     assert made.tokenizer.decode([ids.tolist() for ids in drawn], "de") == text["en"][:50]
     assert sum(map(np.array_equal, drawn, usual)) < 25
 
 
-def test_only_sampled_sides_change(prepared: Prepared) -> None:
+def test_only_sampled_sides_change(prepared: PreparedCorpus) -> None:
     rows = np.arange(40)
-    source, target = Sampling(prepared.tokenizer, 1, 8, 0.2, 0.3, ["target"])(prepared.train, rows, 0)
+    source, target = SubwordSampling(prepared.tokenizer, 1, 8, 0.2, 0.3, ["target"])(prepared.train, rows, 0)
     usual = prepared.train.ids(rows)
     assert all(map(np.array_equal, source, usual[0]))
     assert sum(map(np.array_equal, target, usual[1])) < 20

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.data.dataset.cache import HIDDEN, entry
+from seq2seq.data.dataset.cache import HIDDEN, cache_entry
 from seq2seq.errors import DataError
 
 NAMES = [f"{role}-0123456789abcdef" for role in ("tokenizer", "train", "valid")]
@@ -50,7 +50,7 @@ def fill(folder: Path) -> None:
 
 
 def test_an_entry_is_made_whole(tmp_path: Path) -> None:
-    folder = entry(tmp_path / "cache", NAMES[0], fill)
+    folder = cache_entry(tmp_path / "cache", NAMES[0], fill)
     assert (folder / "whole").read_text() == "whole" and folder.stat().st_mode & 0o777 == 0o755
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [NAMES[0]]
 
@@ -62,7 +62,7 @@ def test_what_the_killed_left_goes_and_what_others_make_stays(tmp_path: Path) ->
     assert hidden(tmp_path) == [NAMES[0]]
     (tmp_path / ".of-somebody-else").mkdir()
     with being_made(tmp_path, NAMES[1]) as other:
-        entry(tmp_path, NAMES[2], fill)
+        cache_entry(tmp_path, NAMES[2], fill)
         assert hidden(tmp_path) == [NAMES[1]]
         other.communicate("go on\n", 10)
     names = [".of-somebody-else", NAMES[1], NAMES[2]]
@@ -72,7 +72,7 @@ def test_what_the_killed_left_goes_and_what_others_make_stays(tmp_path: Path) ->
 
 def test_of_two_that_want_the_same_one_waits_and_finds_it(tmp_path: Path) -> None:
     with being_made(tmp_path, NAMES[0]) as other, ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(entry, tmp_path, NAMES[0], fill)
+        waiting = thread.submit(cache_entry, tmp_path, NAMES[0], fill)
         with pytest.raises(TimeoutError):
             waiting.result(0.3)
         other.communicate("go on\n", 10)
@@ -84,7 +84,7 @@ def test_of_two_that_want_the_same_one_waits_and_finds_it(tmp_path: Path) -> Non
 
 def test_who_waits_for_a_killed_one_makes_it_after_all(tmp_path: Path) -> None:
     with being_made(tmp_path, NAMES[0]) as other, ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(entry, tmp_path, NAMES[0], fill)
+        waiting = thread.submit(cache_entry, tmp_path, NAMES[0], fill)
         other.send_signal(signal.SIGKILL)
         assert (waiting.result(10) / "whole").exists()
     assert [path.name for path in tmp_path.iterdir()] == [NAMES[0]]
@@ -95,5 +95,5 @@ def test_a_failure_leaves_nothing_and_says_where(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(DataError, match=f"cache: .*{NAMES[0]} cannot be written: No space left on device; make room"):
-        entry(tmp_path, NAMES[0], fail)
+        cache_entry(tmp_path, NAMES[0], fail)
     assert list(tmp_path.iterdir()) == []

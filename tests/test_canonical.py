@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seq2seq.data.tokenizer import canonical
 from seq2seq.data.tokenizer.canonical import source_text, target_text, traced_source, traced_spaces, traced_target
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 SPACES = [one for one in map(chr, range(sys.maxunicode)) if one.isspace()]
@@ -121,6 +121,6 @@ def test_what_is_passed_over_would_not_change() -> None:
 
 
 def test_a_text_is_traced_through_what_is_done_to_it() -> None:
-    traced = Traced.given("a\u0301ｂ—ｃ")
-    assert traced.composed() == Traced("áｂ—ｃ", [0, 2, 3, 4])
-    assert traced_source("a\u0301ｂ—ｃ") == Traced("áb - c", [0, 2, 3, 3, 3, 4])
+    traced = TracedText.given("a\u0301ｂ—ｃ")
+    assert traced.composed() == TracedText("áｂ—ｃ", [0, 2, 3, 4])
+    assert traced_source("a\u0301ｂ—ｃ") == TracedText("áb - c", [0, 2, 3, 3, 3, 4])

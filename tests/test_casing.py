@@ -11,8 +11,8 @@ from toy_translator import DIRECTIONS, Echo, toy_tokenizer
 
 from seq2seq.translation.line import Line
 from seq2seq.translation.stages.casing import Casing, word_cost
-from seq2seq.translation.stages.passthrough import Untranslated
-from seq2seq.translation.stages.unicode_fallback import readable
+from seq2seq.translation.stages.passthrough import Passthrough
+from seq2seq.translation.stages.unicode_fallback import unicode_fallback
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 
@@ -36,7 +36,7 @@ def read(line: str, source: str = "en") -> str:
 def translator(casing: bool) -> Translator:
     parts = (Echo(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 30, 60, torch.float32, torch.device("cpu"))
     return Translator(
-        *parts, unknown_words="copy", passthrough=Untranslated(True, 100, "translate", True), casing=casing
+        *parts, unknown_words="copy", passthrough=Passthrough(True, 100, "translate", True), casing=casing
     )
 
 
@@ -129,7 +129,7 @@ def test_where_sentences_begin_with_small_letters_so_does_what_is_read() -> None
 
 def test_a_word_is_read_in_one_piece_of_case() -> None:
     known = frozenset(string.ascii_lowercase + "SED ")
-    assert readable("SEVEN SEED Seven", known) == "seven SEED Seven"
+    assert unicode_fallback("SEVEN SEED Seven", known) == "seven SEED Seven"
 
 
 def test_capitals_come_back_and_copied_things_stay() -> None:

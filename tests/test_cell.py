@@ -25,7 +25,7 @@ def filled(cell: Cell) -> State:
 def test_forward_equals_repeated_steps(cell: Cell) -> None:
     x, start = inputs(BATCH, TIME), filled(cell)
     outputs, end = cell(x, None, start)
-    state, drawn = start, cell.draw((BATCH,))
+    state, drawn = start, cell.dropout_masks((BATCH,))
     for time in range(TIME):
         output, state = cell.step(x[:, time], state, drawn)
         torch.testing.assert_close(output, outputs[:, time])
@@ -64,8 +64,8 @@ def test_padding_changes_neither_outputs_nor_state(cell: Cell) -> None:
 
 def test_steps_take_any_leading_axes(cell: Cell) -> None:
     x = torch.randn(2, 3, INPUT, dtype=torch.float64)
-    output, _ = cell.step(x, cell.initial_state((2, 3)), cell.draw((2, 3)))
-    flat, _ = cell.step(x.flatten(0, 1), cell.initial_state((6,)), cell.draw((6,)))
+    output, _ = cell.step(x, cell.initial_state((2, 3)), cell.dropout_masks((2, 3)))
+    flat, _ = cell.step(x.flatten(0, 1), cell.initial_state((6,)), cell.dropout_masks((6,)))
     torch.testing.assert_close(output.flatten(0, 1), flat)
 
 
@@ -95,7 +95,7 @@ def test_bf16_training_stays_close_to_fp32(name: str) -> None:
     for enabled in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             outputs, end = cell(x, None, cell.initial_state((BATCH,)))
-            repeated, _ = cell.loop(x, None, cell.initial_state((BATCH,)), cell.draw((BATCH,)))
+            repeated, _ = cell.loop(x, None, cell.initial_state((BATCH,)), cell.dropout_masks((BATCH,)))
         torch.testing.assert_close(outputs.float(), repeated.float(), atol=0.1, rtol=0.1)
         cell.zero_grad()
         (outputs.float() ** 2).sum().backward()

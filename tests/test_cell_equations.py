@@ -177,7 +177,7 @@ def test_a_deep_transition_is_its_cells_one_after_the_other(inner: str) -> None:
     for time in range(TIME):
         for index, part in enumerate(cell.cells):
             assert isinstance(part, Cell)
-            output, state = part.step(nothing if index else x[:, time], state, part.draw((BATCH,)))
+            output, state = part.step(nothing if index else x[:, time], state, part.dropout_masks((BATCH,)))
         torch.testing.assert_close(outputs[:, time], output)
 
 

@@ -9,8 +9,8 @@ import torch
 from toy_network import toy_batch, toy_model
 
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.workers import Workers, _work
-from seq2seq.training.gradient import Part
+from seq2seq.training.distributed.workers import WorkerGradient, _work
+from seq2seq.training.gradient import MicroBatch
 from seq2seq.training.objective.likelihood import Likelihood
 
 pytestmark = pytest.mark.slow
@@ -36,9 +36,9 @@ class Reset(Gone):
         raise ConnectionResetError(104, "Connection reset by peer")
 
 
-def part() -> Part:
+def part() -> MicroBatch:
     torch.manual_seed(3)
-    return Part(toy_model(), Likelihood(), Criterion(0.1), torch.float32, noise=False)
+    return MicroBatch(toy_model(), Likelihood(), Criterion(0.1), torch.float32, noise=False)
 
 
 @pytest.mark.parametrize("kind", [Gone, Reset])
@@ -57,7 +57,7 @@ def test_a_worker_whose_main_process_is_gone_ends_in_silence(kind: type[Gone]) -
 
 
 def test_a_stopped_worker_does_not_keep_the_exit_waiting() -> None:
-    workers = Workers(part(), 2, 2)
+    workers = WorkerGradient(part(), 2, 2)
     os.kill(workers.processes[0].pid or 0, signal.SIGSTOP)
     begun = time.monotonic()
     workers.close()

@@ -15,8 +15,8 @@ from seq2seq.data.loader.labelled_loader import classified
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 from seq2seq.network.classifier import Classifier, pooled_over
-from seq2seq.tasks.labelling.label_metrics import Counts
-from seq2seq.tasks.labelling.labeller import Labeller, Labelling, Status, probabilities
+from seq2seq.tasks.labelling.label_metrics import LabelCounts
+from seq2seq.tasks.labelling.labeller import Labeller, Labelling, LabelStatus, probabilities
 from seq2seq.tasks.labelling.labelling_folder import load, open_labeller, save
 from seq2seq.tasks.labelling.reference import Reference
 
@@ -87,10 +87,12 @@ def test_every_parameter_learns_and_dropout_acts_in_training_only(pool: str) -> 
 @pytest.mark.parametrize("batch", [1, 20, 10_000])
 def test_n_lines_get_n_labels_whatever_they_hold(batch: int) -> None:
     found = labelled(labeller(batch), LINES)
-    assert [one.status for one in found] == [Status.BLANK if not line.strip() else Status.OK for line in LINES]
+    assert [one.status for one in found] == [
+        LabelStatus.BLANK if not line.strip() else LabelStatus.OK for line in LINES
+    ]
     alone = [labelled(labeller(), [line])[0] for line in LINES]
     for one, other in zip(found, alone, strict=True):
-        assert one.labels == other.labels and len(one.labels) == (one.status is Status.OK)
+        assert one.labels == other.labels and len(one.labels) == (one.status is LabelStatus.OK)
         torch.testing.assert_close(torch.tensor(one.probabilities), torch.tensor(other.probabilities))
         assert all(abs(sum(row) - 1) < 1e-9 and LABELS[np.argmax(row)] == one.labels[0] for row in one.probabilities)
 
@@ -122,14 +124,14 @@ def test_a_model_folder_gives_the_classifier_back(tmp_path: Path) -> None:
 
 
 def test_agreement_is_counted() -> None:
-    counts = Counts()
+    counts = LabelCounts()
     for predicted, wanted in ((["a", "a"], ["a", "b"]), (["b"], ["b"]), (["a"], ["c"])):
         counts.add(predicted, wanted)
     found = counts.agreement()
     assert (found.accuracy, found.labels) == (50, 4)
     assert found.lines == pytest.approx(100 / 3)
     assert found.f1 == pytest.approx({"a": 50, "b": 200 / 3, "c": 0}) and found.macro_f1 == pytest.approx(350 / 9)
-    assert Counts().agreement().accuracy == 0
+    assert LabelCounts().agreement().accuracy == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.cleaning.control import Control
 from seq2seq.data.cleaning.duplicate import Duplicate
 from seq2seq.data.cleaning.empty import Empty
-from seq2seq.data.cleaning.hash_set import Seen
+from seq2seq.data.cleaning.hash_set import HashSet
 from seq2seq.data.cleaning.identical import Identical
 from seq2seq.data.cleaning.length import Length
 from seq2seq.data.cleaning.ratio import Ratio
@@ -62,7 +62,7 @@ def test_a_full_memory_still_compares() -> None:
 
 def test_seen_is_a_set_beyond_its_first_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen_module, "FIRST_SLOTS", 4)
-    seen = Seen(10_000)
+    seen = HashSet(10_000)
     texts = [str(number) for number in range(1000)]
     assert all(seen.add(text) for text in texts)
     assert not any(seen.add(text) for text in texts)

@@ -10,7 +10,7 @@ from toy_search import FORBIDDEN, TOKENS, Toy, batch_of, beam, exhaustive
 
 from seq2seq.network.state import State
 from seq2seq.search.base import Request
-from seq2seq.search.beam_allocation import allotted
+from seq2seq.search.beam_allocation import allocate
 from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.constrained import Constrained, unmet
 from seq2seq.special_tokens import EOS, PAD
@@ -168,7 +168,7 @@ def test_what_is_unmet() -> None:
 def test_places_are_allotted() -> None:
     scores = torch.tensor([[-9.0, -1, -2, -3, -4, float("-inf")]])
     needs = torch.tensor([[0, 2, 2, 2, 1, 0]])
-    places, needed = allotted(scores, needs, torch.tensor([1]), 4)
+    places, needed = allocate(scores, needs, torch.tensor([1]), 4)
     assert places.tolist() == [[0, 4, 1, 2]] and needed.tolist() == [[0, 1, 2, 2]]
-    assert allotted(scores, needs, torch.tensor([1]), 2)[0].tolist() == [[0, 1]]
-    assert allotted(scores, needs, torch.tensor([2]), 6)[1].tolist()[0][:5] == [0, 1, 2, 2, 2]
+    assert allocate(scores, needs, torch.tensor([1]), 2)[0].tolist() == [[0, 1]]
+    assert allocate(scores, needs, torch.tensor([2]), 6)[1].tolist()[0][:5] == [0, 1, 2, 2, 2]

@@ -12,7 +12,7 @@ from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.dataset.prepare import prepare
 from seq2seq.data.loader.loader import Loader
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.errors import DataError
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ def test_the_direction_is_one_override(name: str) -> None:
 
 @real
 def test_multi30k_wastes_less_than_a_tenth(tmp_path: Path) -> None:
-    settings = Vocabulary("unigram", 4000, True, True, "identity", True, 1.0, 1.0, 1, [], False)
+    settings = TokenizerSettings("unigram", 4000, True, True, "identity", True, 1.0, 1.0, 1, [], False)
     prepared = prepare(corpus("multi30k"), every_filter(), settings, tmp_path, 250)
     assert prepared.counts.kept > 28_900
     for tokens in (1500, 4000, 8000):

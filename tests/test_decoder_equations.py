@@ -32,10 +32,10 @@ def test_conditional(transitions: int) -> None:
     keys, cell, [above] = decoder.attention.keys(memory.values), decoder.cell, decoder.layers
     for position, y in enumerate(words.unbind(1)):
         if decoder.word:
-            s, _ = decoder.word.step(y, s, decoder.word.draw(()))
+            s, _ = decoder.word.step(y, s, decoder.word.dropout_masks(()))
         c = decoder.attention(s.unsqueeze(1), keys, memory.mask)[0].squeeze(1)
-        s, _ = cell.step(y + decoder.found(c) if decoder.found else c, s, cell.draw(()))
-        upper, _ = above.cell.step(torch.cat([s, c], dim=-1), upper, above.cell.draw(()))
+        s, _ = cell.step(y + decoder.found(c) if decoder.found else c, s, cell.dropout_masks(()))
+        upper, _ = above.cell.step(torch.cat([s, c], dim=-1), upper, above.cell.dropout_masks(()))
         read = decoder.readout
         t = torch.tanh(read.state(upper) + read.word(y) + read.context(c))
         torch.testing.assert_close(decoder(words, memory)[:, position], t, atol=1e-5, rtol=1e-4)

@@ -13,14 +13,14 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.network.alignment import Forced
+from seq2seq.network.alignment import TeacherForced
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.fusion import Fusion
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.search.base import Search
 from seq2seq.translation.details import Pair, details, links
-from seq2seq.translation.searcher import Network
+from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.stages.words import Span, beginnings, source_spans, spans, target_spans, words
 from seq2seq.translation.translator import Translator
 
@@ -30,7 +30,9 @@ LINES = ["the dog sees the house.", "two", "", "big house big dog", "three é do
 CPU = torch.device("cpu")
 
 
-def translator(search: Search, model: Network | None = None, longest: int = 100, batch: int = 60) -> Translator:
+def translator(
+    search: Search, model: TranslationModel | None = None, longest: int = 100, batch: int = 60
+) -> Translator:
     return Translator(model or random_model(), toy_tokenizer(), search, DIRECTIONS, longest, batch, torch.float32, CPU)
 
 
@@ -55,7 +57,7 @@ def language_model() -> LanguageModel:
     return model.eval()
 
 
-def network(name: str) -> Network:
+def network(name: str) -> TranslationModel:
     """The random model, by itself or with what else may count."""
     model = two_models() if name == "ensemble" else random_model()
     if "coverage" in name:
@@ -142,11 +144,11 @@ def test_little_attention_that_goes_nowhere_else_is_no_link() -> None:
 def test_weights_are_read_from_behind_the_tag() -> None:
     """A reader that looks at the first piece for the first token, at the second for the second, and so on."""
 
-    def looking(batch: Batch, weights: bool) -> Forced:
+    def looking(batch: Batch, weights: bool) -> TeacherForced:
         places = torch.arange(batch.target.shape[1] - 1) + 1
         looked = torch.nn.functional.one_hot(places, batch.source.shape[1]).float()
         every = looked.expand(len(batch.source), -1, -1)
-        return Forced(torch.zeros(every.shape[:2]), ((every,),), (1.0,))
+        return TeacherForced(torch.zeros(every.shape[:2]), ((every,),), (1.0,))
 
     [ids] = toy_tokenizer().encode(["one two three dog"], "en", "source")
     spans = source_spans(toy_tokenizer(), "one two three dog", "en")

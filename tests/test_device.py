@@ -15,7 +15,7 @@ from seq2seq import device
 from seq2seq.cli.app import main
 from seq2seq.device import Format
 from seq2seq.errors import ConfigError
-from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed
 from seq2seq.network.inference.packed_lstm import laid_out, lstm
 from seq2seq.network.state import tensors
@@ -88,7 +88,7 @@ def test_python_refuses_it_in_words(name: str, folder: Path) -> None:
         with pytest.raises(ConfigError, match=BF16.format("")):
             device.autocast(torch.bfloat16, CPU)
         with pytest.raises(ConfigError, match=BF16.format("")):
-            prepare(random_model(), "bf16")
+            optimise_for_inference(random_model(), "bf16")
 
 
 def test_what_is_emulated_is_warned_of_and_auto_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_a_real_kernel_multiplies_as_the_emulated_one(kind: type[Float32 | BFloa
                 product = kind(weight)
                 if isinstance(product, Int8):
                     product.seen = 3.0
-                    product.settle()
+                    product.freeze_scale()
                 found.append(product(rows, torch.ones(24)).float())
     torch.testing.assert_close(*found, rtol=0.01 if kind is BFloat16 else 1e-5, atol=0.02 if kind is BFloat16 else 1e-4)
 
@@ -212,5 +212,5 @@ def test_a_model_is_prepared_in_the_format_of_its_products(monkeypatch: pytest.M
         monkeypatch.setattr(device, "_multiplies_bf16_fast", lambda device: False)
         model = toy_model(16)
         with pytest.warns(UserWarning, match="bf16 is emulated"):
-            prepare(model, "bf16")
+            optimise_for_inference(model, "bf16")
         assert model.table and torch.bfloat16 in {part.dtype for part in tensors(model.table.rows)}

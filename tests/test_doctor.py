@@ -14,12 +14,14 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.data.doctor import estimate
 from seq2seq.data.doctor.doctor import Finding, Report, doctor
 from seq2seq.data.doctor.survey import script
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.validation_text import short_lines
 
 
-def examine(corpus: Corpus, tokenizer: Vocabulary | None = None, leakage: float = 0.5, tokens: int = 1000) -> Report:
+def examine(
+    corpus: Corpus, tokenizer: TokenizerSettings | None = None, leakage: float = 0.5, tokens: int = 1000
+) -> Report:
     return doctor(
         corpus,
         every_filter(),

@@ -15,7 +15,7 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_files, validation_scores
 from seq2seq.evaluation.metric import score
-from seq2seq.evaluation.report import show
+from seq2seq.evaluation.report import print_report
 
 SENTENCES = [[" ".join(words[side] for words in WORDS[place : place + 5]) for place in range(4)] for side in (0, 1)]
 
@@ -119,7 +119,7 @@ def test_validation_averages_over_directions() -> None:
 def test_the_table_shows_every_score_and_each_signature_once(tmp_path: Path) -> None:
     scores = {"one": {"en-de": score(SENTENCES[0], SENTENCES[0], "de"), "de-zh": score(["中"], ["文"], "zh")}}
     console = Console(record=True, width=60, file=(tmp_path / "out").open("w"))
-    show(scores, console)
+    print_report(scores, console)
     text = console.export_text()
     assert "en-de" in text and "de-zh" in text and "100.0" in text
     for name in ("bleu", "chrf", "ter"):

@@ -10,8 +10,8 @@ from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.errors import DataError
 from seq2seq.translation.file import translate_file
-from seq2seq.translation.formats import Extras, Form, pharaoh, written
-from seq2seq.translation.stages.preprocess import Wishes
+from seq2seq.translation.formats import Extras, Form, format_translation, pharaoh
+from seq2seq.translation.stages.preprocess import TranslateOptions
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.translator import Translator
 
@@ -27,7 +27,7 @@ def translated(folder: Path, form: Form, extras: Extras, lines: list[str] = LINE
 
 
 def test_all_forms_tell_the_same_translations(tmp_path: Path) -> None:
-    extras = Extras("text", tmp_path / "linked", Wishes(tokens=True))
+    extras = Extras("text", tmp_path / "linked", TranslateOptions(tokens=True))
     text = translated(tmp_path, "text", Extras()).splitlines()
     rows = [row.split("\t") for row in translated(tmp_path, "tsv", Extras()).splitlines()]
     objects = [json.loads(line) for line in translated(tmp_path, "json", extras).splitlines()]
@@ -48,9 +48,9 @@ def test_all_forms_tell_the_same_translations(tmp_path: Path) -> None:
 
 def test_a_tab_in_a_translation_makes_no_column() -> None:
     one = Translation("a\tb", -1.5, Status.OK, (Candidate("a\tb", -1.5),))
-    assert written(one, "tsv", 7) == "7\t1\t-1.5000\ta b\t"
-    assert written(Translation("", 0.0, Status.BLANK, ()), "tsv", 8) == "8\t1\t0.0000\t\t"
-    assert written(one, "text", 7) == "a\tb"
+    assert format_translation(one, "tsv", 7) == "7\t1\t-1.5000\ta b\t"
+    assert format_translation(Translation("", 0.0, Status.BLANK, ()), "tsv", 8) == "8\t1\t0.0000\t\t"
+    assert format_translation(one, "text", 7) == "a\tb"
     assert pharaoh(((0, 0), (2, 1))) == "0-0 2-1"
 
 

@@ -14,10 +14,10 @@ from toy_network import CONF, composed, members, sharp_model, toy_batch
 from toy_search import beam, greedy, sampling
 from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
-from seq2seq.cli.open_models import opened
+from seq2seq.cli.open_models import open_translator
 from seq2seq.config.build import build
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.network.alignment import Forcing
+from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.coverage_penalty import FLOOR, CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.fusion import Fusion
@@ -92,7 +92,7 @@ def exhaustive(network: Scored, row: int, prices: dict[tuple[int, ...], float] |
 def prices(network: Model | Ensemble, row: int, weight: float) -> dict[tuple[int, ...], float]:
     """The penalty of every translation, from the attention of all its positions at once."""
     batch = toy_batch([SOURCES[row][:-1]] * len(EVERY), [[TAG, *tokens] for tokens in EVERY])
-    looked = Forcing(network)(batch, True).looked()[..., 1 : len(SOURCES[row]) - 1]
+    looked = TeacherForcing(network)(batch, True).looked()[..., 1 : len(SOURCES[row]) - 1]
     attended = (looked * batch.target_mask[:, 1:].unsqueeze(-1)).sum(1)
     penalties = weight * attended.clamp(FLOOR, 1).log().sum(1)
     return {tuple(tokens): price for tokens, price in zip(EVERY, penalties.tolist(), strict=True)}
@@ -246,7 +246,9 @@ def translated(
     assert isinstance(config, dict)
     fusion = {"language_model": str(folders[language_model]) if language_model else None, "weight": weight}
     parts = (folders["translator"], None, config["search"], config["translator"], "fp32", fusion, coverage)
-    return [one.text for one in opened(*parts).translate(["the dog sees the house.", "two big dog"], "en", "de")]
+    return [
+        one.text for one in open_translator(*parts).translate(["the dog sees the house.", "two big dog"], "en", "de")
+    ]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
 from seq2seq.special_tokens import BOS, EOS, PAD, UNK
-from seq2seq.tasks.labelling.generation import Generated, Generation, Status
+from seq2seq.tasks.labelling.generation import Generated, GenerationStatus, LineGenerator
 
 pytestmark = pytest.mark.slow
 
@@ -121,17 +121,17 @@ def test_numbers_are_read_exactly() -> None:
     torch.testing.assert_close(memory[:, 0], model.condition.project(values))
 
 
-def generation(search: Search, form: type[LabelledTokenizer] = LabelTokenizer, batch: int = 3) -> Generation:
+def generation(search: Search, form: type[LabelledTokenizer] = LabelTokenizer, batch: int = 3) -> LineGenerator:
     made: Any = (
         LabelTokenizer(toy_text(), "label", Labels(LABELS))
         if form is LabelTokenizer
         else NumberTokenizer(toy_text(), "label", 2)
     )
     model = network("train_generator", made.facts)
-    return Generation(model, made, search, batch, torch.float32, torch.device("cpu"))
+    return LineGenerator(model, made, search, batch, torch.float32, torch.device("cpu"))
 
 
-def generated(generation: Generation, lines: Sequence[str], chunk: int = 100) -> list[Generated]:
+def generated(generation: LineGenerator, lines: Sequence[str], chunk: int = 100) -> list[Generated]:
     chunks = [lines[start : start + chunk] for start in range(0, len(lines), chunk)]
     return list(itertools.chain.from_iterable(generation.generate_chunks(chunks)))
 
@@ -140,8 +140,10 @@ def generated(generation: Generation, lines: Sequence[str], chunk: int = 100) ->
 def test_n_lines_give_n_lines_and_equal_ones_equal_text(batch: int) -> None:
     found = generated(generation(Greedy(0.0, 12, 0.0, 0), batch=batch), LINES)
     asked = [line.strip() in LABELS for line in LINES]
-    assert [bool(one.text) and one.status in (Status.OK, Status.TRUNCATED) for one in found] == asked
-    assert found[1].status is Status.BLANK and found[3].status is Status.UNKNOWN
+    assert [
+        bool(one.text) and one.status in (GenerationStatus.OK, GenerationStatus.TRUNCATED) for one in found
+    ] == asked
+    assert found[1].status is GenerationStatus.BLANK and found[3].status is GenerationStatus.UNKNOWN
     assert found[0].text == found[4].text == found[5].text != found[2].text
     assert not any("\n" in one.text for one in found)
 
@@ -149,7 +151,7 @@ def test_n_lines_give_n_lines_and_equal_ones_equal_text(batch: int) -> None:
 def test_numbers_that_are_none_are_told() -> None:
     lines = ["1 2", "1", "one two", "", "1 nan", " 3  4 "]
     found = generated(generation(Greedy(0.0, 5, 0.0, 0), NumberTokenizer), lines)
-    unknown, blank = Status.UNKNOWN, Status.BLANK
+    unknown, blank = GenerationStatus.UNKNOWN, GenerationStatus.BLANK
     assert [one.status for one in found][1:5] == [unknown, unknown, blank, unknown]
     assert found[0].text and found[5].text
 

@@ -13,7 +13,7 @@ from seq2seq.search.base import Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.translation.line import Line, parsed
 from seq2seq.translation.stages.glossary import Glossary
-from seq2seq.translation.stages.preprocess import Copied, Preparing, Wishes
+from seq2seq.translation.stages.preprocess import Preprocessor, PreprocessSettings, TranslateOptions
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 
@@ -193,8 +193,8 @@ def test_a_search_that_cannot_promise_phrases_is_refused() -> None:
 
 def test_a_phrase_inside_a_sentence_has_a_space_only_where_words_are_spaced() -> None:
     def spelt(language: str, phrase: str, first: bool) -> str:
-        kept = Copied("keep", None, False)
-        preparing = Preparing(toy_tokenizer(), "en", language, Wishes(), kept, True, lambda: False)
+        kept = PreprocessSettings("keep", None, False)
+        preparing = Preprocessor(toy_tokenizer(), "en", language, TranslateOptions(), kept, True, lambda: False)
         preparing.tokenizer = Unspaced()  # type: ignore[assignment]
         return "".join(toy_tokenizer().pieces(preparing.ids(phrase, first)))
 

@@ -18,14 +18,14 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.errors import ModelError
 from seq2seq.model_folder.folder import convert, read
-from seq2seq.translation.translator_folder import ModelFolder, load, save
+from seq2seq.translation.translator_folder import TranslatorFolder, load, save
 
 
 class Whole(NamedTuple):
     """A folder as it was written, and what it gives."""
 
     folder: Path
-    found: ModelFolder
+    found: TranslatorFolder
 
 
 FILES = ("config.json", WEIGHTS, "tokenizer.model")
@@ -183,7 +183,7 @@ def whole(request: pytest.FixtureRequest, made: Path, tmp_path_factory: pytest.T
     return Whole(folder, load(folder))
 
 
-def same(one: ModelFolder, other: ModelFolder) -> bool:
+def same(one: TranslatorFolder, other: TranslatorFolder) -> bool:
     """Whether two folders are in no way different for whoever uses them."""
     ours, theirs = one.model.state_dict(), other.model.state_dict()
     equal = ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)

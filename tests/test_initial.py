@@ -17,7 +17,7 @@ from seq2seq import special_tokens as symbols
 from seq2seq.cli.app import main
 from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer.embedding_remap import Rows, name_rows, piece_rows
+from seq2seq.data.tokenizer.embedding_remap import EmbeddingRemap, name_rows, piece_rows
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.data.tokenizer.labels import Labels
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
@@ -26,7 +26,7 @@ from seq2seq.errors import ModelError, TrainingError
 from seq2seq.model_folder import folder as model_folder
 from seq2seq.network.model import Model
 from seq2seq.tasks.labelling import labelling_folder as labelled_folder
-from seq2seq.training.pretrained import TABLES, Initial, filled
+from seq2seq.training.pretrained import TABLES, PretrainedWeights, remapped
 from seq2seq.translation.translator_folder import save
 
 pytestmark = pytest.mark.slow
@@ -73,7 +73,7 @@ def test_rows_follow_their_spelling(other: Tokenizer) -> None:
         if new > other.tag_id("fr"):
             assert text([before[row] for row in origins]) == after[new]
     assert len(rows.composed) > 20 and rows.before == len(before)
-    assert piece_rows(old, old, "target") == Rows(
+    assert piece_rows(old, old, "target") == EmbeddingRemap(
         {row: row for row in range(len(before))}, {}, len(before), len(before)
     )
     assert str(piece_rows(old, old, "target")) == "all 290 rows kept"
@@ -87,9 +87,9 @@ def text(pieces: list[str]) -> str:
 
 def test_labels_follow_their_names() -> None:
     rows = name_rows(["blue", "green", "red"], ["black", "green", "blue"])
-    assert rows == Rows({1: 1, 2: 0}, {}, 3, 3) and str(rows) == "2 of 3 rows kept, 0 begin as means, 1 anew"
+    assert rows == EmbeddingRemap({1: 1, 2: 0}, {}, 3, 3) and str(rows) == "2 of 3 rows kept, 0 begin as means, 1 anew"
     old, new = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[7.0], [8.0], [9.0]])
-    assert filled(new, old, rows).tolist() == [[7.0], [2.0], [1.0]]
+    assert remapped(new, old, rows).tolist() == [[7.0], [2.0], [1.0]]
 
 
 @pytest.mark.parametrize("kind", TABLES)
@@ -115,7 +115,7 @@ def test_the_tables_of_a_kind_are_all_that_depends_on_its_vocabularies(kind: str
 
 def test_of_the_same_vocabulary_all_is_as_it_was(folder: Path) -> None:
     model = fresh(toy_tokenizer())
-    said = Initial(folder, "translator", toy_tokenizer(), None).fill(model, random_node())
+    said = PretrainedWeights(folder, "translator", toy_tokenizer(), None).fill(model, random_node())
     assert said == [f"init_from: {folder}: source and target: all 290 rows kept"]
     wanted = random_model().state_dict()
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in model.state_dict().items())
@@ -131,7 +131,7 @@ def test_kept_pieces_have_the_logits_they_had(tmp_path: Path, other: Tokenizer, 
     save(tmp_path, old, own, toy_tokenizer(), DIRECTIONS, {})
     model = fresh(other, own)
     untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    initial = Initial(tmp_path, "translator", other, None)
+    initial = PretrainedWeights(tmp_path, "translator", other, None)
     initial.fill(model, own)
     kept = {row: new for new, row in initial.rows["target"].kept.items()}
     source = torch.tensor([[toy_tokenizer().tag_id("de"), *sorted(kept)[-4:], symbols.EOS]])
@@ -165,25 +165,25 @@ def test_kept_pieces_have_the_logits_they_had(tmp_path: Path, other: Tokenizer, 
 def test_another_network_is_refused_with_all_that_differs(folder: Path, changes: dict[str, Any], message: str) -> None:
     other = {**random_node(), **changes}
     with pytest.raises(ModelError, match=message):
-        Initial(folder, "translator", toy_tokenizer(), None).fill(fresh(toy_tokenizer(), other), other)
+        PretrainedWeights(folder, "translator", toy_tokenizer(), None).fill(fresh(toy_tokenizer(), other), other)
 
 
 def test_tables_that_were_not_tied_cannot_be(tmp_path: Path) -> None:
     apart = {**random_node(), "tying": "none"}
     save(tmp_path, fresh(toy_tokenizer(), apart), apart, toy_tokenizer(), DIRECTIONS, {})
     with pytest.raises(ModelError, match=r"output_weight was \(290, 12\) and \(290, 12\) and \(290, 12\), is"):
-        Initial(tmp_path, "translator", toy_tokenizer(), None).fill(fresh(toy_tokenizer()), random_node())
+        PretrainedWeights(tmp_path, "translator", toy_tokenizer(), None).fill(fresh(toy_tokenizer()), random_node())
 
 
 def test_what_may_differ_is_said(folder: Path) -> None:
     other = {**random_node(), "word_dropout": 0.5}
-    said = Initial(folder, "translator", toy_tokenizer(), None).fill(fresh(toy_tokenizer(), other), other)
+    said = PretrainedWeights(folder, "translator", toy_tokenizer(), None).fill(fresh(toy_tokenizer(), other), other)
     assert said[1:] == [f"init_from: {folder}: model.word_dropout was 0.1, is 0.5"]
 
 
 def test_a_model_of_another_kind_is_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match="expected a classifier, found a translator"):
-        Initial(folder, "classifier", toy_tokenizer(), None)
+        PretrainedWeights(folder, "classifier", toy_tokenizer(), None)
 
 
 def test_a_classifier_keeps_the_rows_of_its_labels(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_classifier_keeps_the_rows_of_its_labels(tmp_path: Path) -> None:
     labels = Labels(["red", "violet", "blue", "white"])
     more = network("train_classifier", {**old.facts, "labels": 4})
     before = more.output_weight.clone()
-    said = Initial(tmp_path, "classifier", toy_text(), labels).fill(more, node("train_classifier"))
+    said = PretrainedWeights(tmp_path, "classifier", toy_text(), labels).fill(more, node("train_classifier"))
     assert said[-1] == f"init_from: {tmp_path}: labels: 2 of 4 rows kept, 0 begin as means, 2 anew"
     assert torch.equal(more.output_weight[[0, 2]], model.output_weight[[2, 0]])
     assert torch.equal(more.output_weight[[1, 3]], before[[1, 3]])
@@ -208,7 +208,7 @@ def test_moments_follow_the_rows(tmp_path: Path, toy_text: Path) -> None:
     corpus = Files(str(tmp_path / "more"), ["en-de"], [], ["train"], [], [])
     new = train_tokenizer(corpus, vocabulary(size=284)).tokenizer
     model = fresh(new, config["model"])
-    initial = Initial(tmp_path / "old", "translator", new, None)
+    initial = PretrainedWeights(tmp_path / "old", "translator", new, None)
     moments = initial.moments(model)
     assert moments.keys() == dict(model.named_parameters()).keys()
     moment = moments["output_weight"]["exp_avg"]

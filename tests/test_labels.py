@@ -14,7 +14,7 @@ from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.corpus.tsv import TSV
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.dataset.prepare_labelled import prepare_labelled
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.labelled_loader import ClassLoader, ConditionLoader, TagLoader, tagged
@@ -29,7 +29,7 @@ from seq2seq.data.tokenizer.labelled_tokenizer import (
     numbers,
 )
 from seq2seq.data.tokenizer.labels import Labels
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.errors import ConfigError, DataError, ModelError
 
 FORMS: list[type[LabelledTokenizer]] = [ClassTokenizer, TagTokenizer, LabelTokenizer, NumberTokenizer]
@@ -52,12 +52,12 @@ def corpus(folder: Path, form: type[LabelledTokenizer], count: int = 60) -> File
     return Files(str(folder), [direction], [], ["train"], ["valid"], [])
 
 
-def prepared(text: Corpus, form: type[LabelledTokenizer], cache: Path) -> tuple[Prepared, LabelledTokenizer]:
-    vocabulary = Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [], False)
+def prepared(text: Corpus, form: type[LabelledTokenizer], cache: Path) -> tuple[PreparedCorpus, LabelledTokenizer]:
+    vocabulary = TokenizerSettings("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [], False)
     return prepare_labelled(text, form, {}, vocabulary, cache, 250, lambda message: None)
 
 
-def loader(form: type[LabelledTokenizer], prepared: Prepared, tokenizer: LabelledTokenizer) -> Loader:
+def loader(form: type[LabelledTokenizer], prepared: PreparedCorpus, tokenizer: LabelledTokenizer) -> Loader:
     if form is TagTokenizer:
         assert isinstance(tokenizer, TagTokenizer)
         return TagLoader(prepared.train, tokenizer, max_tokens=90, seed=1, sort_window=25, prefetch=0)

@@ -12,17 +12,17 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.data.dataset.prepare import prepare
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.errors import ModelError
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.checks import language_id as language
-from seq2seq.translation.checks.language_id import FILE, Languages, counted
+from seq2seq.translation.checks.language_id import FILE, LanguageIdentifier, learn_languages
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import load, save
 
 
-def stored(folder: Path, directions: list[str], settings: Vocabulary | Tokenizer) -> tuple[Store, Tokenizer]:
+def stored(folder: Path, directions: list[str], settings: TokenizerSettings | Tokenizer) -> tuple[Store, Tokenizer]:
     """Made-up text of two languages, prepared."""
     draw = torch.Generator().manual_seed(3)
     lines = [[WORDS[int(word)] for word in torch.randint(len(WORDS), (6,), generator=draw)] for _ in range(300)]
@@ -36,8 +36,8 @@ def stored(folder: Path, directions: list[str], settings: Vocabulary | Tokenizer
 
 
 @pytest.fixture(scope="module")
-def languages(tmp_path_factory: pytest.TempPathFactory) -> Languages:
-    found = counted(*stored(tmp_path_factory.mktemp("text"), ["en-de"], toy_tokenizer()))
+def languages(tmp_path_factory: pytest.TempPathFactory) -> LanguageIdentifier:
+    found = learn_languages(*stored(tmp_path_factory.mktemp("text"), ["en-de"], toy_tokenizer()))
     assert found is not None
     return found
 
@@ -46,7 +46,7 @@ def ids(line: str) -> list[int]:
     return toy_tokenizer().encode([line], "de", "target")[0]
 
 
-def test_another_language_is_told_and_little_is_not_decided(languages: Languages) -> None:
+def test_another_language_is_told_and_little_is_not_decided(languages: LanguageIdentifier) -> None:
     assert languages.foreign(ids("the big dog sees the house"), "de")
     assert languages.foreign(ids("das große Haus sieht das Haus"), "en")
     assert not languages.foreign(ids("the big dog sees the house"), "en")
@@ -55,8 +55,8 @@ def test_another_language_is_told_and_little_is_not_decided(languages: Languages
     assert not languages.foreign(ids("the big dog sees the house"), "fr")  # of which nothing is known
 
 
-def test_one_word_cannot_decide(languages: Languages) -> None:
-    sure = Languages(["de", "en"], np.array([[-50.0, -1.0], [-1.0, -1.0]]))
+def test_one_word_cannot_decide(languages: LanguageIdentifier) -> None:
+    sure = LanguageIdentifier(["de", "en"], np.array([[-50.0, -1.0], [-1.0, -1.0]]))
     assert not sure.foreign([0, 1], "de") and sure.foreign([0, 0, 0], "de")
     assert not sure.foreign([0, 0, 0] + [1] * 30, "de")  # a quotation in a long line
 
@@ -64,24 +64,28 @@ def test_one_word_cannot_decide(languages: Languages) -> None:
 def test_counts_are_bounded_and_the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, tokenizer = stored(tmp_path, ["en-de", "de-en"], toy_tokenizer())
     monkeypatch.setattr(language, "LINES", 20)
-    first, again = counted(store, tokenizer), counted(store, tokenizer)
+    first, again = learn_languages(store, tokenizer), learn_languages(store, tokenizer)
     assert first is not None and again is not None and np.array_equal(first.scores, again.scores)
     assert np.allclose(np.exp(first.scores).sum(1), 1)
     monkeypatch.setattr(language, "LINES", 10_000)
-    whole = counted(store, tokenizer)
+    whole = learn_languages(store, tokenizer)
     assert whole is not None and not np.array_equal(first.scores, whole.scores)
 
 
 def test_one_language_with_pieces_of_its_own_tells_nothing(tmp_path: Path) -> None:
     assert (
-        counted(
-            *stored(tmp_path, ["en-de"], Vocabulary("bpe", 60, False, False, "identity", True, 1.0, 1.0, 1, [], False))
+        learn_languages(
+            *stored(
+                tmp_path,
+                ["en-de"],
+                TokenizerSettings("bpe", 60, False, False, "identity", True, 1.0, 1.0, 1, [], False),
+            )
         )
         is None
     )
 
 
-def test_a_folder_brings_its_languages_and_an_older_one_none(tmp_path: Path, languages: Languages) -> None:
+def test_a_folder_brings_its_languages_and_an_older_one_none(tmp_path: Path, languages: LanguageIdentifier) -> None:
     save(tmp_path / "new", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {}, languages=languages)
     save(tmp_path / "old", random_model(), random_node(), toy_tokenizer(), DIRECTIONS, {})
     found = load(tmp_path / "new").languages
@@ -93,7 +97,7 @@ def test_a_folder_brings_its_languages_and_an_older_one_none(tmp_path: Path, lan
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", "pipe", "fewer", "infinite"])
-def test_damaged_ones_are_refused(tmp_path: Path, languages: Languages, content: bytes | str) -> None:
+def test_damaged_ones_are_refused(tmp_path: Path, languages: LanguageIdentifier, content: bytes | str) -> None:
     if isinstance(content, bytes):
         (tmp_path / FILE).write_bytes(content)
     elif content == "pipe":
@@ -101,13 +105,13 @@ def test_damaged_ones_are_refused(tmp_path: Path, languages: Languages, content:
     else:
         wrong = languages.scores[:, 1:] if content == "fewer" else languages.scores * 1e9
         with np.errstate(over="ignore"):
-            Languages(["en", "de"], wrong).save(tmp_path)
+            LanguageIdentifier(["en", "de"], wrong).save(tmp_path)
     with pytest.raises(ModelError, match=r"languages\.safetensors"):
-        Languages.load(tmp_path, toy_tokenizer().sizes[1])
-    assert Languages.load(tmp_path / "elsewhere", 5) is None
+        LanguageIdentifier.load(tmp_path, toy_tokenizer().sizes[1])
+    assert LanguageIdentifier.load(tmp_path / "elsewhere", 5) is None
 
 
-def test_a_translation_in_the_wrong_language_is_said_to_be_so(languages: Languages) -> None:
+def test_a_translation_in_the_wrong_language_is_said_to_be_so(languages: LanguageIdentifier) -> None:
     parts = (Echo(), toy_tokenizer(), Greedy(1.0, 2, 0.0, 0), DIRECTIONS, 100, 500, torch.float32, torch.device("cpu"))
     translator = Translator(*parts, None, languages)
     lines = ["the big dog sees the house", "das große Haus sieht das Haus", "dog"]

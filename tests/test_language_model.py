@@ -13,7 +13,7 @@ from toy_language import VOCABULARY, lines, prepared, toy_language_model
 from toy_network import CONF, member, members, toy_batch
 
 from seq2seq.config.build import build
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import select
@@ -30,19 +30,19 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def text(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     return prepared(tmp_path_factory.mktemp("text"))
 
 
-def scorer(text: Prepared, batch_tokens: int = 1000, likeliest: int = 0) -> Scorer:
+def scorer(text: PreparedCorpus, batch_tokens: int = 1000, likeliest: int = 0) -> Scorer:
     return Scorer(toy_language_model(), text.tokenizer, ["en"], batch_tokens, likeliest, torch.float32, CPU)
 
 
-def scores(text: Prepared, found: list[str], batch_tokens: int = 1000) -> list[Score]:
+def scores(text: PreparedCorpus, found: list[str], batch_tokens: int = 1000) -> list[Score]:
     return [score for chunk in scorer(text, batch_tokens).score([found], "en") for score in chunk]
 
 
-def sampled(text: Prepared, search: Search, beginnings: list[str], batch: int = 4) -> list[Sample]:
+def sampled(text: PreparedCorpus, search: Search, beginnings: list[str], batch: int = 4) -> list[Sample]:
     sampler = Sampler(toy_language_model(), text.tokenizer, ["en"], search, batch, torch.float32, CPU)
     return [sample for chunk in sampler.sample(beginnings, "en") for sample in chunk]
 
@@ -104,7 +104,7 @@ def probability(model: LanguageModel, ids: list[int]) -> float:
     return total
 
 
-def test_a_line_is_as_probable_as_its_steps_together(text: Prepared) -> None:
+def test_a_line_is_as_probable_as_its_steps_together(text: PreparedCorpus) -> None:
     model = toy_language_model()
     for line, score in zip(lines(5), scores(text, lines(5)), strict=True):
         [ids] = text.tokenizer.encode([line], "en", "target")
@@ -114,7 +114,7 @@ def test_a_line_is_as_probable_as_its_steps_together(text: Prepared) -> None:
         assert score.bits_per_character == pytest.approx(-score.log_probability / math.log(2) / (len(line) + 1))
 
 
-def test_all_strings_up_to_a_length_and_what_is_longer_have_probability_one(text: Prepared) -> None:
+def test_all_strings_up_to_a_length_and_what_is_longer_have_probability_one(text: PreparedCorpus) -> None:
     """Every id but EOS counts as a letter: what ends within three of them, and what goes on after."""
     judge, letters = scorer(text), [one for one in range(VOCABULARY) if one != EOS]
     ended = 0.0
@@ -131,7 +131,7 @@ def chance(judge: Scorer, rows: Sequence[Sequence[int]]) -> float:
     return sum(math.exp(float(one.scores.sum())) for one in judge.predict(rows, "en"))
 
 
-def test_the_likeliest_tokens_of_every_place_are_told(text: Prepared) -> None:
+def test_the_likeliest_tokens_of_every_place_are_told(text: PreparedCorpus) -> None:
     every = scorer(text, top_k=VOCABULARY)
     [[score]] = every.score([["ab b"]], "en")
     assert len(score.tokens) == 5
@@ -144,7 +144,7 @@ def test_the_likeliest_tokens_of_every_place_are_told(text: Prepared) -> None:
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 4, 30])
-def test_neighbours_parts_and_blank_lines_change_no_score(text: Prepared, batch_tokens: int) -> None:
+def test_neighbours_parts_and_blank_lines_change_no_score(text: PreparedCorpus, batch_tokens: int) -> None:
     given = ["", *lines(12), "  ", "a" * 50, ""]
     together = scores(text, given)
     assert [score.blank for score in together] == [not line.strip() for line in given]
@@ -156,14 +156,14 @@ def test_neighbours_parts_and_blank_lines_change_no_score(text: Prepared, batch_
             assert found.characters == score.characters
 
 
-def test_samples_are_scored_as_the_scorer_does(text: Prepared) -> None:
+def test_samples_are_scored_as_the_scorer_does(text: PreparedCorpus) -> None:
     for one in sampled(text, Sampling(1.0, None, 1.0, 1.0, 1, 3, 0.0, 30, 0.0, 0), [""] * 20):
         [score] = scores(text, [one.text])
         assert one.finished and one.beginning == "" and one.text
         assert score.blank or one.log_probability == pytest.approx(score.log_probability, abs=1e-3)
 
 
-def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) -> None:
+def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: PreparedCorpus) -> None:
     search = Sampling(1.5, None, 1.0, 1.0, 1, 3, 0.0, 30, 0.0, 0)
     beginnings = ["", "a b", "bbbb", "a", "a", "", "a ", "a"]
     together = sampled(text, search, beginnings, batch=8)
@@ -178,13 +178,13 @@ def test_samples_go_on_from_their_beginnings_whatever_the_batch(text: Prepared) 
     assert len({one.text for one in together if one.beginning == "a"}) > 1  # each line draws for itself
 
 
-def test_the_likeliest_line_can_be_asked_for(text: Prepared) -> None:
+def test_the_likeliest_line_can_be_asked_for(text: PreparedCorpus) -> None:
     [greedy] = sampled(text, Greedy(0.0, 30, 0.0, 0), ["a"])
     [cold] = sampled(text, Sampling(1e-4, None, 1.0, 1.0, 1, 1, 0.0, 30, 0.0, 0), ["a"])
     assert greedy == cold
 
 
-def test_a_folder_gives_the_model_back(text: Prepared, tmp_path: Path) -> None:
+def test_a_folder_gives_the_model_back(text: PreparedCorpus, tmp_path: Path) -> None:
     node = yaml.safe_load((CONF / "language_model" / "default.yaml").read_text("utf-8"))
     node |= {"embedding": 6, "width": 6, "cell": cell_node("cell/gru"), "sublayer": cell_node("sublayer/pre_norm")}
     model: LanguageModel = build(node, {"vocabulary": VOCABULARY}, "model")
@@ -217,7 +217,7 @@ def test_parameters_are_counted_by_the_formula(tied: bool) -> None:
     assert (model.output_weight is model.embedding.weight) == tied
 
 
-def test_illegal_values_are_named(text: Prepared) -> None:
+def test_illegal_values_are_named(text: PreparedCorpus) -> None:
     parts = (member("cell", "gru"), member("sublayer", "pre_norm"))
     for key, values in {
         "embedding": (0, 8, 1, 0),

@@ -11,7 +11,7 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
-from seq2seq.translation.checks.length import Lengths, learnt_lengths, shared
+from seq2seq.translation.checks.length import Lengths, learn_lengths, shared
 from seq2seq.translation.stages.segmentation import Limits
 from seq2seq.translation.translator_folder import load as load_folder
 from seq2seq.translation.translator_folder import save
@@ -23,7 +23,7 @@ def learnt(folder: Path, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], 
     for side, language in enumerate(("en", "de")):
         (folder / f"train.{language}").write_text("".join(f"{pair[side]}\n" for pair in pairs), "utf-8")
     corpus = Files(str(folder), ["en-de", "de-en"], ["en", "de"], ["train"], [], [])
-    return learnt_lengths(prepare(corpus, {}, toy_tokenizer(), folder / "cache", 1000).train)
+    return learn_lengths(prepare(corpus, {}, toy_tokenizer(), folder / "cache", 1000).train)
 
 
 def tokens(text: str) -> int:

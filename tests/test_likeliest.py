@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seq2seq.search.base import IMPOSSIBLE, likeliest_sums
+from seq2seq.search.base import IMPOSSIBLE, top_k_sums
 
 
 @pytest.mark.parametrize("beam", [1, 5])
@@ -16,7 +16,7 @@ def test_the_highest_sums_are_found_whatever_the_size(vocabulary: int, beam: int
     scores[torch.rand_like(scores) < 0.3] = IMPOSSIBLE
     before = torch.tensor([0.0, 1.0, 20.0, 0.1]).unsqueeze(1) * torch.randn(4, beam)
     sums = (before.unsqueeze(-1) + scores).flatten(1)
-    values, parents, tokens = likeliest_sums(before, scores, count)
+    values, parents, tokens = top_k_sums(before, scores, count)
     wanted = sums.topk(min(count, sums.shape[1]))
     assert torch.equal(values, wanted.values)
     possible = values > IMPOSSIBLE

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from toy_text import every_filter, toy_corpus, vocabulary
 
 from seq2seq import special_tokens as symbols
-from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader, by_length, fill
 from seq2seq.data.loader.prefetch import prefetch
@@ -26,14 +26,14 @@ from seq2seq.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     folder = tmp_path_factory.mktemp("loader")
     corpus = toy_corpus(folder / "text", ["en-de", "de-en"])
     return prepare(corpus, every_filter(), vocabulary(), folder / "cache", 100)
 
 
 def loader(
-    prepared: Prepared,
+    prepared: PreparedCorpus,
     max_tokens: int = 200,
     seed: int = 1,
     sort_window: int = 150,
@@ -96,7 +96,7 @@ def test_batches_hold_the_budget_and_are_as_full_as_it_allows(lengths: list[tupl
 
 
 @pytest.mark.parametrize("window", [37, 150, 10_000])
-def test_an_epoch_holds_every_pair_once_within_the_budget(prepared: Prepared, window: int) -> None:
+def test_an_epoch_holds_every_pair_once_within_the_budget(prepared: PreparedCorpus, window: int) -> None:
     made = loader(prepared, sort_window=window)
     batches = list(made.batches(2))
     assert len(batches) == made.batch_count(2)
@@ -106,7 +106,7 @@ def test_an_epoch_holds_every_pair_once_within_the_budget(prepared: Prepared, wi
         assert len(batch.pairs) * (batch.source.shape[1] - 1) <= 200
 
 
-def test_rows_are_tag_pieces_eos_and_padding(prepared: Prepared) -> None:
+def test_rows_are_tag_pieces_eos_and_padding(prepared: PreparedCorpus) -> None:
     store, tokenizer = prepared.train, prepared.tokenizer
     for batch in loader(prepared).batches(0):
         rows = batch.pairs.numpy()
@@ -124,7 +124,9 @@ def test_rows_are_tag_pieces_eos_and_padding(prepared: Prepared) -> None:
 
 @pytest.mark.parametrize("ahead", [0, 3])
 @pytest.mark.parametrize("sampled", [(), ("source", "target")])
-def test_a_start_anywhere_is_the_tail_bit_for_bit(prepared: Prepared, ahead: int, sampled: tuple[str, ...]) -> None:
+def test_a_start_anywhere_is_the_tail_bit_for_bit(
+    prepared: PreparedCorpus, ahead: int, sampled: tuple[str, ...]
+) -> None:
     whole = list(loader(prepared, sampled_sides=sampled).batches(4))
     for start in (0, 1, len(whole) // 2, len(whole) - 1, len(whole), len(whole) + 5):
         tail = list(loader(prepared, sampled_sides=sampled, prefetch=ahead).batches(4, start))
@@ -132,7 +134,7 @@ def test_a_start_anywhere_is_the_tail_bit_for_bit(prepared: Prepared, ahead: int
         assert all(map(same, tail, whole[start:]))
 
 
-def test_epochs_and_seeds_differ(prepared: Prepared) -> None:
+def test_epochs_and_seeds_differ(prepared: PreparedCorpus) -> None:
     orders = [
         tuple(torch.cat([batch.pairs for batch in loader(prepared, seed=seed).batches(epoch)]).tolist())
         for seed, epoch in ((1, 0), (1, 1), (2, 0))
@@ -140,7 +142,7 @@ def test_epochs_and_seeds_differ(prepared: Prepared) -> None:
     assert len(set(orders)) == 3
 
 
-def test_the_padding_is_counted_as_it_is(prepared: Prepared) -> None:
+def test_the_padding_is_counted_as_it_is(prepared: PreparedCorpus) -> None:
     made = loader(prepared)
     real = padded = 0
     for batch in made.batches(1):
@@ -160,7 +162,7 @@ def test_a_sorted_window_wastes_little() -> None:
     assert 1 - sum(part.sum() for part in parts) / sum(part.max() * len(part) for part in parts) < 0.025
 
 
-def test_sampled_pieces_spell_the_same_text(prepared: Prepared) -> None:
+def test_sampled_pieces_spell_the_same_text(prepared: PreparedCorpus) -> None:
     store, tokenizer = prepared.train, prepared.tokenizer
     changed = Counter[str]()
     for batch in loader(prepared, sampled_sides=("target",), sampling_alpha=0.1).batches(0):
@@ -175,7 +177,7 @@ def test_sampled_pieces_spell_the_same_text(prepared: Prepared) -> None:
     assert min(changed["other"], changed["same"]) > 50
 
 
-def test_samples_follow_the_probabilities_to_the_power_alpha(prepared: Prepared) -> None:
+def test_samples_follow_the_probabilities_to_the_power_alpha(prepared: PreparedCorpus) -> None:
     store, tokenizer = prepared.train, prepared.tokenizer
     row = np.array([int(np.argmin(store.lengths(np.arange(len(store)))[0]))])
     sampling = loader(prepared, sampled_sides=("source",), sampling_nbest=4, sampling_alpha=0.5).sampling
@@ -187,7 +189,7 @@ def test_samples_follow_the_probabilities_to_the_power_alpha(prepared: Prepared)
 
 
 @pytest.mark.slow
-def test_another_process_draws_the_same(prepared: Prepared) -> None:
+def test_another_process_draws_the_same(prepared: PreparedCorpus) -> None:
     program = """
 import sys
 import numpy as np
@@ -207,7 +209,7 @@ print([[ids.tolist() for ids in side] for side in sampling(store, permuted(np.ar
     assert found == f"{[[ids.tolist() for ids in side] for side in here]}\n"
 
 
-def test_illegal_settings_are_refused(prepared: Prepared, tmp_path: Path) -> None:
+def test_illegal_settings_are_refused(prepared: PreparedCorpus, tmp_path: Path) -> None:
     longest = max(prepared.train.sizes.longest_source, prepared.train.sizes.longest_target) + 1
     assert list(loader(prepared, max_tokens=longest).batches(0))
     with pytest.raises(
@@ -227,7 +229,7 @@ def test_illegal_settings_are_refused(prepared: Prepared, tmp_path: Path) -> Non
             loader(prepared, **{name: value})  # type: ignore[arg-type]
 
 
-def test_sampling_that_would_change_nothing_is_refused(prepared: Prepared, tmp_path: Path) -> None:
+def test_sampling_that_would_change_nothing_is_refused(prepared: PreparedCorpus, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"loader\.sampling_nbest: with 1"):
         loader(prepared, sampled_sides=("source",), sampling_nbest=1)
     for algorithm, message in (
@@ -284,18 +286,20 @@ def test_batches_are_made_in_advance_but_not_without_limit() -> None:
 
 
 @pytest.mark.parametrize("window", [150, 10_000])
-def test_the_worst_batch_of_an_epoch_has_the_most_places(prepared: Prepared, window: int) -> None:
+def test_the_worst_batch_of_an_epoch_has_the_most_places(prepared: PreparedCorpus, window: int) -> None:
     made = loader(prepared, sort_window=window)
     for epoch in (0, 1):
         batches = list(made.batches(epoch))
         sizes = [batch.source.numel() + batch.target.numel() for batch in batches]
         assert any(
-            same(made.worst(epoch), batch) for batch, size in zip(batches, sizes, strict=True) if size == max(sizes)
+            same(made.largest_batch(epoch), batch)
+            for batch, size in zip(batches, sizes, strict=True)
+            if size == max(sizes)
         )
         assert made.batch_count(epoch) == len(batches)
 
 
-def test_a_batch_knows_its_lines(prepared: Prepared) -> None:
+def test_a_batch_knows_its_lines(prepared: PreparedCorpus) -> None:
     made = loader(prepared)
     every = {(pair.source, pair.target) for pair in prepared.train.pairs()}
     found = [text for batch in made.batches(0) for text in made.texts(batch)]

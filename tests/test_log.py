@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from seq2seq.errors import StorageError
-from seq2seq.training.log_file import Log
+from seq2seq.training.log_file import LogFile
 from seq2seq.training.progress import Reporter
-from seq2seq.training.run_logger import Diary
-from seq2seq.training.tensorboard import Events
+from seq2seq.training.run_logger import RunLogger
+from seq2seq.training.tensorboard import TensorBoardLog
 
 
 def write(folder: Path, records: int, *updates: int) -> int:
-    log = Log(folder, records, max(0, records))
+    log = LogFile(folder, records, max(0, records))
     for update in updates:
         log.write("training", update, {"loss": 1 / update})
     log.sync()
@@ -42,7 +42,7 @@ def test_a_torn_last_line_is_cut(tmp_path: Path) -> None:
 
 
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
-    log = Log(tmp_path, 0, 0)
+    log = LogFile(tmp_path, 0, 0)
     log.write("validation", 1, {"scores": {"loss": float("nan"), "bleu": 2.0}, "norm": float("inf")})
     log.close()
     record = json.loads((tmp_path / "log.jsonl").read_text("utf-8"), parse_constant=lambda name: 1 / 0)
@@ -53,7 +53,7 @@ def test_a_full_disk_is_named_and_its_half_line_is_cut(tmp_path: Path, monkeypat
     monkeypatch.setattr("seq2seq.training.log_file.available", lambda: False)
     write(tmp_path, 0, 1, 2)
     size = (tmp_path / "log.jsonl").stat().st_size
-    log = Log(tmp_path, 2, 2)
+    log = LogFile(tmp_path, 2, 2)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, limits[1]))
     try:
@@ -75,14 +75,14 @@ def test_the_run_goes_on_without_events(
     def refused(*values: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Events, "add", refused)
+    monkeypatch.setattr(TensorBoardLog, "add", refused)
     assert write(tmp_path, 0, 1, 2) == 2
     assert caplog.text.count("no more TensorBoard events: [Errno 28] No space left") == 1
 
 
 def test_lines_of_a_skipped_update_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     with Reporter() as reporter:
-        diary = Diary(tmp_path, 0, 0, reporter)
+        diary = RunLogger(tmp_path, 0, 0, reporter)
         (tmp_path / "skipped").write_text("a file where a folder should be")
         with pytest.raises(StorageError, match=r"skipped/00000007\.jsonl: File exists: mend that; the same command"):
             diary.skipped(7, 1.0, [("a", "b")])

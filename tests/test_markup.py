@@ -15,27 +15,27 @@ from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq import languages
 from seq2seq.search.base import Search
-from seq2seq.translation.searcher import Network
+from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.stages import chunking as stretches
 from seq2seq.translation.stages.markup import read_markup
-from seq2seq.translation.stages.passthrough import Untranslated
-from seq2seq.translation.stages.placeholders import put_back, taken_out
+from seq2seq.translation.stages.passthrough import Passthrough
+from seq2seq.translation.stages.placeholders import mask, restore
 from seq2seq.translation.stages.string_placeholders import placeholders
 from seq2seq.translation.stages.tags import tags
 from seq2seq.translation.stages.words import words
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator
 
-COPYING = Untranslated(True, 100, "translate", True)
+COPYING = Passthrough(True, 100, "translate", True)
 PAIRS = ["b", "i", "a href='x y'", "li", 'g id="1"']
 SINGLES = ["<br/>", "<br>", "&ensp;", "&nbsp;", "</p>", "<p>", "&lt;i&gt;", "<x id='2'/>", "<!-- c -->"]
 HOLDERS = ["%s", "%d", "%(name)s", "%1$s", "{name}", "{0}", "{}", "{{x}}", "${x}", "$HOME", "__NAME__"]
 WORDS = ["the", "dog", "sees,", "one.", "(two)", "🐕", '"house"', "Ω", "12", "-"]
 
 
-def translator(model: Network | None = None, markup: bool = True, search: Search | None = None) -> Translator:
+def translator(model: TranslationModel | None = None, markup: bool = True, search: Search | None = None) -> Translator:
     parts = (model or random_model(), toy_tokenizer(), search or greedy(1.0, 3), DIRECTIONS, 30, 60)
-    copying = Untranslated(True, 100, "translate", markup)
+    copying = Passthrough(True, 100, "translate", markup)
     return Translator(*parts, torch.float32, torch.device("cpu"), unknown_words="copy", passthrough=copying)
 
 
@@ -184,13 +184,13 @@ def test_an_entity_that_no_word_of_the_translation_needs_is_not_lost() -> None:
 
 def test_placeholders_that_take_the_next_value_keep_their_order() -> None:
     line = "one %s two %d x"
-    taken = taken_out(line, "en", None, False, {}, list(placeholders(line, "en")))
-    back = put_back(Candidate("zwei eins x", 0.0, (), ((0, 1), (1, 0), (2, 2))), taken, "de")
+    taken = mask(line, "en", None, False, {}, list(placeholders(line, "en")))
+    back = restore(Candidate("zwei eins x", 0.0, (), ((0, 1), (1, 0), (2, 2))), taken, "de")
     assert back.text == "zwei %s eins %d x"
     line = "one {a} two {b} x"
-    taken = taken_out(line, "en", None, False, {}, list(placeholders(line, "en")))
+    taken = mask(line, "en", None, False, {}, list(placeholders(line, "en")))
     assert (
-        put_back(Candidate("zwei eins x", 0.0, (), ((0, 1), (1, 0), (2, 2))), taken, "de").text == "zwei {b} eins {a} x"
+        restore(Candidate("zwei eins x", 0.0, (), ((0, 1), (1, 0), (2, 2))), taken, "de").text == "zwei {b} eins {a} x"
     )
 
 
@@ -198,7 +198,7 @@ def test_placeholders_that_take_the_next_value_keep_their_order() -> None:
 def test_no_stretch_of_a_giant_line_ends_inside_a_tag(whole: str) -> None:
     line = f"One. {whole} and more </a>" * 20
     for size in (60, 70, 80):
-        texts = [one.text for portion in stretches.portions([line], "en", size) for one in portion.stretches]
+        texts = [one.text for portion in stretches.split_into_chunks([line], "en", size) for one in portion.segments]
         assert "".join(texts) == line and len(texts) > 5
         assert sum(text.count(whole) for text in texts) == 20
 
@@ -270,7 +270,7 @@ def test_whatever_is_aligned_tags_nest_as_they_did(
 
 
 @pytest.mark.parametrize("model", [random_model(), Echo()])
-def test_no_model_loses_any(model: Network) -> None:
+def test_no_model_loses_any(model: TranslationModel) -> None:
     translate, aligned = translator(model), not isinstance(model, Echo)
 
     @given(st.lists(TREE, min_size=1, max_size=3))

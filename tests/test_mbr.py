@@ -17,7 +17,7 @@ from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.overlap import overlaps
 from seq2seq.evaluation.sentence_metric import BLEU, ChrF
-from seq2seq.search.base import Deciding, Request, Search
+from seq2seq.search.base import Request, Reranker, Search
 from seq2seq.search.mbr import MBR
 from seq2seq.tasks.language_model.sampler import Sampler
 from seq2seq.translation.translator import Translator
@@ -60,15 +60,15 @@ def test_the_choice_is_that_of_a_double_loop(utility: ChrF | BLEU, seed: int) ->
     texts = [text or "a" for text in random_texts(seed, 12)]
     texts += texts[:2] * seed  # what was drawn again counts again
     means = {text: sum(utility([text], other, "de")[0] for other in texts) for text in texts}
-    found = MBR(beam(1), utility, 100).decide(texts, "de")
+    found = MBR(beam(1), utility, 100).rerank(texts, "de")
     assert [texts[place] for place in found] == sorted(means, key=lambda text: -means[text])
     assert all(texts.index(texts[place]) == place for place in found)
-    assert MBR(beam(1), utility, 2).decide(texts, "de") == found[:2]
+    assert MBR(beam(1), utility, 2).rerank(texts, "de") == found[:2]
 
 
 def test_what_comes_again_counts_again() -> None:
     texts = ["one two three", "four five six", "seven eight nine"]
-    assert MBR(beam(1), ChrF(), 1).decide([*texts, texts[2]], "en") == [2]
+    assert MBR(beam(1), ChrF(), 1).rerank([*texts, texts[2]], "en") == [2]
 
 
 @pytest.mark.parametrize("candidates", [beam(1), sampling(), beam(3)])
@@ -77,7 +77,7 @@ def test_one_candidate_is_the_candidate(candidates: Search) -> None:
     request = Request(source, mask, first, FORBIDDEN)
     search = MBR(candidates, ChrF(), 1)
     assert search(toy.start, toy.step, request) == candidates(toy.start, toy.step, request)
-    assert search.decide(["anything"], "en") == [0] and isinstance(search, Deciding)
+    assert search.rerank(["anything"], "en") == [0] and isinstance(search, Reranker)
 
 
 def test_a_translator_asks_for_the_decision() -> None:
@@ -93,7 +93,7 @@ def test_a_translator_asks_for_the_decision() -> None:
     assert [len(one) for one in chosen] == [1, 1, 0, 1]
     pairs = [pair for pair in zip(every, chosen, strict=True) if pair[0]]
     for texts, best in pairs:
-        assert best == (texts[MBR(draws, ChrF(), 1).decide(texts, "de")[0]],)
+        assert best == (texts[MBR(draws, ChrF(), 1).rerank(texts, "de")[0]],)
     assert any(best[0] != texts[0] for texts, best in pairs)
 
 

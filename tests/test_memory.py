@@ -14,7 +14,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.device import is_out_of_memory, tune_reading, tune_search
 from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.gradient import Alone, Part, cut, places
+from seq2seq.training.gradient import MicroBatch, SerialGradient, positions, split
 from seq2seq.training.objective.likelihood import Likelihood
 
 pytestmark = pytest.mark.slow
@@ -31,8 +31,8 @@ class SmallMemory(ToyModel):
 
     def forward(self, batch: Batch) -> Tensor:
         features = super().forward(batch)
-        self.largest = max(self.largest, places(batch))
-        if places(batch) > self.room:
+        self.largest = max(self.largest, positions(batch))
+        if positions(batch) > self.room:
             features.register_hook(no_memory)
         return features
 
@@ -41,8 +41,8 @@ def no_memory(gradient: Tensor) -> None:
     torch.empty(1 << 60)
 
 
-def gradients(part: Part, batches: list[Batch]) -> tuple[Tensor, list[Tensor]]:
-    sums = Alone(part)(batches, range(len(batches)), 50, 1)
+def gradients(part: MicroBatch, batches: list[Batch]) -> tuple[Tensor, list[Tensor]]:
+    sums = SerialGradient(part)(batches, range(len(batches)), 50, 1)
     found = [one.grad for one in part.parameters if one.grad is not None]
     for parameter in part.parameters:
         parameter.grad = None
@@ -53,10 +53,12 @@ def gradients(part: Part, batches: list[Batch]) -> tuple[Tensor, list[Tensor]]:
 def test_a_batch_that_does_not_fit_is_cut_and_gives_the_same_gradient(room: int) -> None:
     batches = [toy_batch(1, rows=7), toy_batch(2, rows=3), toy_batch(3, rows=8)]
     model = SmallMemory(room)
-    part = Part(model, Likelihood(), Criterion(0.1), torch.float32)
+    part = MicroBatch(model, Likelihood(), Criterion(0.1), torch.float32)
     sums, found = gradients(part, batches)
-    expected_sums, expected = gradients(Part(SmallMemory(10**9), Likelihood(), Criterion(0.1), torch.float32), batches)
-    assert sums[3] >= sum(len(cut(batch, float(room))) - 1 for batch in batches) > 0
+    expected_sums, expected = gradients(
+        MicroBatch(SmallMemory(10**9), Likelihood(), Criterion(0.1), torch.float32), batches
+    )
+    assert sums[3] >= sum(len(split(batch, float(room))) - 1 for batch in batches) > 0
     torch.testing.assert_close(sums[:3], expected_sums[:3])
     torch.testing.assert_close(found, expected)
     model.largest = 0
@@ -66,7 +68,7 @@ def test_a_batch_that_does_not_fit_is_cut_and_gives_the_same_gradient(room: int)
 
 def test_a_single_row_that_does_not_fit_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(TrainingError, match=r"a batch of 1 rows, 6 source and 6 target ids.*lower loader.max_tokens"):
-        gradients(Part(SmallMemory(11), Likelihood(), Criterion(0.1), torch.float32), [toy_batch(1)])
+        gradients(MicroBatch(SmallMemory(11), Likelihood(), Criterion(0.1), torch.float32), [toy_batch(1)])
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
@@ -89,8 +91,8 @@ def test_the_largest_batch_is_tried_before_anything_is_trained(
     trainer = toy_trainer(tmp_path / "tried")
     trainer.batches = WorstKnown()
     seen: list[int] = []
-    trainer.part.model.register_forward_hook(lambda model, batch, out: seen.append(len(batch[0].target)))  # type: ignore[attr-defined]
-    trainer.part.room = 400.0
+    trainer.micro_batch.model.register_forward_hook(lambda model, batch, out: seen.append(len(batch[0].target)))  # type: ignore[attr-defined]
+    trainer.micro_batch.room = 400.0
     trainer.train()
     assert seen[:4] == [32, 32, 32, 32] and set(seen[4:]) == {4}
     assert "memory does not hold the largest batch: it was cut 2 times" in capsys.readouterr().err
@@ -102,7 +104,7 @@ def test_the_largest_batch_is_tried_before_anything_is_trained(
 
 def test_cuts_are_told_once_and_counted_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer = toy_trainer(tmp_path)
-    trainer.part.room = 30.0  # of the 48 places of every batch
+    trainer.micro_batch.room = 30.0  # of the 48 places of every batch
     trainer.train()
     said = capsys.readouterr().err
     assert said.count("memory ran short") == 1 and "update 1: memory ran short; its batches were cut 2 times" in said

@@ -47,7 +47,7 @@ def test_minimum_risk_is_its_formula(sharpness: float, weight: float) -> None:
     likelihood = gradients(Likelihood(), model, batch)[0]
     wanted = (1 - weight) * likelihood.smoothed + weight * plain_risk(objective, model, batch, 1)
     torch.testing.assert_close(loss.smoothed.double(), wanted, rtol=1e-4, atol=1e-5)
-    assert loss.plain == likelihood.plain and loss.correct == likelihood.correct and loss.tokens == likelihood.tokens
+    assert loss.nll == likelihood.nll and loss.correct == likelihood.correct and loss.tokens == likelihood.tokens
     torch.manual_seed(1)
     again = (1 - weight) * Likelihood()(model, batch, Criterion(SMOOTHING), 1).smoothed
     again = again + weight * plain_risk(objective, model, batch, 1)

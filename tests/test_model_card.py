@@ -15,7 +15,7 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 from seq2seq.data.corpus.files import Files
 from seq2seq.errors import ModelError
 from seq2seq.evaluation.metric import score
-from seq2seq.evaluation.record import record
+from seq2seq.evaluation.record import record_scores
 from seq2seq.model_folder.card import card
 from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import amend, convert, read
@@ -104,7 +104,7 @@ def test_scores_of_tests_stand_in_both(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     sums = config(folder)["sha256"]
     how = {"search": {"_target_": "seq2seq.search.beam.Beam", "beam_size": 5, "words": "/home"}, "precision": "fp32"}
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
+    record_scores(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
     assert config(folder)["sha256"].keys() == sums.keys() and config(folder)["sha256"] != sums
     once = {path.name: path.read_bytes() for path in folder.iterdir()}
     scores = load(folder).scores  # whose checksums are right
@@ -114,7 +114,7 @@ def test_scores_of_tests_stand_in_both(folder: Path, tmp_path: Path) -> None:
     assert results()["test"]["en-de"].signature["ter"] in text(folder)
     assert "/home" not in json.dumps(config(folder))
     assert config(folder)["data"]["splits"]["toy/more"]["pairs"] == 2
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
+    record_scores(folder, "toy/", corpus(tmp_path / "text"), results(), how, said.append)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == once and said == []
 
 
@@ -136,16 +136,18 @@ def test_two_that_add_scores_at_once_lose_none(folder: Path) -> None:
 def test_scores_of_weights_that_were_replaced_meanwhile_are_not_theirs(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     before = config(folder)
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append, "0" * 64)
+    record_scores(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append, "0" * 64)
     assert config(folder) == before and "its model was replaced while the old one was evaluated" in said[0]
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append, before["sha256"]["model.safetensors"])
+    record_scores(
+        folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append, before["sha256"]["model.safetensors"]
+    )
     assert "toy/test" in load(folder).scores and len(said) == 1
 
 
 def test_an_edited_card_stays(folder: Path, tmp_path: Path) -> None:
     (folder / "README.md").write_text(text(folder) + "\nMine.\n", "utf-8")
     said: list[str] = []
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append)
+    record_scores(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append)
     assert text(folder).endswith("\nMine.\n") and "edited" in said[0]
     assert "toy/test" in load(folder).scores
 
@@ -160,7 +162,7 @@ def test_a_folder_without_checksums_stays_without(folder: Path) -> None:
 
 def test_an_export_keeps_the_card_and_says_what_it_is(folder: Path, tmp_path: Path) -> None:
     how = {"search": {"_target_": "seq2seq.search.greedy.Greedy"}}
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), how, lambda message: None)
+    record_scores(folder, "toy/", corpus(tmp_path / "text"), results(), how, lambda message: None)
     convert(read(folder, "translator"), tmp_path / "small", "int8")
     found = text(tmp_path / "small")
     assert "exported from fp32" in found and "| int8" in found and "cc-by-4.0" in found and "28,000" in found
@@ -170,7 +172,7 @@ def test_an_export_keeps_the_card_and_says_what_it_is(folder: Path, tmp_path: Pa
 def test_what_cannot_be_written_is_told(folder: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text("{", "utf-8")
     said: list[str] = []
-    record(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append)
+    record_scores(folder, "toy/", corpus(tmp_path / "text"), results(), {}, said.append)
     assert "not on the model's card" in said[0]
     with pytest.raises(ModelError):
         amend(folder, lambda content: content)

@@ -9,12 +9,12 @@ from toy_search import beam
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.errors import ModelError
-from seq2seq.search.base import Hypothesis, Listing, Search
+from seq2seq.search.base import HasNBest, Hypothesis, Search
 from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation.nbest import different, followed
+from seq2seq.translation.nbest import distinct, followed
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
@@ -56,16 +56,16 @@ def hypothesis(token: int, normalised: float, finished: bool = True) -> Hypothes
 def test_the_first_of_a_text_stays_and_others_take_their_places() -> None:
     a, b, c = hypothesis(1, -1.0), hypothesis(2, -2.0), hypothesis(3, -3.0)
     cut, better, between = hypothesis(4, -0.1, False), hypothesis(5, -0.5), hypothesis(6, -1.5)
-    assert different([a, b, c], ["x", "x", "y"]) == [a, c]
+    assert distinct([a, b, c], ["x", "x", "y"]) == [a, c]
     assert followed([a, c], [better, b, between, cut]) == [a, between, b, c, cut]
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_wider_search_returns_twice_as_many(name: str) -> None:
     search = SEARCHES[name]
-    assert isinstance(search, Listing) and search.n_best == 6
+    assert isinstance(search, HasNBest) and search.n_best == 6
     wider = search.extended()
-    assert isinstance(wider, Listing) and wider.n_best == 12 and search.n_best == 6
+    assert isinstance(wider, HasNBest) and wider.n_best == 12 and search.n_best == 6
 
 
 @pytest.mark.parametrize("search", [Greedy(1.0, 5, 0.0, 0), beam(3, 3), Constrained(3, 3, "gnmt", 1.0, 1.0, 5, 0.0, 0)])

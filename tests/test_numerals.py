@@ -12,9 +12,9 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
-from seq2seq.translation.checks.usage import Usage, learnt_usage, shared_usage, usage_from_json
+from seq2seq.translation.checks.usage import Usage, learn_usage, shared_usage, usage_from_json
 from seq2seq.translation.stages.numbers import lost, numbers
-from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save
@@ -65,7 +65,7 @@ def store(folder: Path, pairs: list[tuple[str, str]]) -> Usage:
     for side, language in enumerate(("en", "de")):
         (folder / f"train.{language}").write_text("".join(f"{pair[side]}\n" for pair in pairs), "utf-8")
     corpus = Files(str(folder), ["en-de"], ["en", "de"], ["train"], [], [])
-    return learnt_usage(prepare(corpus, {}, toy_tokenizer(), folder / "cache", 1000).train)
+    return learn_usage(prepare(corpus, {}, toy_tokenizer(), folder / "cache", 1000).train)
 
 
 def test_training_text_tells_which_numbers_are_carried_over(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_lost_number_has_a_status() -> None:
 
 def test_an_entity_is_no_number() -> None:
     parts = (random_model(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 30, 60, torch.float32, torch.device("cpu"))
-    usage, copying = Usage(frozenset({("en", "de", "large")})), Untranslated(True, 100, "translate", True)
+    usage, copying = Usage(frozenset({("en", "de", "large")})), Passthrough(True, 100, "translate", True)
     translator = Translator(*parts, passthrough=copying, usage=usage)
     [one] = translator.translate(["the d&#111;g"], "en", "de")
     assert Status.NUMBERS not in one.notes

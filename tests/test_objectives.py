@@ -17,7 +17,7 @@ from toy_training import ToyModel
 from toy_translator import random_model, toy_tokenizer
 
 from seq2seq.cli.app import main
-from seq2seq.cli.objective import built_objective
+from seq2seq.cli.objective import build_objective
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.sentence_metric import ChrF
@@ -27,7 +27,7 @@ from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.minimum_risk import MinimumRisk
 from seq2seq.training.objective.r_drop import RDrop
 from seq2seq.training.objective.scheduled_sampling import ScheduledSampling
-from seq2seq.training.truncated_bptt import Carried
+from seq2seq.training.truncated_bptt import TruncatedBPTT
 
 pytestmark = pytest.mark.slow
 
@@ -72,9 +72,9 @@ def test_only_translators_compare_translations() -> None:
     node = OmegaConf.to_container(
         OmegaConf.merge(OmegaConf.load(CONF / "objective" / "minimum_risk.yaml"), {"search": {"seed": 1}})
     )
-    assert isinstance(built_objective(cast(dict[str, object], node), toy_tokenizer()), MinimumRisk)
+    assert isinstance(build_objective(cast(dict[str, object], node), toy_tokenizer()), MinimumRisk)
     with pytest.raises(ConfigError, match=r"objective=minimum_risk .*trains translators only"):
-        built_objective(cast(dict[str, object], node))
+        build_objective(cast(dict[str, object], node))
 
 
 @pytest.mark.parametrize("name", members("objective"))
@@ -105,7 +105,7 @@ def test_every_objective_trains_from_the_command_line(
 def test_running_text_cannot_be_read_twice() -> None:
     for objective in (RDrop(1.0), ScheduledSampling(0.5, 0, 0, 1.0)):
         with pytest.raises(ConfigError, match="reading=lines"):
-            objective(Carried(toy_language_model(), 1), BATCH, Criterion(0.0), 1)
+            objective(TruncatedBPTT(toy_language_model(), 1), BATCH, Criterion(0.0), 1)
 
 
 def test_what_reads_no_predictions_has_none_to_sample() -> None:

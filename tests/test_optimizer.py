@@ -13,8 +13,8 @@ from toy_training import SETTINGS, ToyModel, toy_trainer
 
 from seq2seq.errors import ConfigError
 from seq2seq.training.freezing import freeze
-from seq2seq.training.optimizer import Adam, AdamW, Continued, Groups, set_learning_rate
-from seq2seq.training.parameter_names import first_names, matching
+from seq2seq.training.optimizer import Adam, AdamW, Groups, ResumedOptimizer, set_learning_rate
+from seq2seq.training.parameter_names import first_names, matching_names
 
 NAMES = ["encoder.layers.0.weight", "encoder.layers.0.bias", "encoder.norm.bias", "encoders.weight", "output_bias"]
 
@@ -57,12 +57,12 @@ def stepped(settings: Adam | AdamW, gradient: float) -> dict[str, torch.Tensor]:
     ],
 )
 def test_a_name_means_itself_its_parts_and_what_it_fits(pattern: str, meant: list[str]) -> None:
-    assert matching([pattern], NAMES, "freeze") == meant
+    assert matching_names([pattern], NAMES, "freeze") == meant
 
 
 def test_an_unknown_name_is_told_what_there_is() -> None:
     with pytest.raises(ConfigError, match=r"freeze: no parameter is called 'encodr', did you mean encoder\? there are"):
-        matching(["output_bias", "encodr"], NAMES, "freeze")
+        matching_names(["output_bias", "encodr"], NAMES, "freeze")
 
 
 @pytest.mark.parametrize("settings", [adam, adamw])
@@ -134,7 +134,7 @@ def test_a_continued_optimizer_steps_as_the_one_it_goes_on_from() -> None:
         }
         before = {name: Parameter(one.detach().clone()) for name, one in named.items()}
         optimizer.step()
-    again = Continued(adam(), moments)
+    again = ResumedOptimizer(adam(), moments)
     other = again.create(before)
     for one in before.values():
         one.grad = torch.full_like(one, -0.1)

@@ -11,7 +11,7 @@ from toy_network import members, toy_batch, toy_model
 from seq2seq import device
 from seq2seq.device import Format
 from seq2seq.network.inference import packed
-from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed, Product, rounded
 from seq2seq.network.inference.packed_lstm import laid_out
 from seq2seq.network.model import Model
@@ -56,7 +56,7 @@ def test_every_network_says_the_same(family: str, name: str) -> None:
     wanted = said(plain, torch.float32)
     for precision, furthest in FURTHEST.items():
         model = deepcopy(plain)
-        prepare(model, precision)
+        optimise_for_inference(model, precision)
         found = said(model, torch.float32 if precision == "fp32" else torch.bfloat16)
         deviation = float((found - wanted).std() / wanted.std())
         assert deviation <= furthest, precision
@@ -66,7 +66,7 @@ def test_every_network_says_the_same(family: str, name: str) -> None:
 def test_every_matrix_is_packed_but_tables(plain: Model) -> None:
     """And a table that is also the output layer is still the table."""
     before = plain.target(WORDS[0])
-    prepare(plain, "int8")
+    optimise_for_inference(plain, "int8")
     assert torch.equal(plain.target(WORDS[0]), before)
     left = [name for name, parameter in plain.named_parameters() if parameter.ndim == 2]
     assert left == ["source.weight"]
@@ -85,7 +85,7 @@ def test_a_product_is_linear(kind: type[Float32 | BFloat16 | Int8]) -> None:
     product = kind(weight)
     if isinstance(product, Int8):
         product.seen = 127.0
-        product.settle()
+        product.freeze_scale()
     found = F.linear(x, Packed.of(weight, product), bias)
     wanted = F.linear(x, weight, bias)
     assert torch.equal(found.to(torch.float32), wanted.to(found.dtype).float())
@@ -99,7 +99,7 @@ def test_neighbours_change_nothing(kind: type[Float32 | BFloat16 | Int8]) -> Non
     product: Product = kind(torch.randn(24, 40))
     if isinstance(product, Int8):
         product.seen = 3.0
-        product.settle()
+        product.freeze_scale()
     weight = Packed.of(torch.randn(24, 40), product)
     for count in (1, 5, 16, 17, 33, 100):
         x = torch.randn(count, 40)
@@ -115,7 +115,7 @@ def test_neighbours_change_nothing(kind: type[Float32 | BFloat16 | Int8]) -> Non
 def test_what_is_larger_than_all_that_was_seen_is_cut() -> None:
     product = Int8(torch.eye(4))
     product(torch.tensor([[1.0, -2.0, 0.5, 0.0]]), None)
-    product.settle()
+    product.freeze_scale()
     found = product(torch.tensor([[99.0, -99.0, 1.0, 0.0]]), None)
     torch.testing.assert_close(found, torch.tensor([[2.0, -2.0, 1.0, 0.0]]), atol=0.02, rtol=0)
 
@@ -123,7 +123,7 @@ def test_what_is_larger_than_all_that_was_seen_is_cut() -> None:
 def test_whole_numbers_are_the_nearest() -> None:
     product = Int8(torch.eye(4))
     product.seen = 127.0
-    product.settle()
+    product.freeze_scale()
     found = product(torch.tensor([[3.4, 3.6, -3.4, -3.6]]), None)
     torch.testing.assert_close(found, torch.tensor([[3.0, 4.0, -3.0, -4.0]]))
 
@@ -148,7 +148,7 @@ def test_matrices_of_an_lstm_are_laid_out_before_the_first_search(
         return laid_out(weight, recurrent, dtype)
 
     monkeypatch.setattr(packed, "laid_out", counted)
-    prepare(plain, "fp32")
+    optimise_for_inference(plain, "fp32")
     assert calls == [torch.float32] * 4
     for length in (1, 3):
         plain.start(BATCH.source[:, :length], BATCH.source_mask[:, :length])
@@ -165,7 +165,7 @@ def test_a_translation_that_is_read_at_once_is_as_likely(plain: Model, precision
     batch = toy_batch([[4, 6, 7, 8], [4, 9, 10, 5], [5, 6]], [[4, 7, 9, 6], [4, 8], [5, 12, 11, 10, 5]])
     wanted = plain.logits(plain(batch))
     model = deepcopy(plain)
-    prepare(model, precision)
+    optimise_for_inference(model, precision)
     with device.autocast(torch.float32 if precision == "fp32" else torch.bfloat16, torch.device("cpu")):
         found = model.logits(model(batch)).float()
     assert float((found - wanted).std() / wanted.std()) <= FURTHEST[precision]

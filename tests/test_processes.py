@@ -18,7 +18,7 @@ from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, toy_
 from seq2seq.errors import ModelError
 from seq2seq.network.state import State
 from seq2seq.search.beam import Beam
-from seq2seq.translation.executor import AtOnce, Processes, searching
+from seq2seq.translation.executor import ForkedExecutor, InlineExecutor, executor
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
@@ -151,11 +151,11 @@ def test_a_hung_process_does_not_keep_the_end_waiting(monkeypatch: pytest.Monkey
 
 
 def test_processes_end_with_the_block() -> None:
-    made = searching(translator().searcher, 2)
-    assert isinstance(made, Processes)
+    made = executor(translator().searcher, 2)
+    assert isinstance(made, ForkedExecutor)
     pids = [process.pid for _, process in made._members]
     made.close()
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    assert isinstance(searching(translator().searcher, 1), AtOnce)
+    assert isinstance(executor(translator().searcher, 1), InlineExecutor)

@@ -16,7 +16,7 @@ from seq2seq.training.objective import r_drop
 from seq2seq.training.objective.base import repeated
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.r_drop import RDrop
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 
 class Written:
@@ -25,7 +25,7 @@ class Written:
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
         features = network(repeated(batch, 2)).double()
         logits = functional.linear(features, network.output_weight.double(), network.output_bias.double())
         gold = predicted(batch)

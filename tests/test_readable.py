@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, toy_tokenizer
 
-from seq2seq.data.tokenizer.traced_text import Traced, around
-from seq2seq.translation.stages.passthrough import Untranslated
-from seq2seq.translation.stages.unicode_fallback import readable, traced_readable
+from seq2seq.data.tokenizer.traced_text import TracedText, around
+from seq2seq.translation.stages.passthrough import Passthrough
+from seq2seq.translation.stages.unicode_fallback import traced_unicode_fallback, unicode_fallback
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 
@@ -37,27 +37,29 @@ TEXT = st.text(st.sampled_from("ab ä’“–…²½\u200b\u200d\u0308\u202e\uf
     ],
 )
 def test_what_means_the_same_takes_its_place(text: str, read: str) -> None:
-    assert readable(text, KNOWN) == read
+    assert unicode_fallback(text, KNOWN) == read
 
 
 def test_marks_that_are_known_stay() -> None:
-    assert readable("a\u200db\u200e \u200bΩ", KNOWN | {"\u200d", "\u200e", "\u200b"}) == "a\u200db\u200e \u200bΩ"
+    assert (
+        unicode_fallback("a\u200db\u200e \u200bΩ", KNOWN | {"\u200d", "\u200e", "\u200b"}) == "a\u200db\u200e \u200bΩ"
+    )
 
 
 def test_a_model_of_small_letters_reads_capitals() -> None:
-    assert readable("Two DOGS in Österreich", KNOWN - set(string.ascii_uppercase)) == "two dogs in österreich"
-    assert readable("Two Ödogs", KNOWN) == "Two ödogs"
-    assert readable("ÀÜB", KNOWN) == "Àüb"
+    assert unicode_fallback("Two DOGS in Österreich", KNOWN - set(string.ascii_uppercase)) == "two dogs in österreich"
+    assert unicode_fallback("Two Ödogs", KNOWN) == "Two ödogs"
+    assert unicode_fallback("ÀÜB", KNOWN) == "Àüb"
 
 
 @given(TEXT, st.sets(st.sampled_from("’“–…²\u200b\u200d\u202e\ufeff\u0308é")))
 @settings(max_examples=300, deadline=None)
 def test_what_is_known_stays_and_nothing_becomes_unknown(text: str, more: set[str]) -> None:
     known = KNOWN | more
-    found = readable(text, known)
+    found = unicode_fallback(text, known)
     assert found == text or not known >= set(text)
     assert set(found) - known <= set(unicodedata.normalize("NFC", text)) - known
-    assert readable(found, known) == found
+    assert unicode_fallback(found, known) == found
 
 
 @given(st.lists(TEXT, min_size=1, max_size=5))
@@ -66,11 +68,11 @@ def test_runs_stay_as_they_are(parts: list[str]) -> None:
     """Every other part is one."""
     ends = [len("".join(parts[: number + 1])) for number in range(len(parts))]
     runs = [(ends[number] - len(parts[number]), ends[number]) for number in range(1, len(parts), 2)]
-    traced, places = around("".join(parts), runs, lambda part: traced_readable(Traced.given(part), KNOWN))
+    traced, places = around("".join(parts), runs, lambda part: traced_unicode_fallback(TracedText.given(part), KNOWN))
     line = traced.text
     assert len(traced.origins) == len(line)
     assert [line[begin:end] for begin, end in places] == parts[1::2]
-    rest = "".join(readable(part, KNOWN) for part in parts[::2])
+    rest = "".join(unicode_fallback(part, KNOWN) for part in parts[::2])
     assert (
         "".join(
             line[begin:end]
@@ -84,7 +86,7 @@ def test_runs_stay_as_they_are(parts: list[str]) -> None:
 
 def test_the_model_sees_them_and_what_is_copied_stays_as_it_is() -> None:
     parts = (Echo(), toy_tokenizer(), greedy(1.0, 3), DIRECTIONS, 100, 500, torch.float32, torch.device("cpu"))
-    reading = Translator(*parts, unknown_words="copy", passthrough=Untranslated(True, None, "copy", True))
+    reading = Translator(*parts, unknown_words="copy", passthrough=Passthrough(True, None, "copy", True))
     lines = [
         "the\u200bdog ｓｅｅｓ\ufeff the house.",
         "\u200b\ufeff",

@@ -18,7 +18,7 @@ def run(cell: Cell, seed: int, loop: bool = False) -> tuple[torch.Tensor, State]
     x = inputs(BATCH, TIME)
     torch.manual_seed(seed)
     start = cell.initial_state((BATCH,))
-    return cell.loop(x, None, start, cell.draw((BATCH,))) if loop else cell(x, None, start)
+    return cell.loop(x, None, start, cell.dropout_masks((BATCH,))) if loop else cell(x, None, start)
 
 
 @names
@@ -49,7 +49,7 @@ def test_the_past_is_as_large_as_without_it_on_average(name: str, rate: str) -> 
     assert isinstance(cell, Recurrence)
     hidden = torch.randn(1000, HIDDEN, dtype=torch.float64)
     expected = hidden @ cell.recurrent.T
-    found = [cell.past(hidden, Recurrence.draw(cell, (1000,))) for _ in range(100)]
+    found = [cell.past(hidden, Recurrence.dropout_masks(cell, (1000,))) for _ in range(100)]
     ratio = (torch.stack(found) * expected).mean() / expected.square().mean()
     assert abs(ratio.item() - 1) < 0.03  # without scaling it would be 0.75
 
@@ -58,7 +58,7 @@ def test_the_past_is_as_large_as_without_it_on_average(name: str, rate: str) -> 
 def test_each_sequence_drops_features_of_its_own(name: str) -> None:
     cell = drawn_cell(name, state_dropout=0.5).train()
     assert isinstance(cell, Recurrence)
-    mask = Recurrence.draw(cell, (50, 2))[1]
+    mask = Recurrence.dropout_masks(cell, (50, 2))[1]
     assert mask.shape == (50, 2, HIDDEN) and set(mask.unique().tolist()) == {0, 2}
     assert len(mask.flatten(0, 1).unique(dim=0)) > 30
 
@@ -68,7 +68,7 @@ def test_a_dropped_matrix_is_cast_once_a_pass(name: str) -> None:
     cell = drawn_cell(name, weight_dropout=0.5).float().train()
     assert isinstance(cell, Recurrence)
     with torch.autocast("cpu", torch.bfloat16):
-        assert Recurrence.draw(cell, (BATCH,))[0].dtype == torch.bfloat16
+        assert Recurrence.dropout_masks(cell, (BATCH,))[0].dtype == torch.bfloat16
 
 
 @rates

@@ -17,7 +17,7 @@ from seq2seq.training.criterion import Criterion
 from seq2seq.training.objective.base import repeated
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.scheduled_sampling import ScheduledSampling
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 
 class Recorder:
@@ -40,7 +40,7 @@ def rewritten(model: Model, batch: Batch, rate: float, temperature: float, seed:
     """The targets that the second pass reads."""
     recorder = Recorder(model)
     torch.manual_seed(seed)
-    ScheduledSampling(rate, 0, 0, temperature)(cast(Network, recorder), batch, Criterion(SMOOTHING), 1)
+    ScheduledSampling(rate, 0, 0, temperature)(cast(Trainable, recorder), batch, Criterion(SMOOTHING), 1)
     first, second = recorder.read
     assert torch.equal(first, batch.target)
     return second
@@ -55,7 +55,7 @@ def test_scheduled_sampling_at_rate_0_is_likelihood_bit_for_bit() -> None:
         ScheduledSampling(1.0, 1, 5, 1.0),
     ):
         assert_same(gradients(objective, model), plain, rtol=0, atol=0)
-    assert not torch.equal(gradients(ScheduledSampling(1.0, 1, 5, 1.0), model, update=6)[0].plain, plain[0].plain)
+    assert not torch.equal(gradients(ScheduledSampling(1.0, 1, 5, 1.0), model, update=6)[0].nll, plain[0].nll)
 
 
 def test_at_rate_1_the_model_reads_its_own_predictions() -> None:
@@ -77,7 +77,7 @@ def test_the_second_pass_learns_the_real_tokens_from_what_it_reads() -> None:
     read = rewritten(model, BATCH, 1.0, 0.0)
     features = model(BATCH._replace(target=read))
     expected = functional.cross_entropy(model.logits(features), predicted(BATCH), reduction="sum")
-    found = gradients(ScheduledSampling(1.0, 0, 0, 0.0), model)[0].plain
+    found = gradients(ScheduledSampling(1.0, 0, 0, 0.0), model)[0].nll
     torch.testing.assert_close(found, expected.detach())
 
 

@@ -23,7 +23,7 @@ from toy_search import (
 from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
-from seq2seq.search.base import Hypothesis, Request, Search, likeliest
+from seq2seq.search.base import Hypothesis, Request, Search, top_k
 from seq2seq.search.beam import Beam
 from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.greedy import Greedy
@@ -219,7 +219,7 @@ def test_a_line_never_vanishes_and_forbidden_ids_never_appear(width: int) -> Non
 def test_the_likeliest_are_found_whatever_the_size(vocabulary: int, count: int) -> None:
     scores = torch.randn(3, 2, vocabulary, generator=torch.Generator().manual_seed(vocabulary))
     scores[0, 0, -count:] += 10  # in the part that fills no block
-    values, ids = likeliest(scores, count)
+    values, ids = top_k(scores, count)
     wanted = scores.topk(min(count, vocabulary))
     assert torch.equal(values, wanted.values)
     assert torch.equal(ids, wanted.indices)

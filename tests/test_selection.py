@@ -79,7 +79,7 @@ def test_the_best_or_the_last_are_averaged_and_the_best_is_kept(
     assert shipped(tmp_path) == state.best[0].update
     scores = selection.validate_average(state, nullcontext)
     assert scores == {"loss": losses[-1]}
-    selection.ship_average(state, scores)
+    selection.export_average(state, scores)
     assert shipped(tmp_path) == pytest.approx(average)
 
 

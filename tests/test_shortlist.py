@@ -10,7 +10,7 @@ from seq2seq.config.build import build
 from seq2seq.device import Format
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.inference.shortlist_model import Shortlisted, columns
 from seq2seq.network.model import Model
 from seq2seq.network.state import map_state, select
@@ -18,7 +18,7 @@ from seq2seq.search.base import Hypothesis, Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
 from seq2seq.special_tokens import EOS
-from seq2seq.translation.searcher import Network, Order, Part, Searcher
+from seq2seq.translation.searcher import DecodeOptions, Searcher, Segment, TranslationModel
 from seq2seq.translation.shortlist.search import shortlist_search
 from seq2seq.translation.shortlist.shortlist import Candidates, Shortlist, leading
 from seq2seq.translation.translator import Translator
@@ -59,19 +59,19 @@ WHOLE = {"common": made([*range(SIZE)], 3), "own": made([], SIZE, 1e5), "both": 
 SOME = made([*range(20, SIZE, 9)], 4, 2.0)
 
 
-def parts() -> list[Part]:
+def parts() -> list[Segment]:
     """Sentences of 1 to 16 pieces."""
     draw = torch.Generator().manual_seed(4)
     lengths = [5, 1, 16, 3, 8, 8]
-    return [Part(torch.randint(FIRST, SIZE, (length,), generator=draw).tolist()) for length in lengths]
+    return [Segment(torch.randint(FIRST, SIZE, (length,), generator=draw).tolist()) for length in lengths]
 
 
-def searcher(search: Search, shortlist: Shortlist | None, model: Network | None = None) -> Searcher:
+def searcher(search: Search, shortlist: Shortlist | None, model: TranslationModel | None = None) -> Searcher:
     return Searcher(model or MODEL, search, toy_tokenizer(), torch.float32, CPU, shortlist=shortlist)
 
 
-def found(by: Searcher, given: list[Part], target: str = "de") -> list[list[Hypothesis]]:
-    return [answer.hypotheses for answer in by(given, Order(target))]
+def found(by: Searcher, given: list[Segment], target: str = "de") -> list[list[Hypothesis]]:
+    return [answer.hypotheses for answer in by(given, DecodeOptions(target))]
 
 
 def assert_same(one: list[list[Hypothesis]], other: list[list[Hypothesis]]) -> None:
@@ -123,7 +123,7 @@ def test_what_is_wished_is_met_whatever_the_list() -> None:
     banned = [part._replace(banned=[[piece] for piece in others]) for part, others in zip(given, missing, strict=True)]
     assert found(searcher(SEARCHES["constrained"], SOME), banned) == plain  # they could not have come anyway
     wished = [
-        Part(part.ids, prefix=others[:2], required=[others[5:7]], banned=[before[0].tokens[:1], others[8:10]])
+        Segment(part.ids, prefix=others[:2], required=[others[5:7]], banned=[before[0].tokens[:1], others[8:10]])
         for part, others, before in zip(given, missing, plain, strict=True)
     ]
     for part, hypotheses in zip(wished, found(searcher(SEARCHES["constrained"], SOME), wished), strict=True):
@@ -188,7 +188,7 @@ def test_scores_are_those_of_the_model_among_the_list(packed: Format) -> None:
     model, dtype = biased_model(), torch.float32 if packed == "fp32" else torch.bfloat16
     atol = {"fp32": 1e-5, "bf16": 0.15, "int8": 0.25}[packed]  # the sentences' own matrices stay in bf16
     with torch.inference_mode(), torch.autocast("cpu", dtype=dtype, enabled=packed != "fp32"):
-        prepare(model, packed)
+        optimise_for_inference(model, packed)
         own = torch.tensor([[20, 30, 40, 50], [21, 31, 0, 0], [60, 70, 80, 0]])
         layer = columns(model, torch.tensor([*range(FIRST), 100, 150]), dtype)
         short = Shortlisted(model, layer, own, torch.tensor([4, 2, 3]))

@@ -16,9 +16,9 @@ import seq2seq.model_folder.folder
 from seq2seq.cli.app import main
 from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.dataset.prepare import Prepared, prepare
+from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
 from seq2seq.data.dataset.store import Store
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_folder.folder import add
 from seq2seq.network.model import Model
@@ -26,7 +26,7 @@ from seq2seq.training.data_check import Difference
 from seq2seq.translation import api
 from seq2seq.translation.shortlist import lexicon as shortlist_lexicon
 from seq2seq.translation.shortlist.learn import learn
-from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, lexicon
+from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, learn_lexicon
 from seq2seq.translation.shortlist.shortlist import ABOUT, FILE, Shortlist, leading
 from seq2seq.translation.translator_folder import load, save
 
@@ -49,11 +49,11 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def prepared(text: Path) -> Prepared:
+def prepared(text: Path) -> PreparedCorpus:
     corpus = Files(str(text), ["en-de", "de-en"], ["en", "de"], ["train"], ["valid"], [])
-    settings: Vocabulary = build(
+    settings: TokenizerSettings = build(
         {
-            "_target_": "seq2seq.data.tokenizer.train.Vocabulary",
+            "_target_": "seq2seq.data.tokenizer.train.TokenizerSettings",
             **VOCABULARY,
             **REST,
             "source_tags": [],
@@ -64,7 +64,7 @@ def prepared(text: Path) -> Prepared:
 
 
 @pytest.fixture
-def run(prepared: Prepared, text: Path, tmp_path: Path) -> Path:
+def run(prepared: PreparedCorpus, text: Path, tmp_path: Path) -> Path:
     """A run folder whose model was not trained."""
     size = prepared.tokenizer.sizes[0]
     torch.manual_seed(1)
@@ -80,7 +80,7 @@ def run(prepared: Prepared, text: Path, tmp_path: Path) -> Path:
         "test": [],
     }
     tokenizer = {
-        "_target_": "seq2seq.data.tokenizer.train.Vocabulary",
+        "_target_": "seq2seq.data.tokenizer.train.TokenizerSettings",
         **VOCABULARY,
         **REST,
         "source_tags": [],
@@ -122,13 +122,13 @@ def test_the_lexicon_is_the_paper_s(monkeypatch: pytest.MonkeyPatch, chunk: int)
     sources = [draw.integers(0, 6, draw.integers(0, 5)) for _ in range(9)]  # some are empty, pieces come twice
     targets = [draw.integers(0, 7, draw.integers(0, 6)) for _ in range(9)]
     same = [0, -1, 5, -1, 2, 3, 1]  # the last source piece was never seen
-    found = learnt(lexicon(sources, targets, torch.tensor(same), 7))
+    found = learnt(learn_lexicon(sources, targets, torch.tensor(same), 7))
     wanted = slow([s.tolist() for s in sources], [t.tolist() for t in targets], same)
     assert found.keys() == wanted.keys() and found[6, 1] == 1.0
     assert all(found[pair] == pytest.approx(value, abs=1e-5) for pair, value in wanted.items())
 
 
-def test_words_become_their_translations_in_each_language(prepared: Prepared) -> None:
+def test_words_become_their_translations_in_each_language(prepared: PreparedCorpus) -> None:
     found = learn(prepared.train, prepared.tokenizer, **LEARNING)
     assert set(found.languages) == {"de", "en"}
     for one, language, other in (("dog", "de", "Hund"), ("Hund", "en", "dog"), ("sees", "de", "sieht")):
@@ -149,7 +149,7 @@ def test_words_become_their_translations_in_each_language(prepared: Prepared) ->
     assert sum(len(letters[piece]) == 1 for piece in known.common) >= 5
 
 
-def test_a_bounded_number_of_pairs_is_read(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bounded_number_of_pairs_is_read(prepared: PreparedCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[list[int]] = []
     ids = Store.ids
     monkeypatch.setattr(Store, "ids", lambda self, rows: read.append(rows.tolist()) or ids(self, rows))
@@ -161,7 +161,7 @@ def test_a_bounded_number_of_pairs_is_read(prepared: Prepared, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("wrong", [{"pairs": 0}, {"most": 0}, {"common": -1}, {"share": 0.0}, {"threshold": 1.5}])
-def test_settings_are_checked(prepared: Prepared, wrong: dict[str, float]) -> None:
+def test_settings_are_checked(prepared: PreparedCorpus, wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         learn(prepared.train, prepared.tokenizer, **{**LEARNING, **wrong})
 
@@ -252,7 +252,7 @@ def test_an_older_folder_has_no_checksums_and_gets_none(run: Path) -> None:
 @pytest.mark.parametrize(
     "damage", ["cut", "text", "pipe", "starts", "beyond", "infinite", "axes", "names", "share", "missing", "kinds"]
 )
-def test_damaged_ones_are_refused(prepared: Prepared, tmp_path: Path, damage: str) -> None:
+def test_damaged_ones_are_refused(prepared: PreparedCorpus, tmp_path: Path, damage: str) -> None:
     path = tmp_path / FILE
     path.write_bytes(learn(prepared.train, prepared.tokenizer, **LEARNING).to_bytes())
     assert Shortlist.load(tmp_path, prepared.tokenizer) is not None

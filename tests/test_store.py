@@ -14,11 +14,11 @@ from toy_text import LINE, every_filter, sentences, toy_corpus, vocabulary, writ
 
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.dataset.prepare import DROPPED, Prepared, prepare
+from seq2seq.data.dataset.prepare import DROPPED, PreparedCorpus, prepare
 from seq2seq.data.dataset.store import Store, Writer, schema
 from seq2seq.data.tokenizer import encode as encoding
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.train import TokenizerSettings, train_tokenizer
 from seq2seq.errors import ConfigError, DataError
 
 
@@ -29,8 +29,8 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 
 def prepared(
-    corpus: Corpus, cache: Path, settings: Vocabulary | Tokenizer | None = None, longest: int = 100
-) -> Prepared:
+    corpus: Corpus, cache: Path, settings: TokenizerSettings | Tokenizer | None = None, longest: int = 100
+) -> PreparedCorpus:
     return prepare(corpus, every_filter(), settings or vocabulary(), cache, longest)
 
 
@@ -187,7 +187,7 @@ def test_nothing_left_is_an_error_and_so_is_a_senseless_limit(tmp_path: Path) ->
 
 def test_two_preparations_at_once_share_what_the_first_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus, other = toy_corpus(tmp_path / "text"), toy_corpus(tmp_path / "text")
-    inner: list[Future[Prepared]] = []
+    inner: list[Future[PreparedCorpus]] = []
     write_store = Writer.__exit__
 
     def meanwhile(self: Writer, *trouble: object) -> None:

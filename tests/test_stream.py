@@ -7,26 +7,26 @@ import pytest
 import torch
 from toy_language import lines, prepared
 
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.loader import stream
 from seq2seq.data.loader.batch import Batch
-from seq2seq.data.loader.stream import Stream, Text
+from seq2seq.data.loader.stream import Stream, TokenStream
 from seq2seq.errors import ConfigError
 from seq2seq.special_tokens import EOS
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def text(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     return prepared(tmp_path_factory.mktemp("text"))
 
 
-def whole(text: Prepared) -> list[int]:
+def whole(text: PreparedCorpus) -> list[int]:
     """The text as one list of ids."""
     rows = text.tokenizer.encode(lines(40), "en", "target")
     return list(chain.from_iterable([text.tokenizer.tag_id("en"), *row, EOS] for row in rows))
 
 
-def chunks(text: Prepared, streams: int = 3, length: int = 7, parts: int = 1, ahead: int = 0) -> Stream:
+def chunks(text: PreparedCorpus, streams: int = 3, length: int = 7, parts: int = 1, ahead: int = 0) -> Stream:
     return Stream(text.train, text.tokenizer, streams, length, parts, ahead)
 
 
@@ -34,16 +34,16 @@ def equal(left: Batch, right: Batch) -> bool:
     return all(torch.equal(*pair) for pair in zip(left, right, strict=True))
 
 
-def test_a_language_by_itself_is_stored_once(text: Prepared) -> None:
+def test_a_language_by_itself_is_stored_once(text: PreparedCorpus) -> None:
     pairs = list(text.train.pairs())
     assert [pair.target for pair in pairs] == lines(40)
     assert not any(pair.source for pair in pairs) and text.train.sizes.source_tokens == 0
 
 
 @pytest.mark.parametrize("block", [1, 3, 1024])
-def test_any_part_of_the_text_is_at_hand(text: Prepared, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_part_of_the_text_is_at_hand(text: PreparedCorpus, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "BLOCK", block)
-    found, ids = Text(text.train, text.tokenizer), whole(text)
+    found, ids = TokenStream(text.train, text.tokenizer), whole(text)
     assert len(found) == len(ids)
     for place in range(0, len(ids), 5):
         for count in (1, 2, 9, len(ids)):
@@ -51,7 +51,7 @@ def test_any_part_of_the_text_is_at_hand(text: Prepared, block: int, monkeypatch
 
 
 @pytest.mark.parametrize(("streams", "length"), [(1, 7), (3, 7), (5, 1), (4, 1000), (7, 16)])
-def test_every_token_is_predicted_once_from_the_one_before_it(text: Prepared, streams: int, length: int) -> None:
+def test_every_token_is_predicted_once_from_the_one_before_it(text: PreparedCorpus, streams: int, length: int) -> None:
     ids, tag = whole(text), text.tokenizer.tag_id("en")
     predicted = []
     batches = list(chunks(text, streams, length).batches(0))
@@ -67,7 +67,7 @@ def test_every_token_is_predicted_once_from_the_one_before_it(text: Prepared, st
     assert sorted(predicted) == [place for place, one in enumerate(ids) if one != tag]
 
 
-def test_a_row_goes_on_where_it_ended(text: Prepared) -> None:
+def test_a_row_goes_on_where_it_ended(text: PreparedCorpus) -> None:
     batches = list(chunks(text).batches(0))
     for before, after in pairwise(batches):
         assert torch.equal(before.pairs + before.target.shape[1] - 1, after.pairs)
@@ -76,7 +76,7 @@ def test_a_row_goes_on_where_it_ended(text: Prepared) -> None:
 
 
 @pytest.mark.parametrize("parts", [2, 3])
-def test_the_parts_of_a_chunk_are_its_rows(text: Prepared, parts: int) -> None:
+def test_the_parts_of_a_chunk_are_its_rows(text: PreparedCorpus, parts: int) -> None:
     every = list(chunks(text, 6, parts=parts).batches(0))
     for number, batch in enumerate(chunks(text, 6).batches(0)):
         together = every[number * parts : (number + 1) * parts]
@@ -85,7 +85,7 @@ def test_the_parts_of_a_chunk_are_its_rows(text: Prepared, parts: int) -> None:
 
 
 @pytest.mark.parametrize(("parts", "ahead"), [(1, 0), (2, 4)])
-def test_the_tail_of_an_epoch_is_the_same_from_anywhere(text: Prepared, parts: int, ahead: int) -> None:
+def test_the_tail_of_an_epoch_is_the_same_from_anywhere(text: PreparedCorpus, parts: int, ahead: int) -> None:
     every = list(chunks(text, 4, parts=parts).batches(0))
     for start in (0, 1, 5, len(every)):
         tail = list(chunks(text, 4, parts=parts, ahead=ahead).batches(3, start))
@@ -110,12 +110,12 @@ def test_running_text_is_of_one_language(tmp_path: Path) -> None:
         ("streams", (2, 1, 2, 0)),
     ],
 )
-def test_illegal_values_are_named(text: Prepared, key: str, values: tuple[int, int, int, int]) -> None:
+def test_illegal_values_are_named(text: PreparedCorpus, key: str, values: tuple[int, int, int, int]) -> None:
     with pytest.raises(ConfigError, match=rf"reading\.{key}"):
         Stream(text.train, text.tokenizer, *values)
 
 
-def test_a_chunk_knows_its_text(text: Prepared) -> None:
+def test_a_chunk_knows_its_text(text: PreparedCorpus) -> None:
     stream = Stream(text.train, text.tokenizer, 1, 10**6, 1, 0)
     (batch,) = stream.batches(0)
     (source, target) = stream.texts(batch)[0]

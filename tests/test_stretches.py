@@ -14,7 +14,7 @@ from seq2seq.search.constrained import Constrained
 from seq2seq.translation import translator as translating
 from seq2seq.translation.line import Line
 from seq2seq.translation.stages import chunking as stretches
-from seq2seq.translation.stages.chunking import Portion, portions
+from seq2seq.translation.stages.chunking import Chunk, split_into_chunks
 from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows
 from seq2seq.translation.translation import Status, Translation
 from seq2seq.translation.translator import Translator
@@ -35,9 +35,9 @@ def letters(units: Sequence[str]) -> list[list[int]]:
 def test_stretches_are_the_lines_and_portions_are_small(lines: list[str], longest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stretches, "PORTION", 1000)
-        found = list(portions(lines, "en", longest))
+        found = list(split_into_chunks(lines, "en", longest))
     assert [portion.whole for portion in found] == [False] * (len(found) - 1) + [True]
-    together = [pair for portion in found for pair in zip(portion.stretches, portion.lines, strict=True)]
+    together = [pair for portion in found for pair in zip(portion.segments, portion.lines, strict=True)]
     assert [line.text for _, line in together if line is not None] == lines
     ended = [line is not None for _, line in together]
     begins = [0, *(place + 1 for place, ends in enumerate(ended) if ends)]
@@ -47,17 +47,17 @@ def test_stretches_are_the_lines_and_portions_are_small(lines: list[str], longes
         assert "".join(texts) == line and all(len(text) <= 1.5 * longest for text in texts)
         assert len(texts) == 1 or len(line) > longest
     for portion in found:
-        assert len(portion.stretches) < 2 or sum(len(one.text) for one in portion.stretches) <= 1000
+        assert len(portion.segments) < 2 or sum(len(one.text) for one in portion.segments) <= 1000
 
 
 @pytest.mark.parametrize("text", ["the dog. " * 900, "house, " * 900 + "x" * 9000, "one two " * 2000, "e\u0301" * 3000])
 def test_parts_of_stretches_are_the_parts_of_the_line(text: str) -> None:
     [whole] = rows([text], "en", letters, [Limits(LONGEST)])
-    [portion] = portions([text], "en", WINDOW * LONGEST)
+    [portion] = split_into_chunks([text], "en", WINDOW * LONGEST)
     apart = rows(
-        [stretch.text for stretch in portion.stretches], "en", letters, [Limits(LONGEST)] * len(portion.stretches)
+        [stretch.text for stretch in portion.segments], "en", letters, [Limits(LONGEST)] * len(portion.segments)
     )
-    assert len(portion.stretches) > 3
+    assert len(portion.segments) > 3
     assert [cut.text for cut in whole] == [cut.text for cuts in apart for cut in cuts]
 
 
@@ -126,16 +126,18 @@ def test_a_giant_line_is_not_held_back_by_those_behind_it() -> None:
 
 
 def test_a_chunk_without_lines_stays_one() -> None:
-    assert list(portions([], "en", 100)) == [Portion([], [], True)]
+    assert list(split_into_chunks([], "en", 100)) == [Chunk([], [], True)]
     assert list(echo_translator().translate_chunks([[], ["one"], []], "en", "de"))[::2] == [[], []]
 
 
 def test_sentences_are_stretches_where_the_model_cannot_read_what_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     line = "The dog sees. One house. Two"
-    [portion] = portions([line, "one", ""], "en", 100, apart=True)
-    assert [one.text for one in portion.stretches] == ["The dog sees. ", "One house. ", "Two", "one", ""]
+    [portion] = split_into_chunks([line, "one", ""], "en", 100, apart=True)
+    assert [one.text for one in portion.segments] == ["The dog sees. ", "One house. ", "Two", "one", ""]
     assert [one and one.text for one in portion.lines] == [None, None, line, "one", ""] and not portion.broken
-    assert [one.text for one in next(portions([Line(line, required=("dog",))], "en", 100, True)).stretches] == [line]
+    assert [one.text for one in next(split_into_chunks([Line(line, required=("dog",))], "en", 100, True)).segments] == [
+        line
+    ]
     for stops, expected in ((".", 1), ("☃", 3)):
         monkeypatch.setattr(translating, "FULL_STOPS", frozenset(stops))
         model = Echo()

@@ -13,11 +13,11 @@ from toy_network import VOCABULARY, members, toy_batch, toy_model
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.device import Format, autocast, precision
-from seq2seq.network.attention.hooks import sharing
+from seq2seq.network.attention.hooks import with_shared_weights
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.inference import projection_cache as module
-from seq2seq.network.inference.optimise import prepare
-from seq2seq.network.inference.projection_cache import Table
+from seq2seq.network.inference.optimise import optimise_for_inference
+from seq2seq.network.inference.projection_cache import ProjectionCache
 from seq2seq.network.model import Model
 from seq2seq.network.state import State, tensors
 from seq2seq.search.greedy import Greedy
@@ -54,8 +54,8 @@ def assert_told(found: list[Tensor], wanted: list[Tensor], furthest: float) -> N
         torch.testing.assert_close(one, other, rtol=furthest, atol=furthest)
 
 
-def empty() -> Table:
-    return Table(VOCABULARY, both(torch.zeros(1, 1)))
+def empty() -> ProjectionCache:
+    return ProjectionCache(VOCABULARY, both(torch.zeros(1, 1)))
 
 
 def same(found: State, wanted: State) -> bool:
@@ -69,7 +69,7 @@ def test_a_table_says_what_the_decoder_makes_of_words(decoder: str, products: Fo
     """In steps of a search, whichever words are known already."""
     torch.manual_seed(3)
     model = toy_model(16, decoder=decoder)
-    prepare(model, products)
+    optimise_for_inference(model, products)
     assert model.table
     for asked in ASKED:
         with autocast(precision("auto" if products == "int8" else products, CPU), CPU):
@@ -86,7 +86,7 @@ def test_a_table_says_what_the_encoder_makes_of_words(cell: str, products: Forma
     """A layer that looks back makes nothing of a word alone but its embedding; any other begins with more than that."""
     torch.manual_seed(3)
     model = toy_model(16, cell=cell)
-    prepare(model, products)
+    optimise_for_inference(model, products)
     assert model.source_table and len(tensors(model.source_table.rows)) == (1 if cell == "lstm" else 2)
     for asked in ASKED:
         with autocast(precision("auto" if products == "int8" else products, CPU), CPU):
@@ -157,10 +157,10 @@ def test_a_table_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     """Of 13 words with three numbers of four bytes and two of two each."""
     like = both(torch.zeros(1, 1))
     monkeypatch.setattr(module, "LARGEST", VOCABULARY * (3 * 4 + 2 * 2))
-    assert module.table(VOCABULARY, like) and not module.table(VOCABULARY + 1, like)
+    assert module.projection_cache(VOCABULARY, like) and not module.projection_cache(VOCABULARY + 1, like)
     model = toy_model(16)
     wanted = tensors(model.words(ASKED[1]))
-    prepare(model, "fp32")
+    optimise_for_inference(model, "fp32")
     assert model.table is model.source_table is None
     torch.testing.assert_close(tensors(model.words(ASKED[1])), wanted)
 
@@ -169,10 +169,10 @@ def test_a_table_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) 
 def test_copies_share_the_table() -> None:
     model = toy_model(16)
     assert model.table is None, "weights that are trained leave no table right"
-    prepare(model, "fp32")
+    optimise_for_inference(model, "fp32")
     penalised = CoveragePenalty(model, 0.2).network
     assert isinstance(penalised, Model)
-    for other in (sharing(model), penalised):
+    for other in (with_shared_weights(model), penalised):
         assert other.table is model.table is not None
 
 
@@ -183,7 +183,7 @@ def test_a_translation_does_not_tell_who_filled_the_table() -> None:
 
     def translator(tabled: bool) -> Translator:
         model = copy.deepcopy(random_model())
-        prepare(model, "fp32")
+        optimise_for_inference(model, "fp32")
         if not tabled:
             model.table = model.source_table = None
         return Translator(model, toy_tokenizer(), Greedy(1.0, 3, 0.0, 0), DIRECTIONS, 100, 60, torch.float32, CPU)

@@ -12,7 +12,7 @@ from seq2seq.data.loader.labelled_loader import tagged
 from seq2seq.data.tokenizer.labelled_tokenizer import items
 from seq2seq.errors import DataError
 from seq2seq.network.tagger import Tagger
-from seq2seq.tasks.labelling.labeller import Labeller, Labelling, Status, probabilities
+from seq2seq.tasks.labelling.labeller import Labeller, Labelling, LabelStatus, probabilities
 from seq2seq.tasks.labelling.reference import Reference
 
 pytestmark = pytest.mark.slow
@@ -119,7 +119,7 @@ def test_where_tokens_begin_matters_and_every_parameter_learns() -> None:
 def test_n_tokens_get_n_labels_whatever_they_hold(batch: int) -> None:
     found = labelled(labeller(batch), LINES)
     assert [len(one.labels) for one in found] == [len(items(line)) for line in LINES]
-    assert [one.status for one in found] == [Status.OK if items(line) else Status.BLANK for line in LINES]
+    assert [one.status for one in found] == [LabelStatus.OK if items(line) else LabelStatus.BLANK for line in LINES]
     for line, one in zip(LINES, found, strict=True):
         assert all(abs(sum(row) - 1) < 1e-9 for row in one.probabilities) and set(one.labels) <= set(LABELS)
         [alone] = labelled(labeller(), [line])

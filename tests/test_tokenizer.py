@@ -13,7 +13,7 @@ from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.tokenizer.canonical import source_text, target_text
 from seq2seq.data.tokenizer.tokenizer import FEW, Tokenizer
-from seq2seq.data.tokenizer.train import LONGEST_LINE, Sample, Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.train import LONGEST_LINE, Sample, TokenizerSettings, train_tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 
 
@@ -26,7 +26,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 @pytest.fixture(scope="module")
 def spelling(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     """Every character of the toy text is a piece."""
-    settings = Vocabulary("characters", 400, True, True, "identity", False, 1.0, 1.0, 1, [], False)
+    settings = TokenizerSettings("characters", 400, True, True, "identity", False, 1.0, 1.0, 1, [], False)
     return train_tokenizer(toy_corpus(tmp_path_factory.mktemp("text")), settings).tokenizer
 
 

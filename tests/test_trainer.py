@@ -17,9 +17,9 @@ from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.gradient import Alone, Part
+from seq2seq.training.gradient import MicroBatch, SerialGradient
 from seq2seq.training.objective.likelihood import Likelihood
-from seq2seq.training.run_lock import claimed
+from seq2seq.training.run_lock import run_lock
 from seq2seq.training.schedule.cosine import Cosine
 from seq2seq.training.settings import Settings
 from seq2seq.training.update import Updater, gradient_noise
@@ -36,7 +36,12 @@ def records(folder: Path, event: str) -> list[dict[str, float]]:
 def updater(model: ToyModel, average: ExponentialAverage | None = None) -> Updater:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     return Updater(
-        model, optimizer, Alone(Part(model, Likelihood(), Criterion(0.1), torch.float32)), average, None, seed=1
+        model,
+        optimizer,
+        SerialGradient(MicroBatch(model, Likelihood(), Criterion(0.1), torch.float32)),
+        average,
+        None,
+        seed=1,
     )
 
 
@@ -180,7 +185,7 @@ def test_an_unknown_metric_is_named_with_what_there_is(tmp_path: Path) -> None:
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
-    with claimed(tmp_path), pytest.raises(TrainingError, match="another process is training there"):
+    with run_lock(tmp_path), pytest.raises(TrainingError, match="another process is training there"):
         toy_trainer(tmp_path).train()
 
 
@@ -229,8 +234,8 @@ def test_every_kept_checkpoint_finds_the_weights_it_names(tmp_path: Path, monkey
 
 def test_lines_of_a_skipped_update_are_written_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer = toy_trainer(tmp_path, replace(SETTINGS, updates=9))
-    gradient = trainer.part.objective
-    trainer.part.objective = lambda network, batch, criterion, update: (  # type: ignore[assignment]
+    gradient = trainer.micro_batch.objective
+    trainer.micro_batch.objective = lambda network, batch, criterion, update: (  # type: ignore[assignment]
         (loss := gradient(network, batch, criterion, update))._replace(
             smoothed=loss.smoothed * (float("nan") if update == 5 else 1.0)
         )
@@ -307,7 +312,7 @@ def test_the_noise_is_that_of_mean_gradients() -> None:
     batch = toy_batch(1)
     model = ToyModel()
     model.dropout.p = 0.0
-    part = Part(model, Likelihood(), Criterion(0.1), torch.float32, noise=True)
+    part = MicroBatch(model, Likelihood(), Criterion(0.1), torch.float32, noise=True)
     count = int(batch.target_mask[:, 1:].sum())
     squares = part(batch, 1, 7 * count, 1)[4]  # one batch of seven of an update
     for parameter in model.parameters():

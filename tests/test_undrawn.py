@@ -13,8 +13,8 @@ from toy_network import VOCABULARY, composed, members, toy_batch
 
 from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
-from seq2seq.model_folder.folder import Opened, assemble
-from seq2seq.model_folder.skip_init import Undrawn
+from seq2seq.model_folder.folder import StoredModel, assemble
+from seq2seq.model_folder.skip_init import SkipInit
 from seq2seq.network.model import Model
 
 BATCH = toy_batch([[4, 6, 7, 8], [4, 9, 10]], [[4, 8, 7], [4, 10, 9, 6]])
@@ -48,7 +48,7 @@ def loaded(made: dict[str, Any], model: nn.Module) -> nn.Module:
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     distinct = {name: weights[name] for name in dict.fromkeys(_first(model))}
     before = torch.get_rng_state()
-    found = assemble(Opened(Path("folder"), {"model": made}, distinct), nn.Module)
+    found = assemble(StoredModel(Path("folder"), {"model": made}, distinct), nn.Module)
     assert torch.equal(torch.get_rng_state(), before)
     return found
 
@@ -87,15 +87,15 @@ def test_what_has_a_generator_of_its_own_is_drawn() -> None:
     """A constant that is drawn from a seed stands in no file either."""
     seeded = [torch.Generator().manual_seed(3) for _ in range(4)]
     wanted = torch.randn(2, 3, generator=seeded[0]), torch.empty(2, 3).uniform_(0, 1, generator=seeded[1])
-    with Undrawn({"all": torch.zeros(100)}):
+    with SkipInit({"all": torch.zeros(100)}):
         found = torch.randn(2, 3, generator=seeded[2]), torch.empty(2, 3).uniform_(0, 1, generator=seeded[3])
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
 
 
 def test_no_more_is_made_than_there_are_weights_for() -> None:
-    with Undrawn({"all": torch.zeros(100)}):
+    with SkipInit({"all": torch.zeros(100)}):
         nn.Linear(9, 10)
         with pytest.raises(ConfigError, match="than there are weights"):
             nn.Linear(1 << 20, 1 << 20)
-    with Undrawn({"all": torch.zeros(1 << 20)}), pytest.raises(ConfigError, match="than there are weights"):
+    with SkipInit({"all": torch.zeros(1 << 20)}), pytest.raises(ConfigError, match="than there are weights"):
         [nn.Linear(1, 1) for _ in range(2000)]

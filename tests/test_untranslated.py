@@ -19,8 +19,8 @@ from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.translation.api import load
 from seq2seq.translation.stages import chunking as stretches
-from seq2seq.translation.stages.passthrough import Letterless, Untranslated, translates_letterless
-from seq2seq.translation.stages.placeholders import put_back, taken_out
+from seq2seq.translation.stages.passthrough import Letterless, Passthrough, translates_letterless
+from seq2seq.translation.stages.placeholders import mask, restore
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save
@@ -43,8 +43,8 @@ ADDRESSES = [
 ]
 
 
-def untranslated(letterless: Letterless = "translate") -> Untranslated:
-    return Untranslated(True, 100, letterless, True)
+def untranslated(letterless: Letterless = "translate") -> Passthrough:
+    return Passthrough(True, 100, letterless, True)
 
 
 def found(line: str, language: str = "en") -> list[str]:
@@ -96,10 +96,10 @@ def test_addresses_end_where_a_language_without_spaces_goes_on() -> None:
 def test_long_runs_are_no_words() -> None:
     assert found(f"a {'ab3=' * 30} b {'-' * 101}") == ["ab3=" * 30, "-" * 101]
     assert found("x" * 100) == [] and found("a," * 200) == []
-    assert Untranslated(True, None, "copy", True).runs("x" * 1000, "en") == []
-    assert Untranslated(False, None, "copy", True).runs("https://example.com", "en") == []
+    assert Passthrough(True, None, "copy", True).runs("x" * 1000, "en") == []
+    assert Passthrough(False, None, "copy", True).runs("https://example.com", "en") == []
     with pytest.raises(ConfigError, match=r"max_word_length: expected a positive int or null, got 0"):
-        Untranslated(True, 0, "copy", True)
+        Passthrough(True, 0, "copy", True)
 
 
 @pytest.mark.parametrize("unit", ["a", "a.", "/a", "a@", "a@a.", "a-.", "://", "www.", "http://", "\\\\a", "a.b/", "@"])
@@ -115,8 +115,8 @@ def test_no_line_takes_long_to_look_through(unit: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_what_is_found_is_neither_lost_nor_changed(parts: list[str]) -> None:
     line = " ".join(parts)
-    taken = taken_out(line, "en", lambda word: word in "Ω🐕", False, {}, untranslated().runs(line, "en"))
-    back = put_back(Candidate(taken.text.strip(), 0.0), taken, "de").text if taken.held else line
+    taken = mask(line, "en", lambda word: word in "Ω🐕", False, {}, untranslated().runs(line, "en"))
+    back = restore(Candidate(taken.text.strip(), 0.0), taken, "de").text if taken.placeholders else line
     for address in {*parts} - {"(", ")", ".", ","}:
         assert back.count(address) == line.count(address)
     assert not set(taken.text.split()) & {*ADDRESSES, "x" * 120, "Ω", "🐕"}

@@ -3,30 +3,30 @@
 import pytest
 
 from seq2seq.search.base import Hypothesis
-from seq2seq.translation.searcher import Answer
-from seq2seq.translation.status import copied, notes, serious
+from seq2seq.translation.searcher import SegmentResult
+from seq2seq.translation.status import copied, line_statuses, most_serious
 from seq2seq.translation.translation import LOST, Status
 
-WELL = Answer([Hypothesis([7], -1.0, -0.5, True)])
+WELL = SegmentResult([Hypothesis([7], -1.0, -0.5, True)])
 ENDE = ("en", "de")
 
 
 def test_everything_is_said_and_the_worst_first() -> None:
     looped = WELL._replace(notes=(Status.REPAIRED,))
     cut = WELL._replace(notes=(Status.TRUNCATED, Status.OFF_TARGET))
-    assert notes([WELL], "one dog", "ein Hund", ENDE) == ()
-    assert notes([WELL, looped], "one dog", "ein Hund", ENDE) == (Status.REPAIRED,)
-    assert notes([cut, looped], "one", "ein", ENDE, broken=True) == tuple(
+    assert line_statuses([WELL], "one dog", "ein Hund", ENDE) == ()
+    assert line_statuses([WELL, looped], "one dog", "ein Hund", ENDE) == (Status.REPAIRED,)
+    assert line_statuses([cut, looped], "one", "ein", ENDE, broken=True) == tuple(
         map(Status, ["truncated", "off-target", "repaired", "split"])
     )
-    assert notes([cut], "one", " ", ENDE)[0] == Status.EMPTY
-    assert notes([WELL], "one big dog", "One big dog!", ENDE) == (Status.COPIED,)
-    assert notes([WELL], "one big dog", "One big dog!", ("en", "en")) == ()
+    assert line_statuses([cut], "one", " ", ENDE)[0] == Status.EMPTY
+    assert line_statuses([WELL], "one big dog", "One big dog!", ENDE) == (Status.COPIED,)
+    assert line_statuses([WELL], "one big dog", "One big dog!", ("en", "en")) == ()
 
 
 def test_what_is_lost_is_worse_than_all_else() -> None:
-    assert set(serious(Status)[: len(LOST)]) == LOST
-    assert serious([Status.OK, Status.EMPTY, Status.SPLIT]) == (Status.EMPTY, Status.SPLIT, Status.OK)
+    assert set(most_serious(Status)[: len(LOST)]) == LOST
+    assert most_serious([Status.OK, Status.EMPTY, Status.SPLIT]) == (Status.EMPTY, Status.SPLIT, Status.OK)
 
 
 @pytest.mark.parametrize(

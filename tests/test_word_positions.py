@@ -10,9 +10,9 @@ from toy_search import greedy
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.data.tokenizer.tokenizer import Tokenizer, marked_canonical
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.translation.scoring import PairScorer
-from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import Unknown
 from seq2seq.translation.stages.words import numbers, words
 from seq2seq.translation.translator import Translator
@@ -28,7 +28,7 @@ LINE = st.lists(st.sampled_from(WORDS) | st.characters(), max_size=8).map("".joi
 def translator(canonical: bool, longest: int, unknown: Unknown) -> Translator:
     tokenizer = Tokenizer([marked_canonical(model) if canonical else model for model in toy_tokenizer().models])
     parts = (random_model(), tokenizer, greedy(1.0, 3), DIRECTIONS, longest, 500, torch.float32, torch.device("cpu"))
-    return Translator(*parts, unknown_words=unknown, passthrough=Untranslated(True, 100, "learnt", True))
+    return Translator(*parts, unknown_words=unknown, passthrough=Passthrough(True, 100, "learnt", True))
 
 
 @pytest.mark.parametrize("canonical", [False, True])
@@ -73,7 +73,7 @@ def test_words_are_those_that_the_user_sees(canonical: bool, odd: str) -> None:
 
 def test_numbers_of_words() -> None:
     given = "a\u200bb  c—d"
-    read = Traced("a b  c - d", [0, 1, 2, 3, 4, 5, 6, 6, 6, 7])
+    read = TracedText("a b  c - d", [0, 1, 2, 3, 4, 5, 6, 6, 6, 7])
     assert numbers(read, given, "en") == [0, 0, 1, 1, 1]
     assert numbers(read, given, "zh") == [0, 2, 3, 4, 5]
     assert words(" a\u3000b▁c ", "en") == ["a", "b▁c"]

@@ -13,10 +13,10 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.criterion import Criterion, Loss
 from seq2seq.training.distributed import workers as workers_module
-from seq2seq.training.distributed.workers import Workers, missing_memory, shared_out
-from seq2seq.training.gradient import Alone, Gradient, Part
+from seq2seq.training.distributed.workers import WorkerGradient, missing_memory, worker_gradient
+from seq2seq.training.gradient import Gradient, MicroBatch, SerialGradient
 from seq2seq.training.objective.likelihood import Likelihood
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 from seq2seq.training.update import Updater
 
 pytestmark = pytest.mark.slow
@@ -32,18 +32,18 @@ UPDATES: list[Sequence[Batch]] = [BATCHES, BATCHES[:1], BATCHES[1:]]  # an epoch
 class Picky(Likelihood):
     """An objective that the user's choice rules out for a text with word 12."""
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
         if (batch.source == 12).any():
             raise ConfigError("objective: this text has no verbs")
         return super().__call__(network, batch, criterion, update)
 
 
-def part() -> Part:
+def part() -> MicroBatch:
     torch.manual_seed(3)
-    return Part(toy_model(dropout=0.2), Picky(), Criterion(0.1), torch.float32, noise=True)
+    return MicroBatch(toy_model(dropout=0.2), Picky(), Criterion(0.1), torch.float32, noise=True)
 
 
-def trained(part: Part, gradient: Gradient) -> list[torch.Tensor]:
+def trained(part: MicroBatch, gradient: Gradient) -> list[torch.Tensor]:
     """Sums and weights after some updates."""
     parameters = dict(part.model.named_parameters())
     optimizer = torch.optim.Adam(parameters.values(), lr=0.01)
@@ -54,25 +54,25 @@ def trained(part: Part, gradient: Gradient) -> list[torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Part:
+def shared() -> MicroBatch:
     return part()
 
 
 @pytest.fixture(scope="module")
-def workers(shared: Part) -> Iterator[Workers]:
+def workers(shared: MicroBatch) -> Iterator[WorkerGradient]:
     """Two processes, which outlive what they are asked to do."""
-    made = Workers(shared, 2, 3)
+    made = WorkerGradient(shared, 2, 3)
     yield made
     made.close()
     assert all(process.exitcode is not None for process in made.processes)
 
 
-def test_two_processes_give_the_weights_of_one_bit_for_bit(shared: Part, workers: Workers) -> None:
+def test_two_processes_give_the_weights_of_one_bit_for_bit(shared: MicroBatch, workers: WorkerGradient) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         alone = part()
-        expected = trained(alone, Alone(alone))
+        expected = trained(alone, SerialGradient(alone))
         shared.model.load_state_dict(part().model.state_dict())  # type: ignore[attr-defined]
         found = trained(shared, workers)
     finally:
@@ -90,12 +90,12 @@ def test_too_little_shared_memory_is_known_beforehand(monkeypatch: pytest.Monkey
     assert missing_memory(part(), slots=4) == 2 * size
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     said: list[str] = []
-    assert isinstance(shared_out(part(), 4, said.append), Alone)
+    assert isinstance(worker_gradient(part(), 4, said.append), SerialGradient)
     assert said and "threads do the work" in said[0]
 
 
 def test_a_killed_worker_is_named() -> None:
-    alone = Workers(part(), 1, 3)
+    alone = WorkerGradient(part(), 1, 3)
     alone.processes[0].kill()
     alone.processes[0].join()
     with pytest.raises(TrainingError, match=r"worker 0 ended with code -9 .* lower trainer.cores"):
@@ -103,12 +103,12 @@ def test_a_killed_worker_is_named() -> None:
     alone.close()
 
 
-def test_a_worker_that_fails_says_why(workers: Workers) -> None:
+def test_a_worker_that_fails_says_why(workers: WorkerGradient) -> None:
     wrong = toy_batch([[4, 999]], [[4, 6]])  # no such word
     with pytest.raises(TrainingError, match=r"(?s)worker 0 failed:.*index out of range"):
         workers([wrong], [1], 2, 1)
 
 
-def test_a_worker_passes_on_what_the_user_can_mend_without_a_traceback(workers: Workers) -> None:
+def test_a_worker_passes_on_what_the_user_can_mend_without_a_traceback(workers: WorkerGradient) -> None:
     with pytest.raises(ConfigError, match=r"^objective: this text has no verbs$"):
         workers([toy_batch([[4, 12]], [[4, 6]])], [1], 2, 1)

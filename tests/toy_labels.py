@@ -18,7 +18,7 @@ from seq2seq.data.corpus.files import Files
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer, TagTokenizer
 from seq2seq.data.tokenizer.labels import Labels
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.train import TokenizerSettings, train_tokenizer
 
 WORDS = ("ka", "lo", "mi", "nu", "pesto", "rafi")
 LABELS = ("blue", "green", "red")
@@ -59,7 +59,7 @@ def toy_text() -> Tokenizer:
         write(Path(folder), "train.text", lines)
         corpus = Files(folder, ["text"], ["text"], ["train"], [], [])
         return train_tokenizer(
-            corpus, Vocabulary("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [], False)
+            corpus, TokenizerSettings("unigram", 280, True, True, "identity", True, 1.0, 1.0, 1, [], False)
         ).tokenizer
 
 

@@ -10,8 +10,8 @@ from toy_text import write
 
 from seq2seq.data.cleaning.empty import Empty
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.dataset.prepare import Prepared, prepare
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.network.language_model import LanguageModel
 
 LETTERS = "ab "
@@ -25,13 +25,13 @@ def lines(count: int, seed: int = 0, longest: int = 9) -> list[str]:
     return ["a b", *(f"{draw.choice('ab')}{part}b" for part in inner)]
 
 
-def prepared(folder: Path, count: int = 40, languages: Sequence[str] = ("en",)) -> Prepared:
+def prepared(folder: Path, count: int = 40, languages: Sequence[str] = ("en",)) -> PreparedCorpus:
     """Its text in some languages, each by itself: train and valid."""
     for number, language in enumerate(languages):
         write(folder, "train", {language: lines(count, number)})
         write(folder, "valid", {language: lines(max(4, count // 4), number + 100)})
     corpus = Files(str(folder), list(languages), [], ["train"], ["valid"], [])
-    letters = Vocabulary("characters", 50, True, False, "identity", False, 1.0, 1.0, 1, [], False)
+    letters = TokenizerSettings("characters", 50, True, False, "identity", False, 1.0, 1.0, 1, [], False)
     return prepare(corpus, {"empty": Empty()}, letters, folder / "cache", 100)
 
 

@@ -13,13 +13,13 @@ import torch
 from toy_language import prepared, toy_language_model
 from toy_training import SCHEDULE, SETTINGS, export
 
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.stream import Stream
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.optimizer import Adam
 from seq2seq.training.trainer import Trainer
-from seq2seq.training.truncated_bptt import Carried
+from seq2seq.training.truncated_bptt import TruncatedBPTT
 from seq2seq.training.validation_loss import ValidationLoss
 
 STREAMS, LENGTH, PARTS = 6, 4, 3
@@ -46,17 +46,19 @@ class Slow:
         return self.stream.texts(batch)
 
 
-def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float = 0.0, threads: int = 1) -> Trainer:
+def streaming_trainer(
+    folder: Path, text: PreparedCorpus, updates: int, pause: float = 0.0, threads: int = 1
+) -> Trainer:
     """A checkpoint after every update, three batches a chunk, dropout, validation on running text too."""
     model = toy_language_model("lstm", dropout=0.2)
-    loss = ValidationLoss(Carried(model, 1), lambda: _stream(text, "valid", 1).batches(0), torch.float32)
+    loss = ValidationLoss(TruncatedBPTT(model, 1), lambda: _stream(text, "valid", 1).batches(0), torch.float32)
 
     def validate() -> Mapping[str, float]:
         return {"loss": loss()}
 
     return Trainer(
         replace(SETTINGS, updates=updates, cores=threads, accumulation=PARTS),
-        Carried(model, PARTS),
+        TruncatedBPTT(model, PARTS),
         Likelihood(),
         Slow(_stream(text, "train", PARTS), pause),
         Adam(learning_rate=0.02, beta1=0.9, beta2=0.98, epsilon=1e-9, groups=[]),
@@ -69,7 +71,7 @@ def streaming_trainer(folder: Path, text: Prepared, updates: int, pause: float =
     )
 
 
-def _stream(text: Prepared, split: str, parts: int) -> Stream:
+def _stream(text: PreparedCorpus, split: str, parts: int) -> Stream:
     store = text.train if split == "train" else text.valid[split]
     return Stream(store, text.tokenizer, STREAMS, LENGTH, parts, 0)
 

@@ -14,7 +14,7 @@ from seq2seq.data.cleaning.identical import Identical
 from seq2seq.data.cleaning.length import Length
 from seq2seq.data.cleaning.ratio import Ratio
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.train import TokenizerSettings
 
 # What other readers split on, drop or stumble over.
 SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\x00\r\ufeff\t\u200b\ufffd"
@@ -57,9 +57,9 @@ def vocabulary(
     sample: float = 1.0,
     source_tags: Sequence[str] = (),
     canonical: bool = True,
-) -> Vocabulary:
+) -> TokenizerSettings:
     """Settings that suit the toy corpus."""
-    return Vocabulary(algorithm, size, joint, True, normalisation, True, 1.0, sample, 1, source_tags, canonical)
+    return TokenizerSettings(algorithm, size, joint, True, normalisation, True, 1.0, sample, 1, source_tags, canonical)
 
 
 def every_filter() -> dict[str, Filter]:

@@ -13,7 +13,7 @@ from toy_network import composed
 from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.train import TokenizerSettings, train_tokenizer
 from seq2seq.network.model import Model
 from seq2seq.network.state import State
 from seq2seq.search.base import Search
@@ -44,7 +44,7 @@ def toy_tokenizer() -> Tokenizer:
             (Path(folder) / f"train.{language}").write_text(text, encoding="utf-8")
         corpus = Files(folder, ["en-de", "de-en"], ["en", "de"], ["train"], [], [])
         return train_tokenizer(
-            corpus, Vocabulary("unigram", 290, True, True, "identity", True, 1.0, 1.0, 1, [], False)
+            corpus, TokenizerSettings("unigram", 290, True, True, "identity", True, 1.0, 1.0, 1, [], False)
         ).tokenizer
 
 

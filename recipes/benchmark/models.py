@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from seq2seq.cli.prepare import prepared_corpus
 from seq2seq.config.build import build, configuration_folder
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.device import formats, precision
 from seq2seq.network.model import Model
 
@@ -39,7 +39,7 @@ TEXT = ["corpus=multi30k", "corpus.directions=[en-de]", f"cache={CACHE}"]
 class Opened(NamedTuple):
     """A configuration with its corpus and a network of it, on the CPU."""
 
-    prepared: Prepared
+    prepared: PreparedCorpus
     model: Model
 
 

@@ -121,7 +121,7 @@ def step(make: Callable[[int, int], Cell], batch: int, dtype: torch.dtype, chose
         with autocast(dtype):
             state = cell.initial_state((batch, 1))
             for _ in range(20):
-                _, state = cell.step(x, state, cell.draw((batch, 1)))
+                _, state = cell.step(x, state, cell.dropout_masks((batch, 1)))
 
     with torch.inference_mode():
         return best(search, chosen.repeats) / 20 * 1e6

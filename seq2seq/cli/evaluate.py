@@ -7,7 +7,7 @@ import yaml
 from rich.console import Console
 
 from seq2seq.cli.model_facts import corpus_name
-from seq2seq.cli.open_models import FusionNode, Node, files, heard_model, opened, process_count, read_models
+from seq2seq.cli.open_models import FusionNode, Node, files, fusion_model, open_translator, process_count, read_models
 from seq2seq.cli.paths import check_places
 from seq2seq.cli.prepare import text_places
 from seq2seq.config.aliases import renamed_keys
@@ -15,8 +15,8 @@ from seq2seq.config.build import build, build_all
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.evaluation.evaluate import RESULTS, Results, evaluate, evaluate_files, save, written
-from seq2seq.evaluation.record import record
-from seq2seq.evaluation.report import show
+from seq2seq.evaluation.record import record_scores
+from seq2seq.evaluation.report import print_report
 from seq2seq.model_folder.config import SUMS, read_config
 from seq2seq.model_folder.folder import WEIGHTS, find
 
@@ -60,22 +60,22 @@ def run(
         node = corpus or _corpus_of_run(first)
         text: Corpus = build({**node, "test": test} if test else node, where="corpus")
         noises = build_all(noise, "noise")
-        folder, read = output or first, read_models(model, heard_model(fusion))
+        folder, read = output or first, read_models(model, fusion_model(fusion))
         check_places({"model": read, "corpus": text_places(text)}, {"output": written(text, folder, noises)})
         weights_sum = read_config(find(first))[SUMS].get(WEIGHTS)
         processes = process_count(cores)
-        chosen = opened(model, weights, search, translator, precision, fusion, coverage_penalty)
+        chosen = open_translator(model, weights, search, translator, precision, fusion, coverage_penalty)
         with chosen.in_processes(processes):
             results = evaluate(chosen, text, folder, _say, noises, seed)
         if output is None and fusion["language_model"] is None:
             how = {"search": search, "precision": precision}
             clean = {split: results[split] for split in text.test}
-            record(first, corpus_name(node), text, clean, how, _say, weights_sum)
+            record_scores(first, corpus_name(node), text, clean, how, _say, weights_sum)
     else:
         raise ConfigError(
             "model: expected a run folder or a model folder, or else hypotheses=, references= and target="
         )
-    show(results, Console(width=None if sys.stdout.isatty() else 100))
+    print_report(results, Console(width=None if sys.stdout.isatty() else 100))
     return 0
 
 

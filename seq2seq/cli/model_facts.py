@@ -3,13 +3,15 @@
 from seq2seq.cli.prepare import Node
 from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 
 Facts = dict[str, object]
 
 
-def about(node: Node, corpus: Corpus, prepared: Prepared, tokenizer: Tokenizer, license: str | None) -> Facts:
+def model_facts(
+    node: Node, corpus: Corpus, prepared: PreparedCorpus, tokenizer: Tokenizer, license: str | None
+) -> Facts:
     """Licence, tokenizer and data: names, numbers and hashes of texts, but not where they lie on this machine."""
     counts, name = prepared.counts, corpus_name(node)
     pairs = {split: len(store) for split, store in prepared.valid.items()}

@@ -9,7 +9,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.training.objective.base import Objective
 
 
-def built_objective(node: Node, tokenizer: Tokenizer | None = None) -> Objective:
+def build_objective(node: Node, tokenizer: Tokenizer | None = None) -> Objective:
     """The objective of a node; one that reads text gets the translator's tokenizer.
 
     Raises ConfigError where it reads text and the network writes none (`tokenizer` is None).

@@ -16,16 +16,16 @@ from seq2seq.languages import matching_directions
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
-from seq2seq.tasks.language_model.fused import fused
+from seq2seq.tasks.language_model.fused import fuse
 from seq2seq.translation.api import assemble
-from seq2seq.translation.searcher import Network
+from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.translator import Translator
 
 Node = dict[str, object]
-FusionNode = Annotated[Node, fused]  # what it is called with
+FusionNode = Annotated[Node, fuse]  # what it is called with
 
 
-def opened(
+def open_translator(
     model: Path | list[Path],
     weights: list[float] | None,
     search: Node,
@@ -36,9 +36,9 @@ def opened(
 ) -> Translator:
     """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
 
-    def added(network: Model | Ensemble, tokenizer: Tokenizer) -> Network:
+    def added(network: Model | Ensemble, tokenizer: Tokenizer) -> TranslationModel:
         covered = CoveragePenalty(network, coverage_penalty) if coverage_penalty else network
-        return call(fused, {**fusion, "network": covered, "tokenizer": tokenizer}, "fusion")
+        return call(fuse, {**fusion, "network": covered, "tokenizer": tokenizer}, "fusion")
 
     tune_search()
     return assemble(folders(model), weights, build(search, where="search"), translator, precision, added)
@@ -68,7 +68,7 @@ def read_models(*models: Path | list[Path] | None) -> list[Place]:
     return [one for folder in named for one in model_places(folder)]
 
 
-def heard_model(fusion: FusionNode) -> Path | None:
+def fusion_model(fusion: FusionNode) -> Path | None:
     """The language model that counts in a search, if there is one."""
     return place(fusion["language_model"]) if fusion["language_model"] else None
 

@@ -12,10 +12,10 @@ from seq2seq.cli.paths import Place, check_places
 from seq2seq.config.build import build, build_all, call
 from seq2seq.data.cleaning.base import Counts
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.dataset.prepare import DROPPED, NONE, Prepared
+from seq2seq.data.dataset.prepare import DROPPED, NONE, PreparedCorpus
 from seq2seq.data.dataset.prepare import prepare as prepare_corpus
 from seq2seq.errors import DataError
-from seq2seq.training.distributed.process_group import leads
+from seq2seq.training.distributed.process_group import is_main
 
 Node = dict[str, object]
 
@@ -37,7 +37,7 @@ def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: Pat
 
 def prepared_corpus(
     corpus: Corpus, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path, fingerprints: Mapping[str, str] = NONE
-) -> Prepared:
+) -> PreparedCorpus:
     """What the cache holds of a corpus after making what it lacks; news of that go to standard error.
 
     `fingerprints`: those of its splits that are known already.
@@ -51,7 +51,7 @@ def prepared_corpus(
         "report": say,
         "fingerprints": fingerprints,
     }
-    prepared: Prepared = call(prepare_corpus, arguments, "prepare")
+    prepared: PreparedCorpus = call(prepare_corpus, arguments, "prepare")
     return prepared
 
 
@@ -66,7 +66,7 @@ def text_places(corpus: Corpus) -> list[Place]:
 
 def say(message: str) -> None:
     """News on standard error; of several processes of torchrun only the first tells them."""
-    if leads():
+    if is_main():
         print(message, file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from seq2seq.cli.prepare import Node
 from seq2seq.config.build import build, call
 from seq2seq.errors import ConfigError
 from seq2seq.tasks.language_model.file import sample_file
-from seq2seq.tasks.language_model.opened import chosen, opened
+from seq2seq.tasks.language_model.opened import chosen, open_language_model
 from seq2seq.tasks.language_model.sampler import Sampler
 
 
@@ -31,6 +31,6 @@ def run(
     given: list[Place] = [INPUT] if str(prompts) == "-" else [*files(prompts)]
     check_places({"prompts": given, "model": read_models(model)}, {"output": stream_or_file(output, OUTPUT)})
     parts = {"search": build(search, where="search"), "batch_size": batch_size}
-    sampler: Sampler = call(Sampler, {**opened(model, precision, cores), **parts})
+    sampler: Sampler = call(Sampler, {**open_language_model(model, precision, cores), **parts})
     sample_file(sampler, chosen(language, sampler.languages), num_samples, prompts, output, output_format)
     return 0

@@ -12,7 +12,7 @@ from seq2seq.io.line_stream import writing
 from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import find
 from seq2seq.tasks.language_model.file import score_file
-from seq2seq.tasks.language_model.opened import chosen, opened
+from seq2seq.tasks.language_model.opened import chosen, open_language_model
 from seq2seq.tasks.language_model.scorer import Scorer
 from seq2seq.translation.api import load
 from seq2seq.translation.score_file import score_pairs
@@ -57,7 +57,7 @@ def run(
         if top_k and output_format == "text":
             raise ConfigError("top_k: text has no room for other tokens: choose output_format=json")
         limits = {"batch_tokens": batch_tokens, "top_k": top_k}
-        reader: Scorer = call(Scorer, {**opened(places[0], precision, cores), **limits})
+        reader: Scorer = call(Scorer, {**open_language_model(places[0], precision, cores), **limits})
         found = score_file(reader, chosen(language, reader.languages), input, output, output_format).to_json()
     if totals is not None:
         with writing(totals) as write:

@@ -10,7 +10,7 @@ from seq2seq.cli.prepare import prepared_corpus, text_places
 from seq2seq.config.aliases import renamed_keys
 from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
 from seq2seq.model_folder.config import read_config
@@ -44,7 +44,7 @@ def run(model: Path, cache: Path, pairs: int, threshold: float, most: int, commo
     return 0
 
 
-def _prepared(folder: Path, cache: Path) -> Prepared:
+def _prepared(folder: Path, cache: Path) -> PreparedCorpus:
     """The text that a run was trained on. Raises ModelError where `folder` is no run."""
     path = folder / "config.yaml"
     try:
@@ -67,7 +67,7 @@ def _prepared(folder: Path, cache: Path) -> Prepared:
     return prepared_corpus(text, cleaning, tokenizer, prepare, cache, files)
 
 
-def _tell(split: str, prepared: Prepared, shortlist: Shortlist, language: str) -> None:
+def _tell(split: str, prepared: PreparedCorpus, shortlist: Shortlist, language: str) -> None:
     """How many pieces a sentence of held-out text has in its list, and how many of those that it needs."""
     store = prepared.valid[split]
     rows = np.flatnonzero(store.language_numbers(np.arange(len(store)))[1] == store.languages.index(language))

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from seq2seq.cli.model_facts import about
-from seq2seq.cli.objective import built_objective
+from seq2seq.cli.model_facts import model_facts
+from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, prepared_corpus, say
 from seq2seq.cli.train_job import (
     check_run_places,
@@ -19,10 +19,10 @@ from seq2seq.cli.train_job import (
     new_network,
     train,
 )
-from seq2seq.cli.warm_start import Beginning
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.config.build import build, build_all, call
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
 from seq2seq.device import default_device, precision, tune_memory
@@ -31,13 +31,13 @@ from seq2seq.evaluation.evaluate import validation_scores, validation_signatures
 from seq2seq.evaluation.metric import missing_tokenizers
 from seq2seq.evaluation.validation_text import automatic_metric, held_out_pairs
 from seq2seq.network.model import Model
-from seq2seq.training.distributed.process_group import joined
+from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.validation_loss import ValidationLoss
 from seq2seq.translation.checks.attended import with_attention
-from seq2seq.translation.checks.language_id import counted
-from seq2seq.translation.checks.length import LengthsOf, learnt_lengths
-from seq2seq.translation.checks.usage import learnt_usage
+from seq2seq.translation.checks.language_id import learn_languages
+from seq2seq.translation.checks.length import LengthsOf, learn_lengths
+from seq2seq.translation.checks.usage import learn_usage
 from seq2seq.translation.stages.passthrough import translates_letterless
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save
@@ -80,13 +80,13 @@ def run(
     settings = _with_metric(settings, pairs)
     sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
     network = cast(Model, new_network(model, sizes, seed, prepared.counts))
-    beginning = Beginning(run, init_from, init_optimizer, freeze)
-    with joined(settings.timeout) as team:
-        optimizing = beginning.of(team, network, "translator", model, prepared.tokenizer, None, optimizer)
+    beginning = WarmStart(run, init_from, init_optimizer, freeze)
+    with process_group(settings.timeout) as group:
+        optimizing = beginning.optimizer_for(group, network, "translator", model, prepared.tokenizer, None, optimizer)
         reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
         noises = build_all(augmentation, "augmentation")
         parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
-        lengths = learnt_lengths(prepared.train)
+        lengths = learn_lengths(prepared.train)
         limits = {
             "directions": text.directions,
             "lengths": lengths,
@@ -99,9 +99,9 @@ def run(
         def validate() -> Mapping[str, float]:
             return {"loss": loss(), **validation_scores(translate, pairs)}
 
-        facts = about(corpus, text, prepared, prepared.tokenizer, license)
+        facts = model_facts(corpus, text, prepared, prepared.tokenizer, license)
         export = _export(network, model, prepared, text.directions, lengths, facts)
-        aim, batches = built_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
+        aim, batches = build_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
         return train(
             run,
             settings,
@@ -114,14 +114,14 @@ def run(
             export,
             configuration,
             prepared.fingerprint,
-            team,
+            group,
         )
 
 
 def _export(
     network: Model,
     node: Node,
-    prepared: Prepared,
+    prepared: PreparedCorpus,
     directions: list[tuple[str, str]],
     lengths: LengthsOf,
     facts: Mapping[str, Any],
@@ -129,8 +129,8 @@ def _export(
     """What writes the model folder, given its place, weights, scores, and what they cost."""
     signatures = validation_signatures(directions)
     letterless = [list(direction) for direction in translates_letterless(prepared.train)]
-    usage = learnt_usage(prepared.train).to_json()
-    languages = counted(prepared.train, prepared.tokenizer)
+    usage = learn_usage(prepared.train).to_json()
+    languages = learn_languages(prepared.train, prepared.tokenizer)
 
     def export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
@@ -164,7 +164,7 @@ def _check(directions: list[tuple[str, str]]) -> None:
         )
 
 
-def _held_out(reader: "functools.partial[Loader]", prepared: Prepared) -> Iterator[Batch]:
+def _held_out(reader: "functools.partial[Loader]", prepared: PreparedCorpus) -> Iterator[Batch]:
     """The batches of all validation pairs, none of them too long for a batch."""
     for store in prepared.valid.values():
         longest = max(store.sizes.longest_source, store.sizes.longest_target) + 1

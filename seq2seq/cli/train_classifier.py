@@ -5,7 +5,7 @@ from pathlib import Path
 from seq2seq.cli.prepare import Node
 from seq2seq.cli.train_job import keep_tokenizer
 from seq2seq.cli.train_labelled import parts, train_parts
-from seq2seq.cli.warm_start import Beginning
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.device import default_device
 from seq2seq.tasks.labelling.validation import HeldOut
@@ -49,7 +49,7 @@ def run(
         license,
     )
     validate = HeldOut(made.network, made.tokenizer.labels.names, made.held_out, made.dtype, default_device())
-    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    beginning = WarmStart(run, init_from, init_optimizer, freeze)
     return train_parts(
         run, "classifier", made, beginning, model, objective, optimizer, schedule, validate, configuration
     )

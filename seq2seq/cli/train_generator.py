@@ -9,7 +9,7 @@ import numpy as np
 from seq2seq.cli.prepare import Node
 from seq2seq.cli.train_job import keep_tokenizer
 from seq2seq.cli.train_labelled import parts, train_parts
-from seq2seq.cli.warm_start import Beginning
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.config.build import build, call
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.dataset.store import Store
@@ -17,7 +17,7 @@ from seq2seq.data.tokenizer.labelled_tokenizer import LabelTokenizer, NumberToke
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.validation_text import held_out_pairs
-from seq2seq.tasks.labelling.generation import Generation, share_exact
+from seq2seq.tasks.labelling.generation import LineGenerator, share_exact
 from seq2seq.training.validation_loss import ValidationLoss
 
 
@@ -52,13 +52,13 @@ def run(
     )
     loss = ValidationLoss(made.network, made.held_out, made.dtype)
     searching = build(search, where="search")
-    generation = Generation(made.network, made.tokenizer, searching, 64, made.dtype, default_device())
+    generation = LineGenerator(made.network, made.tokenizer, searching, 64, made.dtype, default_device())
     pairs = call(_sample, {**validation, "stores": list(made.prepared.valid.values())}, "validation")
 
     def validate() -> Mapping[str, float]:
         return {"loss": loss(), "exact": share_exact(generation, pairs)}
 
-    beginning = Beginning(run, init_from, init_optimizer, freeze)
+    beginning = WarmStart(run, init_from, init_optimizer, freeze)
     return train_parts(
         run, "generator", made, beginning, model, objective, optimizer, schedule, validate, configuration
     )

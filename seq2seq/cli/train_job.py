@@ -21,14 +21,14 @@ from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import WEIGHTS, find
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.data_check import OWN, check_text
-from seq2seq.training.distributed.process_group import Team, leads
+from seq2seq.training.distributed.process_group import ProcessGroup, is_main
 from seq2seq.training.loop import Batches
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.run_config import older
-from seq2seq.training.selection import Export
+from seq2seq.training.selection import ExportModel
 from seq2seq.training.settings import Settings
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 from seq2seq.training.trainer import Trainer
 
 
@@ -64,12 +64,12 @@ def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init
                 raise ConfigError(
                     f"run: {run} lies in the model folder {around}, which is replaced as a whole: name another folder"
                 )
-    check_places(read, {"cache": [cache], "run": run_places(run) if leads() else []})
+    check_places(read, {"cache": [cache], "run": run_places(run) if is_main() else []})
 
 
 def checked_text(text: Corpus, run: Path, settings: Settings) -> dict[str, str]:
     """The fingerprints of splits that a run which goes on was compared with; none for a new one. See check_text."""
-    return check_text(text, run, settings.allow_changed) if leads() else {}
+    return check_text(text, run, settings.allow_changed) if is_main() else {}
 
 
 def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: object) -> nn.Module:
@@ -84,16 +84,16 @@ def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: obje
 def train(
     run: Path,
     settings: Settings,
-    network: Network,
+    network: Trainable,
     objective: Objective,
     batches: Batches,
     optimizer: OptimizerSettings,
     schedule: Node,
     validate: Callable[[], Mapping[str, float]],
-    export: Export,
+    export: ExportModel,
     configuration: Node,
     data: Fingerprint,
-    team: Team,
+    group: ProcessGroup,
 ) -> int:
     """Trains into the folder `run`, or goes on there; the exit code. See Trainer."""
     trainer = Trainer(
@@ -109,7 +109,7 @@ def train(
         {key: value for key, value in configuration.items() if key != "cache"},
         {**data, OWN: own.code_of(configuration)},
     )
-    return trainer.train_in(team).exit_code
+    return trainer.train_in(group).exit_code
 
 
 def _used_of(folder: Path) -> list[Path]:

@@ -9,20 +9,20 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from seq2seq.cli.model_facts import Facts, about
-from seq2seq.cli.objective import built_objective
+from seq2seq.cli.model_facts import Facts, model_facts
+from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, say
 from seq2seq.cli.train_job import check_run_places, checked_text, corpus_with_valid, new_network, train
-from seq2seq.cli.warm_start import Beginning
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.config.build import build, build_all, call
-from seq2seq.data.dataset.prepare import Prepared
-from seq2seq.data.dataset.prepare_labelled import Labelled, prepare_labelled
+from seq2seq.data.dataset.prepare import PreparedCorpus
+from seq2seq.data.dataset.prepare_labelled import LabelledCorpus, prepare_labelled
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
 from seq2seq.data.tokenizer.labelled_tokenizer import LabelledTokenizer, NamedTokenizer
 from seq2seq.device import precision, tune_memory
 from seq2seq.tasks.labelling.labelling_folder import save
-from seq2seq.training.distributed.process_group import joined
+from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import Settings
 
 Form = TypeVar("Form", bound=LabelledTokenizer)
@@ -33,7 +33,7 @@ class Parts(Generic[Form]):
     """What a run is assembled from."""
 
     settings: Settings
-    prepared: Prepared
+    prepared: PreparedCorpus
     tokenizer: Form
     reader: "functools.partial[Loader]"
     network: Any
@@ -78,12 +78,12 @@ def parts(
         "tokenizer": build(tokenizer, where="tokenizer"),
         "cache": cache,
         "report": say,
-        "fingerprints": checked_text(Labelled(text, form.text_first), run, settings),
+        "fingerprints": checked_text(LabelledCorpus(text, form.text_first), run, settings),
     }
     prepared, made = call(prepare_labelled, arguments, "prepare")
     network = new_network(model, made.facts, seed, prepared.counts)
     reader: functools.partial[Loader] = build(loader, {"tokenizer": made}, "loader")
-    facts = about(corpus, text, prepared, made.text, license)
+    facts = model_facts(corpus, text, prepared, made.text, license)
     return Parts(settings, prepared, made, reader, network, precision(settings.precision), facts)
 
 
@@ -91,7 +91,7 @@ def train_parts(
     run: Path,
     kind: str,
     parts: Parts[Any],
-    beginning: Beginning,
+    beginning: WarmStart,
     model: Node,
     objective: Node,
     optimizer: Node,
@@ -109,9 +109,9 @@ def train_parts(
         save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)}, about_it)
 
     labels = parts.tokenizer.labels if isinstance(parts.tokenizer, NamedTokenizer) else None
-    batches, aim = parts.reader(store=parts.prepared.train), built_objective(objective)
-    with joined(parts.settings.timeout) as team:
-        optimizing = beginning.of(team, parts.network, kind, model, parts.tokenizer.text, labels, optimizer)
+    batches, aim = parts.reader(store=parts.prepared.train), build_objective(objective)
+    with process_group(parts.settings.timeout) as group:
+        optimizing = beginning.optimizer_for(group, parts.network, kind, model, parts.tokenizer.text, labels, optimizer)
         return train(
             run,
             parts.settings,
@@ -124,5 +124,5 @@ def train_parts(
             export,
             configuration,
             parts.prepared.fingerprint,
-            team,
+            group,
         )

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from seq2seq.cli.model_facts import about
-from seq2seq.cli.objective import built_objective
+from seq2seq.cli.model_facts import model_facts
+from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, prepared_corpus
 from seq2seq.cli.train_job import (
     check_run_places,
@@ -18,10 +18,10 @@ from seq2seq.cli.train_job import (
     new_network,
     train,
 )
-from seq2seq.cli.warm_start import Beginning
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.dataset.prepare import Prepared
+from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
@@ -32,10 +32,10 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.tasks.language_model.language_model_folder import save
 from seq2seq.tasks.language_model.perplexity import bits_per_character, characters, perplexity
-from seq2seq.training.distributed.process_group import joined
+from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import Settings
-from seq2seq.training.trainable import Network
-from seq2seq.training.truncated_bptt import Carried
+from seq2seq.training.trainable import Trainable
+from seq2seq.training.truncated_bptt import TruncatedBPTT
 from seq2seq.training.validation_loss import ValidationLoss
 
 Reading = functools.partial[Stream] | functools.partial[Loader]
@@ -75,17 +75,19 @@ def run(
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
     sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
     network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
-    beginning = Beginning(run, init_from, init_optimizer, freeze)
-    with joined(settings.timeout) as team:
-        optimizing = beginning.of(team, network, "language_model", model, prepared.tokenizer, None, optimizer)
+    beginning = WarmStart(run, init_from, init_optimizer, freeze)
+    with process_group(settings.timeout) as group:
+        optimizing = beginning.optimizer_for(
+            group, network, "language_model", model, prepared.tokenizer, None, optimizer
+        )
         reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
         running = reader.func is Stream
         parts = {"parts": settings.accumulation} if running else {}
-        facts = about(corpus, text, prepared, prepared.tokenizer, license)
-        validate = _validation(Carried(network, 1) if running else network, reader, prepared, settings)
+        facts = model_facts(corpus, text, prepared, prepared.tokenizer, license)
+        validate = _validation(TruncatedBPTT(network, 1) if running else network, reader, prepared, settings)
         export = _export(network, model, prepared.tokenizer, text.languages, facts)
-        trained: Network = Carried(network, settings.accumulation) if running else network
-        aim, batches = built_objective(objective), reader(store=prepared.train, **parts)
+        trained: Trainable = TruncatedBPTT(network, settings.accumulation) if running else network
+        aim, batches = build_objective(objective), reader(store=prepared.train, **parts)
         return train(
             run,
             settings,
@@ -98,7 +100,7 @@ def run(
             export,
             configuration,
             prepared.fingerprint,
-            team,
+            group,
         )
 
 
@@ -126,7 +128,7 @@ def _described(store: Store) -> str:
     return f"{len(store):,} lines, {store.sizes.target_tokens + len(store):,} tokens"
 
 
-def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
+def _held_out(reader: Reading, prepared: PreparedCorpus) -> Iterator[Batch]:
     """The batches of all validation text, none of whose lines is too long for a batch."""
     for store in prepared.valid.values():
         if reader.func is Stream:
@@ -138,7 +140,7 @@ def _held_out(reader: Reading, prepared: Prepared) -> Iterator[Batch]:
 
 
 def _validation(
-    network: Network, reader: Reading, prepared: Prepared, settings: Settings
+    network: Trainable, reader: Reading, prepared: PreparedCorpus, settings: Settings
 ) -> Callable[[], Mapping[str, float]]:
     """The scores of all validation text."""
     loss = ValidationLoss(network, functools.partial(_held_out, reader, prepared), precision(settings.precision))
@@ -146,7 +148,7 @@ def _validation(
     return lambda: _scores(loss, prepared, count)
 
 
-def _scores(loss: ValidationLoss, prepared: Prepared, count: int) -> Mapping[str, float]:
+def _scores(loss: ValidationLoss, prepared: PreparedCorpus, count: int) -> Mapping[str, float]:
     """Nats per token, perplexity and bits per character of the validation text; `count` are its characters."""
     nats = loss()
     tokens = sum(store.sizes.target_tokens + len(store) for store in prepared.valid.values())

@@ -13,8 +13,8 @@ from seq2seq.cli.open_models import (
     direction,
     files,
     folders,
-    heard_model,
-    opened,
+    fusion_model,
+    open_translator,
     process_count,
     read_models,
     stream_or_file,
@@ -28,7 +28,7 @@ from seq2seq.model_folder.folder import find
 from seq2seq.translation.file import translate_file
 from seq2seq.translation.formats import Extras
 from seq2seq.translation.stages.glossary import Glossary, pairs
-from seq2seq.translation.stages.preprocess import Wishes
+from seq2seq.translation.stages.preprocess import TranslateOptions
 
 USED = (
     "kind",
@@ -68,7 +68,7 @@ def run(
     configuration: Node,
 ) -> int:
     """Writes one translation a line; a summary goes to standard error. The exit code is 3 where something was lost."""
-    heard = heard_model(fusion)
+    heard = fusion_model(fusion)
     check_places(
         {
             "input": stream_or_file(input, INPUT),
@@ -80,11 +80,11 @@ def run(
         in_place=[("input", "output")],
     )
     processes = process_count(cores)
-    chosen = opened(model, weights, search, translator, precision, fusion, coverage_penalty)
+    chosen = open_translator(model, weights, search, translator, precision, fusion, coverage_penalty)
     asked_direction = direction(source, target, chosen.directions)
     if details and output_format != "json":
         raise ConfigError(f"details: output_format={output_format} has no room for them: choose output_format=json")
-    extras = Extras(input_format, alignments, _wishes(details, glossary, dictionary))
+    extras = Extras(input_format, alignments, _options(details, glossary, dictionary))
     key = None
     if resume and input is not None and input.is_file():
         asked = {name: value for name, value in configuration.items() if name not in ("cores", "resume")}
@@ -95,9 +95,9 @@ def run(
     return INCOMPLETE if tally.lost else 0
 
 
-def _wishes(details: Sequence[str], glossary: Path | None, dictionary: Path | None) -> Wishes:
+def _options(details: Sequence[str], glossary: Path | None, dictionary: Path | None) -> TranslateOptions:
     """What is asked of each line. Raises DataError for a file that is none."""
-    return Wishes(
+    return TranslateOptions(
         "tokens" in details,
         "alignments" in details,
         {} if dictionary is None else pairs(dictionary, "word", "what takes its place"),

@@ -11,18 +11,18 @@ from seq2seq.data.tokenizer.labels import Labels
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.distributed.process_group import Team
+from seq2seq.training.distributed.process_group import ProcessGroup
 from seq2seq.training.freezing import freeze
-from seq2seq.training.optimizer import Continued, OptimizerSettings
+from seq2seq.training.optimizer import OptimizerSettings, ResumedOptimizer
 from seq2seq.training.parameter_names import first_names
-from seq2seq.training.pretrained import Initial
+from seq2seq.training.pretrained import PretrainedWeights
 
 
-class Beginning:
+class WarmStart:
     """Weights and an optimiser's memory from another run, and what is not to be trained.
 
     A run that goes on has all that in its own checkpoints, so `init_from` need not be there any more. Only the leader
-    of the team looks at either: they need not be on the machines of the others. Raises ConfigError for an
+    of the process group looks at either: they need not be on the machines of the others. Raises ConfigError for an
     `init_optimizer` without `init_from`.
     """
 
@@ -34,9 +34,9 @@ class Beginning:
         self.init_optimizer = init_optimizer
         self.freeze = freeze
 
-    def of(
+    def optimizer_for(
         self,
-        team: Team,
+        group: ProcessGroup,
         network: nn.Module,
         kind: str,
         model: Node,
@@ -49,18 +49,18 @@ class Beginning:
         Raises ConfigError, ModelError or TrainingError; see Initial and freeze.
         """
         settings = _built(optimizer, network)
-        leads = team.number == 0
-        goes_on = team.agree(bool(leads and self.checkpoints.contents()))
+        leads = group.rank == 0
+        goes_on = group.broadcast(bool(leads and self.checkpoints.contents()))
         if self.folder is not None and not goes_on:
-            initial = Initial(self.folder, kind, tokenizer, labels) if leads else None
+            initial = PretrainedWeights(self.folder, kind, tokenizer, labels) if leads else None
             for line in initial.fill(network, model) if initial else ():
                 say(line)
-            if team.size > 1:
+            if group.world_size > 1:
                 weights = {name: one.cpu() for name, one in network.state_dict().items()} if initial else {}
-                network.load_state_dict(team.agree(weights))
+                network.load_state_dict(group.broadcast(weights))
             if self.init_optimizer:
-                moments = team.agree(initial.moments(network) if initial else {})
-                settings = Continued(settings, moments)
+                moments = group.broadcast(initial.moments(network) if initial else {})
+                settings = ResumedOptimizer(settings, moments)
         for line in freeze(network, self.freeze):
             say(line)
         return settings

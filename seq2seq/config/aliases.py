@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 MOVED = {
-    "seq2seq.data.existing.Existing": "seq2seq.data.tokenizer.pretrained.Existing",
+    "seq2seq.data.existing.Existing": "seq2seq.data.tokenizer.pretrained.PretrainedTokenizer",
     "seq2seq.data.labelled_loader.ClassLoader": "seq2seq.data.loader.labelled_loader.ClassLoader",
     "seq2seq.data.labelled_loader.ConditionLoader": "seq2seq.data.loader.labelled_loader.ConditionLoader",
     "seq2seq.data.labelled_loader.TagLoader": "seq2seq.data.loader.labelled_loader.TagLoader",
     "seq2seq.data.loader.Loader": "seq2seq.data.loader.loader.Loader",
     "seq2seq.data.stream.Stream": "seq2seq.data.loader.stream.Stream",
-    "seq2seq.data.vocabulary.Vocabulary": "seq2seq.data.tokenizer.train.Vocabulary",
+    "seq2seq.data.vocabulary.Vocabulary": "seq2seq.data.tokenizer.train.TokenizerSettings",
     "seq2seq.evaluation.sentence.BLEU": "seq2seq.evaluation.sentence_metric.BLEU",
     "seq2seq.evaluation.sentence.ChrF": "seq2seq.evaluation.sentence_metric.ChrF",
     "seq2seq.labelling.labeller.Labeller": "seq2seq.tasks.labelling.labeller.Labeller",
     "seq2seq.translation.repair.Repair": "seq2seq.translation.checks.repair.Repair",
-    "seq2seq.translation.untranslated.Untranslated": "seq2seq.translation.stages.passthrough.Untranslated",
+    "seq2seq.translation.untranslated.Untranslated": "seq2seq.translation.stages.passthrough.Passthrough",
 }
 PACKAGES = {"seq2seq.own.": "seq2seq.plugins."}  # all that is below them
 

@@ -12,7 +12,7 @@ from seq2seq.model_folder.config import SUMS
 from seq2seq.model_folder.folder import WEIGHTS, amend
 
 
-def record(
+def record_scores(
     folder: Path,
     name: str,
     corpus: Corpus,

@@ -6,7 +6,7 @@ from rich.table import Table
 from seq2seq.evaluation.evaluate import Results
 
 
-def show(results: Results, console: Console) -> None:
+def print_report(results: Results, console: Console) -> None:
     """Prints one row a test set and direction, and below it the signature of every column."""
     table = Table("test set", "direction")
     for name in ("BLEU", "chrF", "TER", "exact %"):

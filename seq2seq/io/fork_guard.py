@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Quiet:
+class ForkGuard:
     """Either any number of searches, or one fork."""
 
     def __init__(self) -> None:
@@ -14,7 +14,7 @@ class Quiet:
         self._forking = False
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
+    def searching(self) -> Iterator[None]:
         """A search; waits while somebody forks."""
         with self._changed:
             self._changed.wait_for(lambda: not self._forking)
@@ -27,7 +27,7 @@ class Quiet:
                 self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def forking(self) -> Iterator[None]:
         """A fork; waits for searches under way, and holds up others."""
         with self._changed:
             self._changed.wait_for(lambda: not self._forking)

@@ -10,15 +10,15 @@ from seq2seq.errors import ConfigError
 Item = TypeVar("Item")
 
 
-def arriving(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
+def live_chunks(items: Iterable[Item], max_waiting: int) -> Iterator[list[Item]]:
     """Chunks of what has come since the last one, at least one item each; waits only where there is nothing.
 
     A thread takes the items, never more than `most` before the first of them is handed on. An exception comes where
     its item would have; who stops here stops the thread at its next item. Raises ConfigError.
     """
-    if most < 1:
-        raise ConfigError(f"most: expected a positive int, got {most}")
-    return _chunks(_Inbox(items, most))
+    if max_waiting < 1:
+        raise ConfigError(f"most: expected a positive int, got {max_waiting}")
+    return _chunks(_Inbox(items, max_waiting))
 
 
 def _chunks(inbox: "_Inbox[Item]") -> Iterator[list[Item]]:

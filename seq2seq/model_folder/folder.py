@@ -24,7 +24,7 @@ from seq2seq.errors import ModelError
 from seq2seq.io.atomic import listed, locked, put, storing, sync
 from seq2seq.model_folder.card import card
 from seq2seq.model_folder.config import CONFIG, FORMATS, SUMS, expect_types, read_config, sealed
-from seq2seq.model_folder.skip_init import Undrawn
+from seq2seq.model_folder.skip_init import SkipInit
 from seq2seq.model_folder.weights import Precision, read_weights, write_weights
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -43,7 +43,7 @@ USED_BY = {  # the kinds of models, and the command that uses each
 }
 
 
-class Opened(NamedTuple):
+class StoredModel(NamedTuple):
     """A model folder's place, its checked config.json, and its weights (they stay in the file until they are used)."""
 
     place: Path
@@ -69,7 +69,7 @@ def write(
     _replace(folder, {"kind": kind, **content}, dict(_tensors(model)), "fp32", accompany)
 
 
-def convert(opened: Opened, folder: Path, precision: Precision) -> None:
+def convert(opened: StoredModel, folder: Path, precision: Precision) -> None:
     """Writes what was opened once more, with weights of another precision; files of other names are copied.
 
     The same folder and precision give the same bytes. Raises StorageError.
@@ -131,7 +131,7 @@ def _put(path: Path, content: bytes) -> None:
     put(temporary, path)
 
 
-def read(folder: Path, *kinds: str) -> Opened:
+def read(folder: Path, *kinds: str) -> StoredModel:
     """What a model folder, or the one inside a run folder, holds.
 
     Raises ModelError where anything is missing, damaged, of another format or of none of the `kinds`.
@@ -143,15 +143,15 @@ def read(folder: Path, *kinds: str) -> Opened:
         advice = f"use it with `seq2seq {use}`" if use else "this toolkit knows no such kind"
         raise ModelError(f"{place}: expected a {' or '.join(kinds)}, found a {content['kind']}: {advice}")
     _check_files(place, content.get(SUMS, {}))
-    opened = Opened(place, content, read_weights(place / WEIGHTS, content["precision"]))
+    opened = StoredModel(place, content, read_weights(place / WEIGHTS, content["precision"]))
     _check_node(opened)
     return opened
 
 
-def assemble(opened: Opened, kind: type[Model]) -> Model:
+def assemble(opened: StoredModel, kind: type[Model]) -> Model:
     """The model itself, in evaluation mode. Raises ModelError where node and weights do not fit together."""
     try:
-        with Undrawn(opened.weights):
+        with SkipInit(opened.weights):
             model = build(opened.node, where="model")
     except Exception as error:  # whatever a constructor says to what nobody would write into a YAML file
         raise ModelError(f"{opened.place / CONFIG}: describes no model of this toolkit: {error}") from error
@@ -174,7 +174,7 @@ def find(folder: Path) -> Path:
     raise ModelError(f"{folder}: neither a model folder ({CONFIG}, {WEIGHTS}) nor a run that has saved a model yet")
 
 
-def expect(opened: Opened, kinds: Mapping[str, type]) -> None:
+def expect(opened: StoredModel, kinds: Mapping[str, type]) -> None:
     """Raises ModelError unless config.json has these keys with values of these types."""
     expect_types(opened.content, kinds, opened.place / CONFIG)
 
@@ -242,7 +242,7 @@ def _check_files(place: Path, sums: Mapping[str, str]) -> None:
         raise ModelError(f"{error.filename}: cannot be read: {error.strerror}; copy the folder again") from error
 
 
-def _check_node(opened: Opened) -> None:
+def _check_node(opened: StoredModel) -> None:
     """Raises ModelError where config.json asks for more than a network, or for one larger than its weights."""
     path = opened.place / CONFIG
     try:

@@ -11,7 +11,7 @@ from seq2seq.errors import ModelError
 
 
 @contextmanager
-def reading(path: Path, advice: str) -> Iterator[Any]:
+def open_sidecar(path: Path, advice: str) -> Iterator[Any]:
     """The open safetensors file, of numpy's arrays. ModelError, with advice, for whatever is wrong with it inside."""
     try:
         if not path.is_file():

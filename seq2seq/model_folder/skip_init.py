@@ -17,7 +17,7 @@ TABLES = 4  # times the file's numbers: of tied tables all but one are made in v
 TENSORS = 16, 1000  # times the file's tensors, and some: a matrix of gates is put together of several
 
 
-class Undrawn(TorchFunctionMode):
+class SkipInit(TorchFunctionMode):
     """Inside, random numbers without a generator are not drawn: such tensors hold what memory held before.
 
     All others, such as constants that no file keeps, have their values. Drawing is what building a network costs: 180

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.network.attention.hooks import listen, looking, sharing
+from seq2seq.network.attention.hooks import add_hook, attentions_of, with_shared_weights
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.fusion import Fusion
@@ -21,7 +21,7 @@ from seq2seq.network.model import Model
 LOGITS = 2**22  # that stand in memory at once: 16 MB in fp32, a tenth faster than 64 MB, which no cache holds
 
 
-class Forced(NamedTuple):
+class TeacherForced(NamedTuple):
     """Of every predicted position of a batch's target rows (`target[:, 1:]`); what stands on padding means nothing.
 
     scores: in nats. weights: for each model those of all its attentions, the lowest layer first, each of sum 1 over the
@@ -38,13 +38,12 @@ class Forced(NamedTuple):
 
 
 def _looked(weights: Sequence[Sequence[Tensor]], shares: Sequence[float]) -> Tensor:
-    """See Forced."""
     last = [(share, every[-1]) for share, every in zip(shares, weights, strict=True) if every]
     total = sum(share for share, _ in last)
     return torch.stack([weights * (share / total) for share, weights in last]).sum(0)
 
 
-class Forcing:
+class TeacherForcing:
     """Reads given translations with a network: a model, the models of an ensemble, and what is built around them.
 
     A token's score is what a search adds for it: with fusion the weighted sum of log-probabilities, while a coverage
@@ -72,7 +71,7 @@ class Forcing:
                 "decoder.attend=none): use a model that has one, or leave alignments out"
             )
 
-    def __call__(self, batch: Batch, weights: bool) -> Forced:
+    def __call__(self, batch: Batch, weights: bool) -> TeacherForced:
         """Scores of the batch's targets, and where asked the weights of all attentions."""
         read = [reader(batch, weights) for reader in self.readers]
         shares = torch.tensor(self.shares, device=batch.source.device).log()
@@ -81,7 +80,7 @@ class Forcing:
         mixed = (scores + shares).logsumexp(-1) if len(read) > 1 else scores.squeeze(-1)
         for language_model, weight in self.beside:
             mixed = mixed + weight * _scores(language_model, language_model(batch), batch)
-        return Forced(mixed, tuple(tuple(one) for _, one in read), tuple(self.shares))
+        return TeacherForced(mixed, tuple(tuple(one) for _, one in read), tuple(self.shares))
 
     def looked(self, batch: Batch) -> Float[Tensor, "batch target source"]:
         """Where each position looked (see Forced), without the scores, which take most of the time."""
@@ -92,11 +91,11 @@ class _Reader:
     """One model."""
 
     def __init__(self, model: Model) -> None:
-        self.model = sharing(model)
-        self.attentions = looking(self.model)
+        self.model = with_shared_weights(model)
+        self.attentions = attentions_of(self.model)
         self._heard = threading.local()  # each thread's own weights, by attention
         for number, attention in enumerate(self.attentions):
-            listen(attention, partial(self._hear, number))
+            add_hook(attention, partial(self._hear, number))
 
     def __call__(self, batch: Batch, weights: bool) -> tuple[Tensor, list[Tensor]]:
         heard: list[list[Tensor]] | None = [[] for _ in self.attentions] if weights else None

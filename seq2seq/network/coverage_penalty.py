@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.attention.hooks import listen, looking, sharing
+from seq2seq.network.attention.hooks import add_hook, attentions_of, with_shared_weights
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
 from seq2seq.network.state import State
@@ -35,19 +35,19 @@ class CoveragePenalty:
         self._heard = threading.local()  # a thread's own weights, those of each model
         models = network.models if isinstance(network, Ensemble) else [network]
         self.shares = network.shares if isinstance(network, Ensemble) else [1.0]
-        copies = [sharing(model) for model in models]
+        copies = [with_shared_weights(model) for model in models]
         for number, model in enumerate(copies):
-            attentions = looking(model)
+            attentions = attentions_of(model)
             if not attentions:
                 raise ConfigError(
                     "coverage_penalty: this model has no attention that looks at words (attention=none or last, or "
                     "decoder.attend=none): set coverage=0"
                 )
-            listen(attentions[-1], partial(self._hear, number))
+            add_hook(attentions[-1], partial(self._hear, number))
         self.network: Model | Ensemble = Ensemble(copies, self.shares) if isinstance(network, Ensemble) else copies[0]
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """See Model. The state knows what attention each position has had, and which are words."""
+        """The state knows what attention each position has had, and which are words."""
         memory, state = self.network.start(source, mask)
         last = mask.long().cumsum(1) == mask.sum(1, keepdim=True)
         words = mask & ~last

@@ -46,6 +46,6 @@ def mask_like(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
     return kept.to(like.dtype) / (1 - rate)
 
 
-def dropped(x: Float[Tensor, "*shape"], rate: float) -> Float[Tensor, "*shape"]:
+def apply_mask(x: Float[Tensor, "*shape"], rate: float) -> Float[Tensor, "*shape"]:
     """`x` with entries dropped one by one, the others scaled up."""
     return x * mask_like(tuple(x.shape), rate, x)

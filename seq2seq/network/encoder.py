@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.feed_forward import FeedForward
-from seq2seq.network.recurrent import Bidirectional, Unidirectional, Way
+from seq2seq.network.recurrent import Bidirectional, SequenceInfo, Unidirectional
 from seq2seq.network.reversal import reverse, reversed_order
 from seq2seq.network.state import State, map_state
 from seq2seq.network.sublayer import Sublayer
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
         self.feed_forward = nn.ModuleList(
             FeedForward(width, feed_forward * width, sublayer) if feed_forward else nn.Identity() for _ in range(layers)
         )
-        self.closing = sublayer(width).closing()
+        self.closing = sublayer(width).final_norm()
 
     def initial_states(self, batch: int) -> tuple[State, ...]:
         """What `Memory.last` looks like, before any token: one state a layer."""
@@ -77,7 +77,7 @@ class Encoder(nn.Module):
 
     def read(self, projected: State, mask: Bool[Tensor, "batch source"], last: bool = False) -> Memory:
         """`forward` from what `project` made of the tokens."""
-        way = Way(mask, reversed_order(mask), last)
+        way = SequenceInfo(mask, reversed_order(mask), last)
         if self.reversed:
             projected = map_state(lambda part: reverse(part, way.order), projected)
         lowest, *others = zip(self._layers, self.feed_forward, strict=True)

@@ -28,7 +28,6 @@ class Ensemble:
         self.shares = [weight / sum(weights) for weight in weights]
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """See Model."""
         begun = [model.start(source, mask) for model in self.models]
         return tuple(memory for memory, _ in begun), tuple(state for _, state in begun)
 

@@ -21,4 +21,4 @@ class FeedForward(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Float[Tensor, "batch time size"]) -> Float[Tensor, "batch time size"]:
-        return self.sublayer.add(x, self.outer(self.inner(self.sublayer.enter(x)).relu()))
+        return self.sublayer.add(x, self.outer(self.inner(self.sublayer.pre_norm(x)).relu()))

@@ -12,18 +12,14 @@ from seq2seq.network.state import State, map_state
 
 
 @runtime_checkable
-class Translating(Protocol):
+class TranslationStep(Protocol):
     """What is fused with a language model: a model, or several behind the same functions."""
 
-    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """See Model."""
-        ...
+    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]: ...
 
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
-    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
-        """See Model."""
-        ...
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
 
 
 class Fusion:
@@ -35,7 +31,7 @@ class Fusion:
     so that searches end as they do without. Both must have the same target tokenizer. Raises ConfigError.
     """
 
-    def __init__(self, network: Translating, language_model: LanguageModel, weight: float) -> None:
+    def __init__(self, network: TranslationStep, language_model: LanguageModel, weight: float) -> None:
         if not weight > 0:
             raise ConfigError(f"fusion.weight: expected a positive number, the language model's weight, got {weight}")
         self.network = network
@@ -43,7 +39,7 @@ class Fusion:
         self.weight = weight
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """See Model. The language model begins with the first target token, whatever the source."""
+        """The language model begins with the first target token, whatever the source."""
         memory, state = self.network.start(source, mask)
         before = map_state(lambda tensor: tensor.unsqueeze(1), self.language_model.initial_state(len(source)))
         return memory, (state, before)

@@ -52,7 +52,7 @@ class LanguageModel(nn.Module):
         self.layers = nn.ModuleList(
             _Layer(width, feed_forward, cell, sublayer, number) for number in range(1, layers + 1)
         )
-        self.closing = sublayer(width).closing()
+        self.closing = sublayer(width).final_norm()
         self.projection = projection(width, embedding, tied)
         self.output_weight = (
             self.embedding.weight if tied else nn.Parameter(torch.randn(vocabulary, embedding) * embedding**-0.5)
@@ -135,5 +135,5 @@ class _Layer(nn.Module):
         return self.feed_forward(x), state
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        x, state = self.recurrent.step(x, state, self.recurrent.cell.draw(x.shape[:2]))
+        x, state = self.recurrent.step(x, state, self.recurrent.cell.dropout_masks(x.shape[:2]))
         return self.feed_forward(x), state

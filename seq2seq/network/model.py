@@ -13,7 +13,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Encoder
-from seq2seq.network.inference.projection_cache import Table
+from seq2seq.network.inference.projection_cache import ProjectionCache
 from seq2seq.network.state import State, map_state
 
 
@@ -57,8 +57,8 @@ class Model(nn.Module):
             else nn.Parameter(torch.randn(target_vocabulary, embedding) * embedding**-0.5)
         )
         self.output_bias = nn.Parameter(torch.zeros(target_vocabulary))
-        self.source_table: Table | None = None  # of words, once the weights are final,
-        self.table: Table | None = None  # and of those in translations
+        self.source_table: ProjectionCache | None = None  # of words, once the weights are final,
+        self.table: ProjectionCache | None = None  # and of those in translations
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens embedding"]:
         """Features of real target tokens only: row i predicts `batch.target[:, 1:][batch.target_mask[:, 1:]][i]`."""

@@ -15,7 +15,7 @@ from seq2seq.network.state import State
 from seq2seq.network.sublayer import Sublayer
 
 
-class Way(NamedTuple):
+class SequenceInfo(NamedTuple):
     """Through a padded batch of sources. `order`: its `reversed_order`; `last`: whether states after the end matter."""
 
     mask: Bool[Tensor, "batch time"]
@@ -23,7 +23,7 @@ class Way(NamedTuple):
     last: bool
 
     @property
-    def still(self) -> Bool[Tensor, "batch time"] | None:
+    def all_real(self) -> Bool[Tensor, "batch time"] | None:
         """Where states stand still, which costs time."""
         return self.mask if self.last else None
 
@@ -60,17 +60,17 @@ class Recurrent(nn.Module):
         the state stands still on padding.
         """
         outputs, state = self.cell(self._enter(x, context), mask, state)
-        return self.sublayer.leave(x, outputs), state
+        return self.sublayer.post_norm(x, outputs), state
 
     def step(
         self,
         x: Float[Tensor, "batch beam size"],
         state: State,
-        drawn: State,
+        masks: State,
         context: Float[Tensor, "batch beam context"] | None = None,
     ) -> tuple[Float[Tensor, "batch beam size"], State]:
-        """One position of every hypothesis; `drawn` is `cell.draw`, once a pass."""
-        return self.advance(x, self.project(x, context), state, drawn)
+        """One position of every hypothesis; `masks` are `cell.dropout_masks`, once a pass."""
+        return self.advance(x, self.project(x, context), state, masks)
 
     def project(
         self, x: Float[Tensor, "batch beam size"], context: Float[Tensor, "batch beam context"] | None = None
@@ -79,14 +79,14 @@ class Recurrent(nn.Module):
         return self.cell.project(self._enter(x, context))
 
     def advance(
-        self, x: Float[Tensor, "batch beam size"], projected: Tensor, state: State, drawn: State
+        self, x: Float[Tensor, "batch beam size"], projected: Tensor, state: State, masks: State
     ) -> tuple[Float[Tensor, "batch beam size"], State]:
         """`step` from what `project` made of `x`."""
-        output, state = self.cell.advance(projected, state, drawn)
-        return self.sublayer.leave(x, output), state
+        output, state = self.cell.advance(projected, state, masks)
+        return self.sublayer.post_norm(x, output), state
 
     def _enter(self, x: Tensor, context: Tensor | None) -> Tensor:
-        entered = self.sublayer.enter(x)
+        entered = self.sublayer.pre_norm(x)
         return entered if context is None else torch.cat([entered, context], dim=-1)
 
 
@@ -113,11 +113,11 @@ class Unidirectional(nn.Module):
         """What `forward` wants to know of every position alone."""
         return x
 
-    def forward(self, projected: State, way: Way) -> tuple[Float[Tensor, "batch time size"], State]:
+    def forward(self, projected: State, way: SequenceInfo) -> tuple[Float[Tensor, "batch time size"], State]:
         """All positions and the state after the last one read."""
         assert isinstance(projected, Tensor)
         x = reverse(projected, way.order) if self.leftward else projected
-        x, state = self.layer(x, self.initial_state(len(x)), way.still)
+        x, state = self.layer(x, self.initial_state(len(x)), way.all_real)
         return (reverse(x, way.order) if self.leftward else x), state
 
 
@@ -152,21 +152,21 @@ class Bidirectional(nn.Module):
 
     def project(self, x: Float[Tensor, "batch time size"]) -> State:
         """What `forward` wants to know of every position alone."""
-        return (x, self.joined.project(self.sublayer.enter(x))) if self.joined else x
+        return (x, self.joined.project(self.sublayer.pre_norm(x))) if self.joined else x
 
-    def forward(self, projected: State, way: Way) -> tuple[Float[Tensor, "batch time size"], State]:
+    def forward(self, projected: State, way: SequenceInfo) -> tuple[Float[Tensor, "batch time size"], State]:
         """All positions and the states after the last ones read."""
         if self.joined:
             x, sums = projected
             outputs, end = self.joined.both_ways(sums, way.mask, self.initial_state(len(x)))
-            return self.sublayer.leave(x, outputs), end
+            return self.sublayer.post_norm(x, outputs), end
         assert isinstance(projected, Tensor)
-        entered = self.sublayer.enter(projected)
+        entered = self.sublayer.pre_norm(projected)
         start = self.rightward.initial_state((len(entered),)), self.leftward.initial_state((len(entered),))
-        rightward, right_end = self.rightward(entered, way.still, start[0])
-        leftward, left_end = self.leftward(reverse(entered, way.order), way.still, start[1])
+        rightward, right_end = self.rightward(entered, way.all_real, start[0])
+        leftward, left_end = self.leftward(reverse(entered, way.order), way.all_real, start[1])
         outputs = torch.cat([rightward, reverse(leftward, way.order)], dim=-1)
-        return self.sublayer.leave(projected, outputs), _beside(right_end, left_end)
+        return self.sublayer.post_norm(projected, outputs), _beside(right_end, left_end)
 
 
 def _beside(left: State, right: State) -> State:

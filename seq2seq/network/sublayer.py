@@ -16,15 +16,15 @@ class Sublayer(nn.Module, ABC):
         self.dropout = VariationalDropout(dropout)
 
     @abstractmethod
-    def enter(self, x: Tensor) -> Tensor:
+    def pre_norm(self, x: Tensor) -> Tensor:
         """What the block sees."""
 
     @abstractmethod
-    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+    def post_norm(self, x: Tensor, y: Tensor) -> Tensor:
         """What goes on after the block turned `enter(x)` into `y`."""
 
     @abstractmethod
-    def closing(self) -> nn.Module:
+    def final_norm(self) -> nn.Module:
         """What ends a stack of such blocks."""
 
     def at(self, layer: int) -> "Sublayer":
@@ -43,27 +43,27 @@ class PreNorm(Sublayer):
         super().__init__(size, dropout)
         self.norm = nn.LayerNorm(size)
 
-    def closing(self) -> nn.Module:
+    def final_norm(self) -> nn.Module:
         """The sum of all blocks is normalised once more."""
         return nn.LayerNorm(self.norm.normalized_shape)
 
-    def enter(self, x: Tensor) -> Tensor:
+    def pre_norm(self, x: Tensor) -> Tensor:
         return self.norm(x)
 
-    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+    def post_norm(self, x: Tensor, y: Tensor) -> Tensor:
         return self.add(x, y)
 
 
 class Plain(Sublayer):
     """dropout(block(x)): recurrent layers follow each other directly, as in the first papers."""
 
-    def closing(self) -> nn.Module:
+    def final_norm(self) -> nn.Module:
         return nn.Identity()
 
-    def enter(self, x: Tensor) -> Tensor:
+    def pre_norm(self, x: Tensor) -> Tensor:
         return x
 
-    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+    def post_norm(self, x: Tensor, y: Tensor) -> Tensor:
         return self.dropout(y)
 
 
@@ -86,11 +86,11 @@ class Residual(Sublayer):
         self.sums = layer >= self.first
         return self
 
-    def closing(self) -> nn.Module:
+    def final_norm(self) -> nn.Module:
         return nn.Identity()
 
-    def enter(self, x: Tensor) -> Tensor:
+    def pre_norm(self, x: Tensor) -> Tensor:
         return x
 
-    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+    def post_norm(self, x: Tensor, y: Tensor) -> Tensor:
         return self.add(x, y) if self.sums else self.dropout(y)

@@ -12,7 +12,7 @@ from seq2seq.search.constraints import Limits
 from seq2seq.special_tokens import EOS
 
 
-def one_by_one(
+def autoregressive(
     start: Start, step: Step, request: Request, limits: Limits, choose: Callable[[Tensor, Tensor, int], Tensor]
 ) -> list[list[Hypothesis]]:
     """Every sentence's hypothesis; finished sentences leave the batch.

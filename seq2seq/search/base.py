@@ -97,7 +97,7 @@ class Search(Protocol):
 
 
 @runtime_checkable
-class Wide(Protocol):
+class HasBeamSize(Protocol):
     """A search with several hypotheses of a sentence side by side in every step."""
 
     @property
@@ -107,7 +107,7 @@ class Wide(Protocol):
 
 
 @runtime_checkable
-class Listing(Protocol):
+class HasNBest(Protocol):
     """A search that returns n-best lists, whose hypotheses differ in tokens but perhaps not in text."""
 
     @property
@@ -121,15 +121,15 @@ class Listing(Protocol):
 
 
 @runtime_checkable
-class Deciding(Protocol):
+class Reranker(Protocol):
     """A search whose choice among its hypotheses needs their text."""
 
-    def decide(self, texts: Sequence[str], language: str) -> list[int]:
+    def rerank(self, texts: Sequence[str], language: str) -> list[int]:
         """The numbers of a sentence's translations, best first."""
         ...
 
 
-def likeliest(
+def top_k(
     scores: Float[Tensor, "*rows vocabulary"], count: int
 ) -> tuple[Float[Tensor, "*rows likeliest"], Int[Tensor, "*rows likeliest"]]:
     """The `count` highest scores of every row with their ids, highest first, or all of a smaller vocabulary.
@@ -152,7 +152,7 @@ def likeliest(
     return values, ids.gather(-1, kept)
 
 
-def likeliest_sums(
+def top_k_sums(
     before: Float[Tensor, "batch beam"], scores: Float[Tensor, "batch beam vocabulary"], count: int
 ) -> tuple[Float[Tensor, "batch likeliest"], Int[Tensor, "batch likeliest"], Int[Tensor, "batch likeliest"]]:
     """A sentence's `count` highest sums of a hypothesis's score and a token's, with the places of both, highest first.

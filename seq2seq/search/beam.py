@@ -6,8 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.search.base import Hypothesis, Request, Start, Step
-from seq2seq.search.beam_search import Beams, Contest, Grown, extend, search
-from seq2seq.search.constraints import Limits, Rules
+from seq2seq.search.beam_search import Beams, BeamScorer, Expansion, extend, search
+from seq2seq.search.constraints import Constraints, Limits
 
 
 class Beam:
@@ -32,8 +32,8 @@ class Beam:
         lookahead: int | None = None,
     ) -> None:
         self.beam_size = beam_size
-        self.contest = Contest(beam_size, n_best, length_penalty, alpha, lookahead)
-        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
+        self.contest = BeamScorer(beam_size, n_best, length_penalty, alpha, lookahead)
+        self.rules = Constraints(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     @property
     def n_best(self) -> int:
@@ -41,7 +41,6 @@ class Beam:
         return self.contest.n_best
 
     def extended(self) -> "Beam":
-        """See Listing."""
         wider = copy(self)
         wider.contest, wider.beam_size = self.contest.extended(), 2 * self.beam_size
         return wider
@@ -56,6 +55,6 @@ class Beam:
         likely: Float[Tensor, "batch beam vocabulary"],
         limits: Limits,
         rows: Int[Tensor, " batch"],
-    ) -> Grown:
+    ) -> Expansion:
         limits.apply(likely, going.tokens.shape[2], lambda: going.tokens[..., 1:])
         return extend(going, likely, self.contest.beam_size)

@@ -7,7 +7,7 @@ from torch import Tensor
 from seq2seq.search.base import IMPOSSIBLE
 
 
-def allotted(
+def allocate(
     scores: Float[Tensor, "batch candidates"],
     needs: Int[Tensor, "batch candidates"],
     share: Int[Tensor, " batch"],

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state, select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, hypotheses, kept_rows, likeliest_sums
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, hypotheses, kept_rows, top_k_sums
 from seq2seq.search.constraints import Limits
 from seq2seq.special_tokens import EOS
 
@@ -38,7 +38,7 @@ class LengthPenalty:
         return ((lengths + self.shift) / self.scale).pow(self.alpha)
 
 
-class Contest:
+class BeamScorer:
     """How hypotheses are compared: `beam_size` open ones a sentence, of which the `n_best` best are returned.
 
     `lookahead`: how many tokens more, at no cost, an open one may need to win; None: any number up to the longest
@@ -59,7 +59,7 @@ class Contest:
             raise ConfigError(f"search.lookahead: expected a positive int, or null for none, got {lookahead}")
         self.lookahead = lookahead
 
-    def extended(self) -> "Contest":
+    def extended(self) -> "BeamScorer":
         """Twice the width, all of which is returned."""
         wider = copy(self)
         wider.beam_size = wider.n_best = 2 * self.beam_size
@@ -103,7 +103,7 @@ class Beams(NamedTuple):
     normalised: Float[Tensor, "batch beam"]
 
 
-class Grown(NamedTuple):
+class Expansion(NamedTuple):
     """One token more: the scores of ending now, the open hypotheses and the places of their parents."""
 
     ending: Float[Tensor, "batch beam"]
@@ -112,11 +112,11 @@ class Grown(NamedTuple):
 
 
 # Open hypotheses and the scores of what may follow each, under these rules; the numbers of their sentences.
-Grow = Callable[[Beams, Tensor, Limits, Tensor], Grown]
+Expand = Callable[[Beams, Tensor, Limits, Tensor], Expansion]
 
 
 def search(
-    start: Start, step: Step, request: Request, limits: Limits, contest: Contest, grow: Grow
+    start: Start, step: Step, request: Request, limits: Limits, contest: BeamScorer, grow: Expand
 ) -> list[list[Hypothesis]]:
     """At most `contest.n_best` hypotheses a sentence, best first; sentences that are done leave the batch."""
     memory, state = start(request.source, request.mask)
@@ -150,13 +150,13 @@ def beginning(first: Int[Tensor, " batch"]) -> tuple[Beams, Beams]:
     return Beams(tokens, scores, scores), Beams(tokens[:, :0], scores[:, :0], scores[:, :0])
 
 
-def extend(going: Beams, likely: Float[Tensor, "batch beam vocabulary"], width: int) -> Grown:
+def extend(going: Beams, likely: Float[Tensor, "batch beam vocabulary"], width: int) -> Expansion:
     """The `width` best continuations; ending is impossible where it is not among a sentence's `width` best."""
     ending = going.scores + likely[..., EOS]
     likely[..., EOS] = IMPOSSIBLE
-    scores, parents, tokens = likeliest_sums(going.scores, likely, width)
+    scores, parents, tokens = top_k_sums(going.scores, likely, width)
     longer = lengthened(going, parents, tokens, scores)
-    return Grown(worthwhile(ending, scores, width), longer, parents)
+    return Expansion(worthwhile(ending, scores, width), longer, parents)
 
 
 def lengthened(

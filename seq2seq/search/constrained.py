@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, likeliest
-from seq2seq.search.beam_allocation import allotted, at_least
-from seq2seq.search.beam_search import Beams, Contest, Grown, lengthened, search
-from seq2seq.search.constraints import NOWHERE, Limits, Rules
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, top_k
+from seq2seq.search.beam_allocation import allocate, at_least
+from seq2seq.search.beam_search import Beams, BeamScorer, Expansion, lengthened, search
+from seq2seq.search.constraints import NOWHERE, Constraints, Limits
 from seq2seq.special_tokens import EOS
 
 
@@ -45,8 +45,8 @@ class Constrained:
         no_repeat_ngram: int,
     ) -> None:
         self.beam_size = beam_size
-        self.contest = Contest(beam_size, n_best, length_penalty, alpha)
-        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
+        self.contest = BeamScorer(beam_size, n_best, length_penalty, alpha)
+        self.rules = Constraints(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     @property
     def n_best(self) -> int:
@@ -54,7 +54,6 @@ class Constrained:
         return self.contest.n_best
 
     def extended(self) -> "Constrained":
-        """See Listing."""
         wider = copy(self)
         wider.contest, wider.beam_size = self.contest.extended(), 2 * self.beam_size
         return wider
@@ -66,7 +65,7 @@ class Constrained:
 
         def grow(
             going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, rows: Int[Tensor, " batch"]
-        ) -> Grown:
+        ) -> Expansion:
             return _grow(going, likely, limits, wanted.pick(rows), self.contest.beam_size)
 
         return search(start, step, request, limits, self.contest, grow)
@@ -83,7 +82,7 @@ def unmet(tokens: Sequence[int], required: Sequence[Sequence[int]]) -> list[list
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PhraseConstraints:
     """The different phrases of every sentence, and how many times each must come (0: a filler).
 
     `heads[..., n, :]` is a phrase's first n tokens, `whole` all of them, both filled up on the left.
@@ -95,9 +94,9 @@ class Wanted:
     heads: Int[Tensor, "batch phrases longest before"]
     whole: Int[Tensor, "batch phrases longest"]
 
-    def pick(self, rows: Int[Tensor, " kept"]) -> "Wanted":
+    def pick(self, rows: Int[Tensor, " kept"]) -> "PhraseConstraints":
         """Those of the sentences at `rows`."""
-        return Wanted(*(part[rows] for part in vars(self).values()))
+        return PhraseConstraints(*(part[rows] for part in vars(self).values()))
 
     def missing(self, history: Int[Tensor, "batch beam past"]) -> Int[Tensor, "batch beam phrases"]:
         """How many times each phrase must still come."""
@@ -134,8 +133,8 @@ class Wanted:
 
 
 def _grow(
-    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, wanted: Wanted, width: int
-) -> Grown:
+    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, wanted: PhraseConstraints, width: int
+) -> Expansion:
     """One token more; see Constrained."""
     history = going.tokens[..., 1:]
     missing, begun = wanted.missing(history), wanted.begun(history)
@@ -145,7 +144,7 @@ def _grow(
     likely[..., EOS] = IMPOSSIBLE
     stuck = likely.amax(-1) == IMPOSSIBLE
     ending = (going.scores + ending).masked_fill((missing > 0).any(-1) & ~stuck, IMPOSSIBLE)
-    values, tokens = likeliest(likely, width)
+    values, tokens = top_k(likely, width)
     again = (helpful.unsqueeze(-1) == tokens.unsqueeze(2)).any(-1)
     earlier = (helpful.unsqueeze(-1) == helpful.unsqueeze(2)).tril(-1).any(-1)
     values = torch.cat([values, likely.gather(-1, helpful).masked_fill(again | earlier, IMPOSSIBLE)], -1)
@@ -153,19 +152,21 @@ def _grow(
     totals = going.scores.unsqueeze(-1) + values
     needs = wanted.needs(tokens, missing, begun)
     share = (width // ((wanted.times * wanted.lengths).sum(1) + 1)).clamp(min=1)
-    places, needed = allotted(totals.flatten(1), needs.flatten(1), share, width)
+    places, needed = allocate(totals.flatten(1), needs.flatten(1), share, width)
     scores, parents = totals.flatten(1).gather(1, places), places // values.shape[-1]
     longer = lengthened(going, parents, tokens.flatten(1).gather(1, places), scores)
     possible = scores > IMPOSSIBLE
     met = ((needed == 0) & possible).sum(1).clamp(min=1).where(possible.sum(1) == width, width)
     rivals = totals.masked_fill(needs > 0, IMPOSSIBLE).flatten(1)
-    return Grown(
+    return Expansion(
         ending.masked_fill(ending < at_least(torch.cat([ending, rivals], 1), met), IMPOSSIBLE), longer, parents
     )
 
 
 def _helpful(
-    wanted: Wanted, missing: Int[Tensor, "batch beam phrases"], begun: Bool[Tensor, "batch beam phrases longest"]
+    wanted: PhraseConstraints,
+    missing: Int[Tensor, "batch beam phrases"],
+    begun: Bool[Tensor, "batch beam phrases longest"],
 ) -> Int[Tensor, "batch beam phrases"]:
     """The token that brings each missing phrase on, EOS for the others."""
     numbers = torch.arange(begun.shape[-1], device=begun.device)
@@ -178,7 +179,7 @@ def _fits(pattern: Int[Tensor, "..."], tokens: Int[Tensor, "..."]) -> Bool[Tenso
     return ((pattern == NOWHERE) | (pattern == tokens)).all(-1)
 
 
-def _wanted(request: Request) -> Wanted:
+def _wanted(request: Request) -> PhraseConstraints:
     """The phrases that a translation can have, as tensors."""
     size, device = len(request.first), request.first.device
     impossible = {EOS, *request.forbidden.tolist()}
@@ -200,7 +201,7 @@ def _wanted(request: Request) -> Wanted:
             whole[row, number, longest - len(phrase) :] = ids
             for part in range(1, len(phrase)):
                 heads[row, number, part, longest - 1 - part :] = ids[:part]
-    return Wanted(*(part.to(device) for part in (phrases, lengths, times, heads, whole)))
+    return PhraseConstraints(*(part.to(device) for part in (phrases, lengths, times, heads, whole)))
 
 
 def _has(phrase: Sequence[int], others: Sequence[tuple[int, ...]]) -> bool:

@@ -15,7 +15,7 @@ UNLIKELY = -20.0  # nats; what a wanted beginning costs a token where the model 
 NOWHERE = -1  # in place of an id, where there is none
 
 
-class Rules:
+class Constraints:
     """Lengths in tokens, EOS included, relative to the source row, and blocked repetitions.
 
     At most `max_length_ratio` times the source's tokens plus `max_length_extra`; at least `min_length_ratio` times

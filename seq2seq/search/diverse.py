@@ -10,9 +10,9 @@ from torch import Tensor
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, kept_rows, likeliest
-from seq2seq.search.beam_search import Beams, Contest, beginning, finish, lengthened, pick, reorder, worthwhile
-from seq2seq.search.constraints import Rules
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, kept_rows, top_k
+from seq2seq.search.beam_search import Beams, BeamScorer, beginning, finish, lengthened, pick, reorder, worthwhile
+from seq2seq.search.constraints import Constraints
 from seq2seq.special_tokens import EOS
 
 
@@ -48,14 +48,15 @@ class Diverse:
             )
         if diversity_penalty < 0:
             raise ConfigError(f"search.diversity_penalty: expected a number of at least 0, got {diversity_penalty}")
-        Contest(beam_size, n_best, length_penalty, alpha)
+        BeamScorer(beam_size, n_best, length_penalty, alpha)
         self.beam_size = beam_size
         self.n_best, self.groups, self.diversity_penalty = n_best, beam_groups, diversity_penalty
-        self.contest = Contest(beam_size // beam_groups, min(n_best, beam_size // beam_groups), length_penalty, alpha)
-        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
+        self.contest = BeamScorer(
+            beam_size // beam_groups, min(n_best, beam_size // beam_groups), length_penalty, alpha
+        )
+        self.rules = Constraints(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     def extended(self) -> "Diverse":
-        """See Listing."""
         wider = copy(self)
         wider.contest, wider.beam_size, wider.n_best = self.contest.extended(), 2 * self.beam_size, 2 * self.beam_size
         return wider
@@ -105,7 +106,7 @@ class Diverse:
             disfavoured = (
                 likely[:, place] - self.diversity_penalty * chosen.unsqueeze(1) if number else likely[:, place]
             )
-            values, tokens = likeliest(disfavoured, self.contest.beam_size)
+            values, tokens = top_k(disfavoured, self.contest.beam_size)
             totals = (going.scores.unsqueeze(-1) + values).flatten(1)
             places = totals.topk(min(self.contest.beam_size, totals.shape[1])).indices
             own = (going.scores.unsqueeze(-1) + likely[:, place].gather(-1, tokens)).flatten(1).gather(1, places)

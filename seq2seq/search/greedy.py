@@ -3,9 +3,9 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seq2seq.search.autoregressive import one_by_one
-from seq2seq.search.base import Hypothesis, Request, Start, Step, likeliest
-from seq2seq.search.constraints import Rules
+from seq2seq.search.autoregressive import autoregressive
+from seq2seq.search.base import Hypothesis, Request, Start, Step, top_k
+from seq2seq.search.constraints import Constraints
 
 
 class Greedy:
@@ -17,13 +17,13 @@ class Greedy:
     def __init__(
         self, max_length_ratio: float, max_length_extra: int, min_length_ratio: float, no_repeat_ngram: int
     ) -> None:
-        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
+        self.rules = Constraints(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """One hypothesis a sentence; finished sentences leave the batch."""
-        return one_by_one(start, step, request, self.rules.limits(request), self._likeliest)
+        return autoregressive(start, step, request, self.rules.limits(request), self._likeliest)
 
     def _likeliest(
         self, scores: Float[Tensor, "open vocabulary"], rows: Int[Tensor, " open"], length: int
     ) -> Int[Tensor, " open"]:
-        return likeliest(scores, 1)[1].squeeze(1)
+        return top_k(scores, 1)[1].squeeze(1)

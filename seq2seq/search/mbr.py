@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import Hypothesis, Request, Search, Start, Step, Wide
+from seq2seq.search.base import HasBeamSize, Hypothesis, Request, Search, Start, Step
 
 
 @runtime_checkable
@@ -36,13 +36,13 @@ class MBR:
         self.candidates = candidates
         self.utility = utility
         self.n_best = n_best
-        self.beam_size = candidates.beam_size if isinstance(candidates, Wide) else 1
+        self.beam_size = candidates.beam_size if isinstance(candidates, HasBeamSize) else 1
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """All candidates; `decide` chooses among them."""
         return self.candidates(start, step, request)
 
-    def decide(self, texts: Sequence[str], language: str) -> list[int]:
+    def rerank(self, texts: Sequence[str], language: str) -> list[int]:
         """The numbers of the `n_best` best different texts; of equally good ones the first."""
         places: dict[str, int] = {}
         for place, text in enumerate(texts):

@@ -11,9 +11,9 @@ from torch import Tensor
 from seq2seq.data.loader.shuffle import uniform
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import select
-from seq2seq.search.autoregressive import one_by_one
+from seq2seq.search.autoregressive import autoregressive
 from seq2seq.search.base import Hypothesis, Request, Start, Step
-from seq2seq.search.constraints import Limits, Rules
+from seq2seq.search.constraints import Constraints, Limits
 from seq2seq.search.truncation import Truncation
 
 
@@ -59,7 +59,7 @@ class Sampling:
             raise ConfigError(f"search.seed: expected an int of at least 0, got {seed}")
         self.truncation = Truncation(temperature, top_k, top_p, typical_p)
         self.num_samples, self.seed = num_samples, seed
-        self.rules = Rules(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
+        self.rules = Constraints(max_length_ratio, max_length_extra, min_length_ratio, no_repeat_ngram)
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """`num_samples` hypotheses a sentence, best normalised first; rows of a source with other keys draw apart."""
@@ -116,7 +116,7 @@ class Sampling:
         ) -> Int[Tensor, " open"]:
             return self._drawn(scores, keys[rows], length)
 
-        return one_by_one(start, step, request, limits, chosen)
+        return autoregressive(start, step, request, limits, chosen)
 
     def _drawn(
         self, scores: Float[Tensor, "batch vocabulary"], keys: Int[Tensor, " batch"], position: int

@@ -7,20 +7,20 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from seq2seq.search.base import likeliest
+from seq2seq.search.base import top_k
 
 FIRST = 64  # tokens among which a cut looks for those that stay
 MORE = 6  # times as many, where these were too few
 
 
-class Kept(NamedTuple):
+class Filtered(NamedTuple):
     """Tokens of each row in the order of their ids, and their chances, which sum to 1: 0 of those that are cut away.
 
     `settled`: no other token would have stayed; in other rows more must be looked at.
     """
 
     ids: Int[Tensor, "batch looked"]
-    chances: Float64[Tensor, "batch looked"]
+    probabilities: Float64[Tensor, "batch looked"]
     settled: Bool[Tensor, " batch"]
 
 
@@ -46,7 +46,7 @@ class Truncation:
             tokens[rows], settled[rows] = self._drawn(scores[rows], numbers[rows], count)
         return tokens
 
-    def kept(self, scores: Float[Tensor, "batch vocabulary"], count: int) -> Kept:
+    def kept(self, scores: Float[Tensor, "batch vocabulary"], count: int) -> Filtered:
         """What stays of the `count` tokens that come first in the order of the first cut, or of a smaller vocabulary.
 
         A row is settled where the last one that stays comes before the last one looked at: all that stand before it,
@@ -55,17 +55,17 @@ class Truncation:
         ids = torch.arange(scores.shape[-1], device=scores.device).expand(scores.shape)
         settled = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
         if not self.cuts:
-            return Kept(ids, self._tempered(scores).softmax(-1), settled)
+            return Filtered(ids, self._tempered(scores).softmax(-1), settled)
         first, *others = self.cuts
         looked = count + (first.most or 0)
         few = 2 * looked <= scores.shape[-1]
         if few and first.most is not None:  # whose chances together are 1 afterwards, whatever the others' are
-            ids = likeliest(scores, looked)[1].sort().values
+            ids = top_k(scores, looked)[1].sort().values
             scores = scores.gather(-1, ids)
         likely = self._tempered(scores).log_softmax(-1)
         order = first.order(likely)
         if few and first.most is None:
-            ids = likeliest(-order, looked)[1].sort().values
+            ids = top_k(-order, looked)[1].sort().values
             likely, order = likely.gather(-1, ids), order.gather(-1, ids)
         stays = first.stays(order, likely)
         if few:
@@ -73,7 +73,7 @@ class Truncation:
         likely = _alone(likely, stays)
         for cut in others:
             likely = _alone(likely, cut.stays(cut.order(likely), likely))
-        return Kept(ids, likely.exp(), settled)
+        return Filtered(ids, likely.exp(), settled)
 
     def _drawn(self, scores: Tensor, numbers: Tensor, count: int) -> tuple[Tensor, Tensor]:
         ids, chances, settled = self.kept(scores, count)

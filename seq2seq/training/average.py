@@ -28,7 +28,7 @@ class ExponentialAverage:
         torch._foreach_lerp_(list(self.weights.values()), [one.detach() for one in self.parameters], 1 - decay)
 
 
-def mean(sets: Iterable[Weights]) -> dict[str, Tensor]:
+def mean_weights(sets: Iterable[Weights]) -> dict[str, Tensor]:
     """The mean of several sets of weights, one set in memory at a time, summed in fp64."""
     total: dict[str, Tensor] = {}
     count = 0
@@ -40,7 +40,7 @@ def mean(sets: Iterable[Weights]) -> dict[str, Tensor]:
 
 
 @contextmanager
-def lent(parameters: Mapping[str, Parameter], weights: Weights) -> Iterator[None]:
+def swapped_weights(parameters: Mapping[str, Parameter], weights: Weights) -> Iterator[None]:
     """Lets the parameters hold `weights` inside the block and their own values again after it."""
     own = {name: one.data for name, one in parameters.items()}
     try:

@@ -10,9 +10,9 @@ from seq2seq.data.dataset.fingerprint import Fingerprint
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.data_check import DATA, MAKE_PAIRS, check_data, differences
-from seq2seq.training.distributed.process_group import Team
+from seq2seq.training.distributed.process_group import ProcessGroup
 from seq2seq.training.run_config import changed_keys, check_unchanged, flat, judged_otherwise, write_configuration
-from seq2seq.training.run_logger import Diary
+from seq2seq.training.run_logger import RunLogger
 from seq2seq.training.settings import AUTO, Settings
 from seq2seq.training.state import State
 from seq2seq.training.update import Updater
@@ -20,8 +20,8 @@ from seq2seq.training.update import Updater
 logger = logging.getLogger(__name__)
 
 
-class Keeper:
-    """The checkpoints of the run in `folder`. Only the leader of the team reads and writes them."""
+class CheckpointManager:
+    """The checkpoints of the run in `folder`. Only the leader of the process group reads and writes them."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Keeper:
         settings: Settings,
         configuration: Mapping[str, object],
         data: Fingerprint,
-        team: Team,
+        group: ProcessGroup,
     ) -> None:
         self.folder = folder
         self.checkpoints = checkpoints
@@ -39,7 +39,7 @@ class Keeper:
         self.settings = settings
         self.configuration = configuration
         self.data = data
-        self.team = team
+        self.group = group
         self._saved = time.monotonic()
         self._before: Mapping[str, object] = {}  # the configuration of the checkpoint
         self.judged_otherwise = False  # than in the checkpoint
@@ -49,12 +49,12 @@ class Keeper:
         """Whether the last checkpoint is as old as it may be."""
         return time.monotonic() - self._saved >= 60 * self.settings.checkpoint_minutes
 
-    def save(self, state: State, diary: Diary) -> None:
-        """A checkpoint; the whole team takes part."""
+    def save(self, state: State, logger: RunLogger) -> None:
+        """A checkpoint; the whole process group takes part."""
         tensors = self.updater.tensors()
-        if self.team.number == 0:
-            diary.sync()
-            state.records = diary.records
+        if self.group.rank == 0:
+            logger.sync()
+            state.records = logger.records
             content = {"state": state.plain(), "configuration": self.configuration, DATA: self.data}
             self.checkpoints.save(state.update, tensors, content)
             states = [State.read(content["state"]) for content in self.checkpoints.contents()]
@@ -66,8 +66,8 @@ class Keeper:
 
         Raises TrainingError when the checkpoint is of another configuration, other data or another model.
         """
-        self._check_team()
-        checkpoint = self.team.agree(self.checkpoints.load() if self.team.number == 0 else None)
+        self._check_group()
+        checkpoint = self.group.broadcast(self.checkpoints.load() if self.group.rank == 0 else None)
         if checkpoint is None:
             state = beginning
         else:
@@ -91,14 +91,14 @@ class Keeper:
             return replace(settings, metric=before)
         return settings
 
-    def _check_team(self) -> None:
+    def _check_group(self) -> None:
         """Raises TrainingError, in all processes, where one of them has other data than the leader."""
-        leaders, *others = self.team.gathered([self.data])
+        leaders, *others = self.group.all_gather([self.data])
         for number, data in enumerate(others, 1):
             if found := differences(leaders, data, made_otherwise=False):
                 lines = "\n".join(f"  {one.key}: {one.how}" for one in found)
                 raise TrainingError(
-                    f"rank {number} of {self.team.size} has other data than rank 0:\n{lines}\n"
+                    f"rank {number} of {self.group.world_size} has other data than rank 0:\n{lines}\n"
                     "Copy the same text, and the same tokenizer, to every machine."
                 )
 
@@ -109,7 +109,7 @@ class Keeper:
             made_otherwise = any(key.split(".")[0] in MAKE_PAIRS for key in changed)
             check_data(data, self.data, self.settings.allow_changed, self.folder, made_otherwise)
             self.judged_otherwise |= any(one.key == f"{DATA}.valid" for one in differences(data, self.data, False))
-        elif self.team.number == 0:
+        elif self.group.rank == 0:
             logger.warning(
                 "warning: %s: an older version wrote its checkpoint, which does not tell which text it learnt from: "
                 "whether that has changed since then cannot be seen; from now on it is told",
@@ -124,5 +124,5 @@ class Keeper:
         if changed:
             trainer: Mapping[str, object] = self.configuration["trainer"]  # type: ignore[assignment]
             self.configuration = {**self.configuration, "trainer": {**trainer, **changed}}
-        if self.team.number == 0:
+        if self.group.rank == 0:
             write_configuration(self.folder, self.configuration)

@@ -19,7 +19,7 @@ class Loss(NamedTuple):
     """
 
     smoothed: Float[Tensor, ""]
-    plain: Float[Tensor, ""]
+    nll: Float[Tensor, ""]
     correct: Int[Tensor, ""]
     tokens: int
 

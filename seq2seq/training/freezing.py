@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.training.parameter_names import matching, names_of
+from seq2seq.training.parameter_names import matching_names, names_of
 
 
 def freeze(model: nn.Module, names: Sequence[str]) -> list[str]:
@@ -17,7 +17,7 @@ def freeze(model: nn.Module, names: Sequence[str]) -> list[str]:
     if not names:
         return []
     every = dict(model.named_parameters(remove_duplicate=False))
-    for name in matching(names, every, "freeze"):
+    for name in matching_names(names, every, "freeze"):
         every[name].requires_grad_(False)
     parameters = list(model.parameters())
     trained = sum(one.numel() for one in parameters if one.requires_grad)

@@ -14,12 +14,12 @@ from seq2seq.device import autocast, is_out_of_memory, release_memory
 from seq2seq.errors import TrainingError
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.objective.base import Objective
-from seq2seq.training.trainable import Carrying, Network
+from seq2seq.training.trainable import Stateful, Trainable
 
 Sums = Float64[Tensor, "5"]  # plain loss, smoothed loss, right tokens, cuts for want of memory, squared norms
 
 
-class Part:
+class MicroBatch:
     """One batch's share of an update: its gradient, left in the parameters of `model`, which have none before.
 
     A batch that memory does not hold is cut into halves until it does, and from then on every batch as large as that
@@ -28,7 +28,7 @@ class Part:
     """
 
     def __init__(
-        self, model: Network, objective: Objective, criterion: Criterion, precision: torch.dtype, noise: bool = False
+        self, model: Trainable, objective: Objective, criterion: Criterion, precision: torch.dtype, noise: bool = False
     ) -> None:
         self.model = model
         self.objective = objective
@@ -49,7 +49,7 @@ class Part:
         """
         self.model.train(True)
         while True:
-            pieces = cut(batch, self.room)
+            pieces = split(batch, self.room)
             torch.manual_seed(seed)
             try:
                 losses = [self._backward(piece, tokens, update) for piece in pieces]
@@ -57,7 +57,7 @@ class Part:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            self._make_room(pieces)  # out of the handler, whose traceback keeps tensors alive
+            self._split_batches(pieces)  # out of the handler, whose traceback keeps tensors alive
         ends = losses[0].new_tensor([len(pieces) - 1, 0.0])
         if self.noise:
             ends[1] = self._squared_norm(tokens / max(1, int(batch.target_mask[:, 1:].sum())))
@@ -65,25 +65,25 @@ class Part:
 
     def _backward(self, batch: Batch, tokens: int, update: int) -> Float64[Tensor, "3"]:
         device = self.model.output_weight.device
-        batch = moved(batch, device)
+        batch = to_device(batch, device)
         with autocast(self.precision, device):
             loss = self.objective(self.model, batch, self.criterion, update)
         torch.autograd.backward(loss.smoothed / tokens)
-        return torch.stack((loss.plain.double(), loss.smoothed.detach().double(), loss.correct.double()))
+        return torch.stack((loss.nll.double(), loss.smoothed.detach().double(), loss.correct.double()))
 
-    def _make_room(self, pieces: Sequence[Batch]) -> None:
+    def _split_batches(self, pieces: Sequence[Batch]) -> None:
         """Forget what was computed, and allow half of the places that were too many."""
         for parameter in self.parameters:
             parameter.grad = None
         release_memory()
-        largest = max(pieces, key=places)
-        if len(largest.target) == 1 or isinstance(self.model, Carrying):
+        largest = max(pieces, key=positions)
+        if len(largest.target) == 1 or isinstance(self.model, Stateful):
             raise TrainingError(
                 f"memory does not hold a batch of {len(largest.target)} rows, {largest.source.shape[1]} source and "
                 f"{largest.target.shape[1]} target ids long: lower loader.max_tokens or prepare.longest (of running "
                 "text, reading.streams or reading.bptt_length), the model's sizes or trainer.cores"
             )
-        self.room = places(largest) / 2
+        self.room = positions(largest) / 2
 
     def _squared_norm(self, scale: float) -> float:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
@@ -107,19 +107,18 @@ class Gradient(Protocol):
         ...
 
 
-class Alone:
+class SerialGradient:
     """One batch after the other in this process."""
 
-    def __init__(self, part: Part) -> None:
-        self.part = part
+    def __init__(self, micro_batch: MicroBatch) -> None:
+        self.micro_batch = micro_batch
 
     def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
-        """See Gradient."""
-        parameters = self.part.parameters
+        parameters = self.micro_batch.parameters
         total: list[Tensor] = []
         sums = []
         for batch, seed in zip(batches, seeds, strict=True):
-            sums.append(self.part(batch, seed, tokens, update))
+            sums.append(self.micro_batch(batch, seed, tokens, update))
             gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
             for parameter in parameters:
                 parameter.grad = None
@@ -132,27 +131,26 @@ class Alone:
         return torch.stack(sums).sum(0)
 
     def carried(self) -> list[list[Tensor]]:
-        """See Gradient."""
-        return self.part.model.carried() if isinstance(self.part.model, Carrying) else []
+        return self.micro_batch.model.carried() if isinstance(self.micro_batch.model, Stateful) else []
 
     def close(self) -> None:
         """Nothing to free."""
 
 
-def places(batch: Batch) -> int:
+def positions(batch: Batch) -> int:
     """Source and target ids of a batch, padding included: what its memory grows with."""
     return batch.source.numel() + batch.target.numel()
 
 
-def cut(batch: Batch, room: float) -> list[Batch]:
+def split(batch: Batch, max_positions: float) -> list[Batch]:
     """The batch in pieces of at most `room` places, as far as whole rows allow."""
     rows = len(batch.target)
-    if places(batch) <= room or rows == 1:
+    if positions(batch) <= max_positions or rows == 1:
         return [batch]
     halves = (slice(None, (rows + 1) // 2), slice((rows + 1) // 2, None))
-    return [piece for half in halves for piece in cut(Batch(*(tensor[half] for tensor in batch)), room)]
+    return [piece for half in halves for piece in split(Batch(*(tensor[half] for tensor in batch)), max_positions)]
 
 
-def moved(batch: Batch, device: torch.device) -> Batch:
+def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on `device`."""
     return Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.io.atomic import storing
-from seq2seq.training.tensorboard import Events, available
+from seq2seq.training.tensorboard import TensorBoardLog, available
 
 TIME_FIELDS = (
     "seconds",
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 Values = Mapping[str, float | int | Mapping[str, float]]
 
 
-class Log:
+class LogFile:
     """Appends records to `folder/log.jsonl`, after cutting what a resumed run will write again.
 
     `records` lines and the events up to `update` belong to the checkpoint that the run goes on from. All of it raises
@@ -35,9 +35,9 @@ class Log:
             folder.mkdir(parents=True, exist_ok=True)
             self.records = _cut(self.path, records)
             self._file = self.path.open("ab", buffering=0)  # a line that the disk has no room for is not tried again
-        self._events: Events | None = None
+        self._events: TensorBoardLog | None = None
         with self._dispensable():
-            self._events = Events(folder, update) if available() else None
+            self._events = TensorBoardLog(folder, update) if available() else None
 
     def write(self, event: str, update: int, values: Values) -> None:
         """One record: what happened at which update, and its numbers; those that are not finite become null."""

@@ -9,14 +9,14 @@ from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import TrainingError
 from seq2seq.training import budget
-from seq2seq.training.checkpoint_manager import Keeper
-from seq2seq.training.distributed.process_group import Team
-from seq2seq.training.run_logger import Diary
+from seq2seq.training.checkpoint_manager import CheckpointManager
+from seq2seq.training.distributed.process_group import ProcessGroup
+from seq2seq.training.run_logger import RunLogger
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.selection import Scores, Selection
 from seq2seq.training.settings import TIES, Settings
-from seq2seq.training.signals import Interrupted, Interrupts
-from seq2seq.training.state import Interval, State, UpdateSums
+from seq2seq.training.signals import Interrupted, SignalHandler
+from seq2seq.training.state import RunningStats, State, UpdateSums
 from seq2seq.training.update import Updater
 
 Result = TypeVar("Result")
@@ -41,7 +41,7 @@ class Batches(Protocol):
         ...
 
 
-class Group(NamedTuple):
+class UpdateBatches(NamedTuple):
     """The batches of one update, the place of the next batch, and how long they were waited for."""
 
     batches: list[Batch]
@@ -52,20 +52,20 @@ class Group(NamedTuple):
 
 @dataclass
 class Loop:
-    """A run between its start and its end; `state` says where it stands. The team goes through it in step."""
+    """A run between its start and its end; `state` says where it stands. The process group goes through it in step."""
 
     settings: Settings
-    team: Team
-    interrupts: Interrupts
-    diary: Diary
-    keeper: Keeper
+    group: ProcessGroup
+    interrupts: SignalHandler
+    logger: RunLogger
+    checkpoint_manager: CheckpointManager
     batches: Batches
     schedule: Schedule
     peak: float  # learning rate
     updater: Updater
     selection: Selection
     state: State
-    told_of_cuts: bool = False  # once is enough: every batch as large is cut from then on
+    warned_of_splits: bool = False  # once is enough: every batch as large is cut from then on
 
     def run(self) -> str:
         """Update after update, then the end; why it came. Raises Interrupted, with everything saved."""
@@ -74,7 +74,7 @@ class Loop:
             reason = self._updates()
             self._finish()
         except Interrupted:
-            self.keeper.save(self.state, self.diary)
+            self.checkpoint_manager.save(self.state, self.logger)
             raise
         return reason
 
@@ -82,7 +82,7 @@ class Loop:
         state = self.state
         groups = self._groups(state.epoch, state.batch)
         self._validate_when_due()  # a signal may have come before that
-        self._stop(self.team.highest([float(self.interrupts.received or 0)])[0])
+        self._stop(self.group.all_reduce_max([float(self.interrupts.received or 0)])[0])
         while (reason := budget.ending(self.settings, state, self._count())) is None:
             begun = time.monotonic()
             group = next(groups)
@@ -91,16 +91,16 @@ class Loop:
             state.epoch, state.batch, state.update = group.epoch, group.batch, state.update + 1
             state.tokens += sums.tokens
             now = time.monotonic()
-            told, state.seconds, due = self.team.highest(
-                [float(self.interrupts.received or 0), now - self._begun, float(self.keeper.due)]
+            told, state.seconds, due = self.group.all_reduce_max(
+                [float(self.interrupts.received or 0), now - self._begun, float(self.checkpoint_manager.due)]
             )
             state.interval.add(sums, now - begun, group.seconds)
-            self._look_at(sums, group.batches)
+            self._report_problems(sums, group.batches)
             if state.update % self.settings.report_every == 0:
                 self._report(rate)
             self._validate_when_due()
             if due:
-                self.keeper.save(state, self.diary)
+                self.checkpoint_manager.save(state, self.logger)
             self._stop(told)
         return reason
 
@@ -110,7 +110,7 @@ class Loop:
             self.interrupts.received = int(told)
             raise Interrupted
 
-    def _groups(self, epoch: int, batch: int) -> Iterator[Group]:
+    def _groups(self, epoch: int, batch: int) -> Iterator[UpdateBatches]:
         """The batches of each update, which never crosses into the next epoch."""
         while True:
             count = self.batches.batch_count(epoch)
@@ -121,23 +121,23 @@ class Loop:
             while group := list(islice(stream, self.settings.accumulation)):
                 batch += len(group)
                 place = (epoch, batch) if batch < count else (epoch + 1, 0)
-                yield Group(group, *place, time.monotonic() - begun)
+                yield UpdateBatches(group, *place, time.monotonic() - begun)
                 begun = time.monotonic()
             epoch, batch = epoch + 1, 0
 
-    def _look_at(self, sums: UpdateSums, batches: list[Batch]) -> None:
+    def _report_problems(self, sums: UpdateSums, batches: list[Batch]) -> None:
         """Take note of an update that was skipped, or whose batches were cut."""
         state = self.state
-        if sums.cuts and not self.told_of_cuts:
-            self.told_of_cuts = True
-            self.diary.say(
+        if sums.cuts and not self.warned_of_splits:
+            self.warned_of_splits = True
+            self.logger.say(
                 f"update {state.update:,}: memory ran short; its batches were cut {sums.cuts} times; others as large "
                 "will be (loader.max_tokens sets their size)"
             )
         state.skipped = state.skipped + 1 if sums.skipped else 0
         if sums.skipped:
             texts = (text for batch in batches for text in self.batches.texts(batch))
-            self.diary.skipped(state.update, sums.plain, texts)
+            self.logger.skipped(state.update, sums.plain, texts)
         if state.skipped >= SKIPPED_IN_A_ROW:
             raise TrainingError(self._diverged())
 
@@ -152,11 +152,11 @@ class Loop:
             better = self.selection.consider(state, scores)
             state.schedule = self.schedule.observe(better, state.schedule)
             state.seconds = time.monotonic() - self._begun
-            self.diary.validation(state.update, scores, better, state.seconds)
+            self.logger.validation(state.update, scores, better, state.seconds)
             if state.constant == CONSTANT:
-                self.diary.say(self._constant(scores))
-        state.become(self.team.agree(state))
-        self.keeper.save(state, self.diary)
+                self.logger.say(self._constant(scores))
+        state.become(self.group.broadcast(state))
+        self.checkpoint_manager.save(state, self.logger)
 
     def _constant(self, scores: Scores) -> str:
         metric = self.settings.metric
@@ -172,13 +172,15 @@ class Loop:
         if state.validated < state.update:
             self._validate()
         if (scores := self._scores(average=True)) is not None:
-            self.selection.ship_average(state, scores)
+            self.selection.export_average(state, scores)
             state.seconds = time.monotonic() - self._begun
-            self.diary.write("average", state.update, {"scores": scores, "seconds": state.seconds})
-            self.diary.say(f"average of {len(self.selection.averaged(state))} validated weights: {listed(scores)}")
+            self.logger.write("average", state.update, {"scores": scores, "seconds": state.seconds})
+            self.logger.say(
+                f"average of {len(self.selection.averaged(state))} validated weights: {format_scores(scores)}"
+            )
         state.finished = True
-        state.become(self.team.agree(state))
-        self.keeper.save(state, self.diary)
+        state.become(self.group.broadcast(state))
+        self.checkpoint_manager.save(state, self.logger)
 
     def judge_again(self) -> None:
         """Compare later validations with what the best weights so far score by the validation of now.
@@ -186,27 +188,27 @@ class Loop:
         Interrupted, it changes nothing that is stored, and is due again.
         """
         if self.state.best:
-            self.diary.say(f"validation is another one: {len(self.state.kept)} kept weights are judged by it anew")
-            self._alone(lambda: self.selection.judge_again(self.state, self.interrupts.at_once))
-            self.state.become(self.team.agree(self.state))
-            self.diary.say(f"best so far: {listed(self.state.scores)}")
+            self.logger.say(f"validation is another one: {len(self.state.kept)} kept weights are judged by it anew")
+            self._main_only(lambda: self.selection.judge_again(self.state, self.interrupts.at_once))
+            self.state.become(self.group.broadcast(self.state))
+            self.logger.say(f"best so far: {format_scores(self.state.scores)}")
 
     def _scores(self, average: bool) -> Scores | None:
         """Of the weights, or their average, by the leader alone; None for the others. Raises Interrupted in all."""
         at_once = self.interrupts.at_once
         if average:
-            return self._alone(lambda: self.selection.validate_average(self.state, at_once))
-        return self._alone(lambda: self.selection.validate(at_once))
+            return self._main_only(lambda: self.selection.validate_average(self.state, at_once))
+        return self._main_only(lambda: self.selection.validate(at_once))
 
-    def _alone(self, action: Callable[[], Result]) -> Result | None:
+    def _main_only(self, action: Callable[[], Result]) -> Result | None:
         """What the leader alone does; None for the others. Raises Interrupted in all where a signal ends it."""
         result, told = None, 0
-        if self.team.number == 0:
+        if self.group.rank == 0:
             try:
                 result = action()
             except Interrupted:
                 told = self.interrupts.received or 0
-        self._stop(float(self.team.agree(told)))
+        self._stop(float(self.group.broadcast(told)))
         return result
 
     def _report(self, learning_rate: float) -> None:
@@ -218,10 +220,10 @@ class Loop:
             "tokens": state.tokens,
             "seconds": state.seconds,
         }
-        state.interval = Interval()
+        state.interval = RunningStats()
         progress = self._progress()
         left = state.seconds * (1 - progress) / progress if progress else None
-        self.diary.training(state.update, progress, left, values)
+        self.logger.training(state.update, progress, left, values)
 
     def _count(self) -> int:
         return self.batches.batch_count(self.state.epoch)
@@ -232,12 +234,12 @@ class Loop:
     def _diverged(self) -> str:
         return (
             f"update {self.state.update}: loss or gradient was not finite in {SKIPPED_IN_A_ROW} updates in a row, "
-            f"which changed nothing; their lines are in {self.diary.folder / 'skipped'}. To go on from the "
+            f"which changed nothing; their lines are in {self.logger.folder / 'skipped'}. To go on from the "
             "last checkpoint, lower optimizer.learning_rate or trainer.clip_norm, or set trainer.precision=fp32, and "
             "accept that: 'trainer.allow_changed=[optimizer.learning_rate]'"
         )
 
 
-def listed(scores: Scores) -> str:
+def format_scores(scores: Scores) -> str:
     """`bleu 38.123  loss 1.534`."""
     return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())

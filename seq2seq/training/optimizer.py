@@ -10,7 +10,7 @@ from torch.nn import Parameter
 
 from seq2seq.config.build import call
 from seq2seq.errors import ConfigError
-from seq2seq.training.parameter_names import matching
+from seq2seq.training.parameter_names import matching_names
 
 Moments = Mapping[str, Mapping[str, Tensor]]  # of each parameter, what an optimiser remembers of it
 Groups = Sequence[Mapping[str, object]]
@@ -95,7 +95,7 @@ class AdamW:
 
 
 @dataclass(frozen=True)
-class Continued:
+class ResumedOptimizer:
     """An optimiser that begins with what another run's remembers; parameters that are not in `moments` begin anew."""
 
     settings: OptimizerSettings
@@ -107,7 +107,6 @@ class Continued:
         return self.settings.learning_rate
 
     def create(self, parameters: Mapping[str, Parameter]) -> torch.optim.Optimizer:
-        """See OptimizerSettings."""
         optimizer = self.settings.create(parameters)
         for name, parameter in parameters.items():
             if parameter.requires_grad:
@@ -117,7 +116,7 @@ class Continued:
 
 
 @dataclass(frozen=True)
-class Group:
+class ParameterGroup:
     """Parameters with a learning rate or weight decay of their own.
 
     names: see naming.py. learning_rate: a factor, 0.5 for half of the scheduled rate. weight_decay: null for the
@@ -135,23 +134,25 @@ class Group:
             _check_decay("weight_decay", self.weight_decay)
 
 
-def _read(groups: Groups) -> list[Group]:
+def _read(groups: Groups) -> list[ParameterGroup]:
     """The groups, checked. Raises ConfigError with the key."""
     found = []
     for number, node in enumerate(groups):
         where = f"optimizer.groups[{number}]"
         try:
-            found.append(call(Group, node, where))
+            found.append(call(ParameterGroup, node, where))
         except ConfigError as error:
             raise (error if where in str(error) else ConfigError(f"{where}.{error}")) from None
     return found
 
 
-def _divided(parameters: Mapping[str, Parameter], groups: Sequence[Group]) -> list[tuple[Group, dict[str, Parameter]]]:
+def _divided(
+    parameters: Mapping[str, Parameter], groups: Sequence[ParameterGroup]
+) -> list[tuple[ParameterGroup, dict[str, Parameter]]]:
     """Every trained parameter in exactly one group, the last being that of all others. Raises ConfigError."""
     owner: dict[str, int] = {}
     for number, group in enumerate(groups):
-        for one in matching(group.names, parameters, f"optimizer.groups[{number}].names"):
+        for one in matching_names(group.names, parameters, f"optimizer.groups[{number}].names"):
             if one in owner:
                 raise ConfigError(
                     f"optimizer.groups: {one} stands in group {owner[one]} and in group {number}, but can have one "
@@ -166,7 +167,7 @@ def _divided(parameters: Mapping[str, Parameter], groups: Sequence[Group]) -> li
             raise ConfigError(f"optimizer.groups[{number}]: all that it names is frozen: remove it, or freeze less")
         divided.append((group, members))
     others = {one: trained[one] for one in trained if one not in owner}
-    return [*divided, (Group([]), others)] if others else divided
+    return [*divided, (ParameterGroup([]), others)] if others else divided
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from seq2seq.errors import ConfigError
 
 
-def matching(patterns: Sequence[str], names: Collection[str], where: str) -> list[str]:
+def matching_names(patterns: Sequence[str], names: Collection[str], where: str) -> list[str]:
     """Those of `names` that a pattern means: itself, what it begins up to a dot, or what it fits with *, ? and [].
 
         encoder                      encoder.layers.0.recurrent.cell.weight, ...
@@ -44,5 +44,5 @@ def names_of(model: nn.Module) -> dict[str, list[str]]:
 def first_names(model: nn.Module, patterns: Sequence[str], where: str) -> list[str]:
     """The first names of all parameters that the patterns mean by any of theirs. Raises ConfigError."""
     called = names_of(model)
-    meant = set(matching(patterns, [name for names in called.values() for name in names], where))
+    meant = set(matching_names(patterns, [name for names in called.values() for name in names], where))
     return [first for first, names in called.items() if meant.intersection(names)]

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from seq2seq.data.tokenizer.embedding_remap import Rows, name_rows, piece_rows
+from seq2seq.data.tokenizer.embedding_remap import EmbeddingRemap, name_rows, piece_rows
 from seq2seq.data.tokenizer.labels import FILE, Labels
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ModelError, TrainingError
-from seq2seq.model_folder.folder import Opened, read
+from seq2seq.model_folder.folder import StoredModel, read
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.optimizer import Moments
 from seq2seq.training.parameter_names import names_of
@@ -40,7 +40,7 @@ TABLES: Mapping[
 SIZES = frozenset({"source_vocabulary", "target_vocabulary", "vocabulary", "labels", "conditions", "condition"})
 
 
-class Initial:
+class PretrainedWeights:
     """The weights of the model in `folder`, for a network of the same `kind` that is to be trained further.
 
     tokenizer, labels: those of the new network (labels where its kind has them); what they share with the old ones, by
@@ -49,9 +49,9 @@ class Initial:
 
     def __init__(self, folder: Path, kind: str, tokenizer: Tokenizer, labels: Labels | None) -> None:
         self.folder = folder
-        self.opened: Opened = read(folder, kind)
+        self.opened: StoredModel = read(folder, kind)
         old = Tokenizer.load(self.opened.place)
-        self.rows: dict[Axis, Rows] = {
+        self.rows: dict[Axis, EmbeddingRemap] = {
             "source": piece_rows(old, tokenizer, "source"),
             "target": piece_rows(old, tokenizer, "target"),
         }
@@ -72,7 +72,7 @@ class Initial:
         for name, parameter in parameters.items():
             (old,) = self._serving(called[name])
             rows = self._rows(name)
-            parameter.copy_(old if rows is None else filled(parameter, old, rows))
+            parameter.copy_(old if rows is None else remapped(parameter, old, rows))
         axes: dict[str, list[str]] = {}  # of each account the axes it is true of
         for axis in dict.fromkeys(self.axes.values()):
             if axis in self.rows:
@@ -98,7 +98,9 @@ class Initial:
             key, _, name = rest.partition("/")
             if group == "optimizer" and name in parameters:
                 rows = self._rows(name) if tensor.ndim else None
-                moved = tensor if rows is None else filled(torch.zeros_like(parameters[name]), tensor, rows, whole=True)
+                moved = (
+                    tensor if rows is None else remapped(torch.zeros_like(parameters[name]), tensor, rows, whole=True)
+                )
                 moments.setdefault(name, {})[key] = moved
         return moments
 
@@ -120,7 +122,7 @@ class Initial:
         for name in sorted(self.opened.weights.keys() - known):
             raise ModelError(self._mismatch(f"{name} is not there any more", differing))
 
-    def _rows(self, name: str) -> Rows | None:
+    def _rows(self, name: str) -> EmbeddingRemap | None:
         """What becomes of a parameter's rows; None where they stand for nothing."""
         axis = self.axes.get(name)
         return self.rows.get(axis) if axis else None
@@ -140,7 +142,7 @@ class Initial:
         )
 
 
-def filled(new: Tensor, old: Tensor, rows: Rows, whole: bool = False) -> Tensor:
+def remapped(new: Tensor, old: Tensor, rows: EmbeddingRemap, whole: bool = False) -> Tensor:
     """`new` with the rows that it has from `old`; with `whole`, only rows that are kept as they were."""
     result = new.clone()
     result[list(rows.kept)] = old[list(rows.kept.values())].to(result)

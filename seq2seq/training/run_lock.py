@@ -10,7 +10,7 @@ from seq2seq.io.atomic import storing
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path) -> Iterator[None]:
     """Holds the folder; the system lets go of it however the process ends.
 
     Raises TrainingError when another process holds it, StorageError when it cannot be made or claimed.

@@ -5,20 +5,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from seq2seq.io.atomic import storing
-from seq2seq.training.log_file import Log, Values
+from seq2seq.training.log_file import LogFile, Values
 from seq2seq.training.progress import Reporter
 
 
-class Diary:
+class RunLogger:
     """The records of a run in `folder`; `records` of them, and those up to `update`, are there already.
 
-    Only the leader of a team tells anything: the others have no `reporter`.
+    Only the leader of a process group tells anything: the others have no `reporter`.
     """
 
     def __init__(self, folder: Path, records: int, update: int, reporter: Reporter | None) -> None:
         self.folder = folder
         self.reporter = reporter
-        self._log = None if reporter is None else Log(folder, records, update)
+        self._log = None if reporter is None else LogFile(folder, records, update)
 
     @property
     def records(self) -> int:

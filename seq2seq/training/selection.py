@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seq2seq.training.average import ExponentialAverage, Weights, lent, mean
+from seq2seq.training.average import ExponentialAverage, Weights, mean_weights, swapped_weights
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import Best, State
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 Scores = Mapping[str, float]
 Interruptible = Callable[[], AbstractContextManager[None]]  # a block that a signal may end; see Interrupts.at_once
-Export = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float | int]], None]
+ExportModel = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float | int]], None]
 
 
 class Selection:
@@ -29,10 +29,10 @@ class Selection:
     def __init__(
         self,
         settings: Settings,
-        model: Network,
+        model: Trainable,
         average: ExponentialAverage | None,
         validate: Callable[[], Scores],
-        export: Export,
+        export: ExportModel,
         folder: Path,
         checkpoints: Checkpoints,
     ) -> None:
@@ -72,7 +72,7 @@ class Selection:
         if state.update in state.kept:
             self.checkpoints.save_best(state.update, self._candidate())
         if state.shipped is None or self.settings.better(scores, state.shipped):
-            self._ship(state, scores, self._candidate())
+            self._export(state, scores, self._candidate())
         return better
 
     def judge_again(self, state: State, interruptible: Interruptible) -> None:
@@ -85,9 +85,9 @@ class Selection:
         for one in again:
             state.best.insert(self._place(state, one.scores), one)
         state.recent = [Best(one.update, scores[one.update]) for one in state.recent]
-        self._ship(state, state.scores, self.checkpoints.load_best(state.best[0].update))
+        self._export(state, state.scores, self.checkpoints.load_best(state.best[0].update))
         if (mean_scores := self.validate_average(state, interruptible)) is not None:
-            self.ship_average(state, mean_scores)
+            self.export_average(state, mean_scores)
 
     def validate_average(self, state: State, interruptible: Interruptible) -> Scores | None:
         """Scores of the mean of the kept weights, as above; None where there is nothing to average."""
@@ -95,10 +95,10 @@ class Selection:
             return None
         return self._scores(self._mean(state), interruptible)
 
-    def ship_average(self, state: State, scores: Scores) -> None:
+    def export_average(self, state: State, scores: Scores) -> None:
         """Ship the mean if it is better than what was shipped so far."""
         if state.shipped is None or self.settings.better(scores, state.shipped):
-            self._ship(state, scores, self._mean(state))
+            self._export(state, scores, self._mean(state))
 
     def restore_model(self, state: State) -> bool:
         """Write the folder `model` again if it was deleted; returns whether it was. Kept weights are all it needs."""
@@ -106,9 +106,9 @@ class Selection:
             return False
         best = state.best[0]
         if state.finished and isinstance(state.shipped, Mapping) and state.shipped != best.scores:
-            self._ship(state, state.shipped, self._mean(state))
+            self._export(state, state.shipped, self._mean(state))
         else:
-            self._ship(state, best.scores, self.checkpoints.load_best(best.update))
+            self._export(state, best.scores, self.checkpoints.load_best(best.update))
         return True
 
     def averaged(self, state: State) -> list[Best]:
@@ -121,7 +121,7 @@ class Selection:
         return next(worse, len(state.best))
 
     def _mean(self, state: State) -> Weights:
-        return mean(self.checkpoints.load_best(one.update) for one in self.averaged(state))
+        return mean_weights(self.checkpoints.load_best(one.update) for one in self.averaged(state))
 
     def _candidate(self) -> Weights:
         if self.average is not None:
@@ -130,10 +130,10 @@ class Selection:
 
     def _scores(self, weights: Weights, interruptible: Interruptible) -> Scores:
         self.model.train(False)
-        with lent(self.parameters, weights), torch.no_grad(), interruptible():
+        with swapped_weights(self.parameters, weights), torch.no_grad(), interruptible():
             return dict(self.run_validation())
 
-    def _ship(self, state: State, scores: Scores, weights: Weights) -> None:
-        with lent(self.parameters, weights):
+    def _export(self, state: State, scores: Scores, weights: Weights) -> None:
+        with swapped_weights(self.parameters, weights):
             self.export(self.folder, self.model.state_dict(), scores, state.spent)
         state.shipped = scores

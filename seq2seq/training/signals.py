@@ -13,7 +13,7 @@ class Interrupted(Exception):  # noqa: N818 - a request, not an error
     """Raised inside `Interrupts.at_once`."""
 
 
-class Interrupts:
+class SignalHandler:
     """While open, the first SIGINT or SIGTERM is only noted; the second does what it always does.
 
     The exit codes are those of a shell: 130 after SIGINT, 143 after SIGTERM. Does nothing outside the main thread,
@@ -25,7 +25,7 @@ class Interrupts:
         self._at_once = False
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> "Interrupts":
+    def __enter__(self) -> "SignalHandler":
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.getsignal(number) for number in SIGNALS}  # known before one may come
             for number in SIGNALS:

@@ -24,7 +24,7 @@ class UpdateSums(NamedTuple):
 
 
 @dataclass
-class Interval:
+class RunningStats:
     """Sums since the last record of the log."""
 
     plain: float = 0.0
@@ -109,7 +109,7 @@ class State:
     best: list[Best] = field(default_factory=list)  # best first
     recent: list[Best] = field(default_factory=list)  # the last ones, where these are averaged
     schedule: ScheduleState = field(default_factory=dict)
-    interval: Interval = field(default_factory=Interval)
+    interval: RunningStats = field(default_factory=RunningStats)
 
     @property
     def scores(self) -> Mapping[str, float]:
@@ -142,5 +142,5 @@ class State:
         for name in ("best", "recent"):
             kept = values.get(name, [])  # older versions kept the judged score too
             values[name] = [Best(one["update"], one["scores"]) for one in kept]  # type: ignore[attr-defined]
-        values["interval"] = Interval(**values["interval"])  # type: ignore[arg-type]
+        values["interval"] = RunningStats(**values["interval"])  # type: ignore[arg-type]
         return cls(**values)  # type: ignore[arg-type]

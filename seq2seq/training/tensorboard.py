@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Events:
+class TensorBoardLog:
     """A new file of events in `folder`; those that older files hold after `update` count no more.
 
     Raises OSError where the system refuses.

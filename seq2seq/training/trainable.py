@@ -10,7 +10,7 @@ from seq2seq.data.loader.batch import Batch
 
 
 @runtime_checkable
-class Network(Protocol):
+class Trainable(Protocol):
     """What training needs of a model: features of the real target tokens, and the output layer over them."""
 
     @property
@@ -46,7 +46,7 @@ class Network(Protocol):
 
 
 @runtime_checkable
-class Carrying(Protocol):
+class Stateful(Protocol):
     """A network that remembers something from update to update; see carried.py."""
 
     def carried(self) -> list[list[Tensor]]:

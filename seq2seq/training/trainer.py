@@ -14,32 +14,32 @@ from seq2seq.errors import ConfigError
 from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.budget import ending, extended
 from seq2seq.training.checkpoint import Checkpoints
-from seq2seq.training.checkpoint_manager import Keeper
+from seq2seq.training.checkpoint_manager import CheckpointManager
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.distributed_gradient import SharedOut
-from seq2seq.training.distributed.process_group import Team, joined
-from seq2seq.training.distributed.workers import shared_out
-from seq2seq.training.gradient import Alone, Part
-from seq2seq.training.loop import Batches, Loop, listed
+from seq2seq.training.distributed.distributed_gradient import DistributedGradient
+from seq2seq.training.distributed.process_group import ProcessGroup, process_group
+from seq2seq.training.distributed.workers import worker_gradient
+from seq2seq.training.gradient import MicroBatch, SerialGradient
+from seq2seq.training.loop import Batches, Loop, format_scores
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.progress import Reporter, duration
-from seq2seq.training.run_lock import claimed
-from seq2seq.training.run_logger import Diary
+from seq2seq.training.run_lock import run_lock
+from seq2seq.training.run_logger import RunLogger
 from seq2seq.training.schedule.base import Schedule
-from seq2seq.training.selection import Export, Selection
+from seq2seq.training.selection import ExportModel, Selection
 from seq2seq.training.settings import Settings
-from seq2seq.training.signals import Interrupted, Interrupts
+from seq2seq.training.signals import Interrupted, SignalHandler
 from seq2seq.training.state import State
-from seq2seq.training.trainable import Carrying, Network
+from seq2seq.training.trainable import Stateful, Trainable
 from seq2seq.training.update import Updater
 
 
 @runtime_checkable
-class Uneven(Protocol):
+class HasLargestBatch(Protocol):
     """Training data whose batches differ in size."""
 
-    def worst(self, epoch: int) -> Batch:
+    def largest_batch(self, epoch: int) -> Batch:
         """The one of an epoch that needs the most memory."""
         ...
 
@@ -67,13 +67,13 @@ class Trainer:
     def __init__(
         self,
         settings: Settings,
-        model: Network,
+        model: Trainable,
         objective: Objective,
         batches: Batches,
         optimizer: OptimizerSettings,
         schedule: Schedule,
         validate: Callable[[], Mapping[str, float]],
-        export: Export,
+        export: ExportModel,
         folder: Path,
         configuration: Mapping[str, object],
         data: Fingerprint,
@@ -90,13 +90,13 @@ class Trainer:
         parameters = dict(model.named_parameters())
         average = None if settings.ema_decay is None else ExponentialAverage(settings.ema_decay, parameters)
         number_format = precision(settings.precision, model.output_weight.device)
-        self.part = Part(
+        self.micro_batch = MicroBatch(
             model, objective, Criterion(settings.label_smoothing), number_format, settings.log_gradient_noise
         )
         self.updater = Updater(
             model,
             optimizer.create(parameters),
-            Alone(self.part),
+            SerialGradient(self.micro_batch),
             average,
             settings.clip_norm,
             settings.seed,
@@ -108,45 +108,47 @@ class Trainer:
         """Train until a budget is used up, patience is at its end or a signal comes.
 
         Raises TrainingError: another configuration or other data, damaged checkpoints, gradients that stay non-finite,
-        memory that does not hold the largest batch, or processes of the team that ended.
+        memory that does not hold the largest batch, or processes of the process group that ended.
         """
-        with joined(self.settings.timeout) as team:
-            return self.train_in(team)
+        with process_group(self.settings.timeout) as group:
+            return self.train_in(group)
 
-    def train_in(self, team: Team) -> Outcome:
-        """The same in a team that has been joined already."""
+    def train_in(self, group: ProcessGroup) -> Outcome:
+        """The same in a process group that has been joined already."""
         if self.settings.cores is not None:
             torch.set_num_threads(self.settings.cores)
-        if team.number > 0:
-            with Interrupts() as interrupts:
-                return self._train(team, interrupts, None)
-        with claimed(self.folder), Interrupts() as interrupts, Reporter() as reporter:
-            return self._train(team, interrupts, reporter)
+        if group.rank > 0:
+            with SignalHandler() as interrupts:
+                return self._train(group, interrupts, None)
+        with run_lock(self.folder), SignalHandler() as interrupts, Reporter() as reporter:
+            return self._train(group, interrupts, reporter)
 
-    def _train(self, team: Team, interrupts: Interrupts, reporter: Reporter | None) -> Outcome:
-        keeper = Keeper(self.folder, self.checkpoints, self.updater, self.settings, self.configuration, self.data, team)
-        state = keeper.restore(State(schedule=self.schedule.start()))
-        settings = self.selection.settings = keeper.decided(extended(self.settings, state))
-        keeper.write_configuration(settings)
-        diary = Diary(self.folder, state.records, state.update, reporter)
+    def _train(self, group: ProcessGroup, interrupts: SignalHandler, reporter: Reporter | None) -> Outcome:
+        manager = CheckpointManager(
+            self.folder, self.checkpoints, self.updater, self.settings, self.configuration, self.data, group
+        )
+        state = manager.restore(State(schedule=self.schedule.start()))
+        settings = self.selection.settings = manager.decided(extended(self.settings, state))
+        manager.write_configuration(settings)
+        logger = RunLogger(self.folder, state.records, state.update, reporter)
         if settings.metric != self.settings.metric:
-            diary.say(f"trainer.metric: the run began with {settings.metric} and goes on with it")
+            logger.say(f"trainer.metric: the run began with {settings.metric} and goes on with it")
         try:
-            if team.number == 0 and self.selection.restore_model(state):
-                diary.say(f"{self.selection.folder} was missing: it is written again from the best weights")
+            if group.rank == 0 and self.selection.restore_model(state):
+                logger.say(f"{self.selection.folder} was missing: it is written again from the best weights")
             if state.finished and (reason := ending(settings, state, self.batches.batch_count(state.epoch))):
-                return self._finished(diary, state, reason)
+                return self._finished(logger, state, reason)
             state.finished = False
             if state.update:
                 been = f"{state.update:,} ({duration(state.seconds)} so far)"
-                diary.say(f"{self.folder}: going on after update {been}")
-            with self._shared_out(team, diary):
+                logger.say(f"{self.folder}: going on after update {been}")
+            with self._gradient_workers(group, logger):
                 loop = Loop(
                     settings,
-                    team,
+                    group,
                     interrupts,
-                    diary,
-                    keeper,
+                    logger,
+                    manager,
                     self.batches,
                     self.schedule,
                     self.peak,
@@ -155,45 +157,45 @@ class Trainer:
                     state,
                 )
                 try:
-                    self._try_worst(state, diary)
-                    if keeper.judged_otherwise:
+                    self._try_largest_batch(state, logger)
+                    if manager.judged_otherwise:
                         loop.judge_again()
-                    return self._finished(diary, state, loop.run())
+                    return self._finished(logger, state, loop.run())
                 except Interrupted:
                     text = f"stopped after update {state.update:,}: the same command goes on from there"
-                    diary.say(text)
+                    logger.say(text)
                     return Outcome(state.update, state.scores, text, interrupts.exit_code)
         finally:
-            diary.close()
+            logger.close()
 
     @contextmanager
-    def _shared_out(self, team: Team, diary: Diary) -> Iterator[None]:
+    def _gradient_workers(self, group: ProcessGroup, logger: RunLogger) -> Iterator[None]:
         """Inside, the batches of an update are computed side by side where that is possible."""
         accumulation = self.settings.accumulation
-        if isinstance(self.part.model, Carrying):
-            self.part.model.take(team.number, team.size)
-        own = shared_out(self.part, -(-accumulation // team.size), diary.say)
-        self.updater.gradient = own if team.size == 1 else SharedOut(own, self.part, team)
-        if accumulation < team.size:
-            idle = f"{team.size - accumulation} of {team.size} processes have nothing to do"
-            diary.say(f"{idle}: trainer.accumulation={accumulation} is the number of batches to share out")
+        if isinstance(self.micro_batch.model, Stateful):
+            self.micro_batch.model.take(group.rank, group.world_size)
+        own = worker_gradient(self.micro_batch, -(-accumulation // group.world_size), logger.say)
+        self.updater.gradient = own if group.world_size == 1 else DistributedGradient(own, self.micro_batch, group)
+        if accumulation < group.world_size:
+            idle = f"{group.world_size - accumulation} of {group.world_size} processes have nothing to do"
+            logger.say(f"{idle}: trainer.accumulation={accumulation} is the number of batches to share out")
         try:
             yield
         finally:
             self.updater.gradient.close()
 
-    def _try_worst(self, state: State, diary: Diary) -> None:
+    def _try_largest_batch(self, state: State, logger: RunLogger) -> None:
         """Compute the gradient of the largest batch and forget it, so that memory runs short now or never."""
-        if isinstance(self.batches, Uneven):
-            worst = self.batches.worst(state.epoch)
-            if cuts := self.updater.try_out(worst, self.settings.accumulation):
-                diary.say(
+        if isinstance(self.batches, HasLargestBatch):
+            worst = self.batches.largest_batch(state.epoch)
+            if cuts := self.updater.dry_run(worst, self.settings.accumulation):
+                logger.say(
                     f"memory does not hold the largest batch: it was cut {cuts} times (loader.max_tokens sets its size)"
                 )
 
-    def _finished(self, diary: Diary, state: State, reason: str) -> Outcome:
-        best = f"best {listed(state.scores)} after update {state.best[0].update:,}; " if state.best else ""
-        diary.say(
+    def _finished(self, logger: RunLogger, state: State, reason: str) -> Outcome:
+        best = f"best {format_scores(state.scores)} after update {state.best[0].update:,}; " if state.best else ""
+        logger.say(
             f"{self.folder} is finished after update {state.update:,} and {duration(state.seconds)}: {reason}; "
             f"{best}a higher value of that key in the same command goes on, as does trainer.updates=+1000"
         )

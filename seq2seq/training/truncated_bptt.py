@@ -9,11 +9,11 @@ from torch.nn import Parameter
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.network.state import State, map_state, merge, tensors
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 
 @runtime_checkable
-class Reader(Network, Protocol):
+class Reader(Trainable, Protocol):
     """A network that reads a text in pieces."""
 
     def initial_state(self, batch: int, /) -> State:
@@ -25,14 +25,14 @@ class Reader(Network, Protocol):
         ...
 
 
-class Past(NamedTuple):
+class CarriedState(NamedTuple):
     """The state in which the rows of a batch ended, and the place in the text that follows each."""
 
     ends: Tensor
     state: State
 
 
-class Carried:
+class TruncatedBPTT:
     """A network over running text: truncated back-propagation through time.
 
     Batches take turns: each of `parts` has rows of its own. A batch goes on from the state in which its rows ended,
@@ -44,13 +44,13 @@ class Carried:
     def __init__(self, model: Reader, parts: int) -> None:
         self.model = model
         self.parts = parts  # how many batches' states to keep; a process keeps those of its own batches only
-        self.past: list[Past] = []  # the newest last
+        self.past: list[CarriedState] = []  # the newest last
 
     def __call__(self, batch: Batch) -> Tensor:
         """Features of the real target tokens, row by row."""
         features, state = self.model.read(batch.target[:, :-1], None, self._before(batch.pairs))
         ends = batch.pairs + batch.target.shape[1] - 1
-        self.past.append(Past(ends, map_state(lambda tensor: tensor.detach().float(), state)))
+        self.past.append(CarriedState(ends, map_state(lambda tensor: tensor.detach().float(), state)))
         del self.past[: -self.parts]
         real = batch.target_mask[:, 1:].flatten().nonzero().squeeze(1)
         return features.flatten(0, 1).index_select(0, real)
@@ -68,7 +68,7 @@ class Carried:
             if [one.shape for one in state] != [one.shape for one in tensors(initial)]:
                 raise KeyError("a state of other sizes")
             kept = iter([tensor.to(device) for tensor in state])
-            self.past.append(Past(ends.to(device), _nested(kept, initial)))
+            self.past.append(CarriedState(ends.to(device), _nested(kept, initial)))
 
     def take(self, worker: int, count: int) -> None:
         """Keep the states of every `count`-th batch, from number `worker` on: those that one process of many reads."""

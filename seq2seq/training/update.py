@@ -13,7 +13,7 @@ from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.gradient import Gradient
 from seq2seq.training.optimizer import set_learning_rate
 from seq2seq.training.state import UpdateSums
-from seq2seq.training.trainable import Carrying, Network
+from seq2seq.training.trainable import Stateful, Trainable
 
 
 class Updater:
@@ -26,7 +26,7 @@ class Updater:
 
     def __init__(
         self,
-        model: Network,
+        model: Trainable,
         optimizer: torch.optim.Optimizer,
         gradient: Gradient,
         average: ExponentialAverage | None,
@@ -39,7 +39,7 @@ class Updater:
         self.clip = clip
         self.seed = seed
         self.parameters = dict(model.named_parameters())
-        self.carrying = model if isinstance(model, Carrying) else None
+        self.carrying = model if isinstance(model, Stateful) else None
 
     def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
         """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
@@ -63,7 +63,7 @@ class Updater:
             plain, smoothed, int(correct), length, tokens, real, places, skipped, int(cuts), signal, noise
         )
 
-    def try_out(self, batch: Batch, count: int) -> int:
+    def dry_run(self, batch: Batch, count: int) -> int:
         """Compute the gradient of `count` such batches and forget it: whether memory holds it. How often it was cut."""
         tokens = count * int(batch.target_mask[:, 1:].sum())
         sums = self.gradient([batch] * count, [_seed(self.seed, 0, index) for index in range(count)], tokens, 0)

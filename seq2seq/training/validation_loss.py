@@ -7,14 +7,14 @@ import torch
 from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.device import autocast
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.gradient import moved
-from seq2seq.training.trainable import Network
+from seq2seq.training.gradient import to_device
+from seq2seq.training.trainable import Trainable
 
 
 class ValidationLoss:
     """Mean negative log-likelihood in nats per target token, without label smoothing, of the batches of `batches()`."""
 
-    def __init__(self, model: Network, batches: Callable[[], Iterable[Batch]], precision: torch.dtype) -> None:
+    def __init__(self, model: Trainable, batches: Callable[[], Iterable[Batch]], precision: torch.dtype) -> None:
         self.model = model
         self.batches = batches
         self.precision = precision
@@ -28,11 +28,11 @@ class ValidationLoss:
         self.model.train(False)
         try:
             for batch in self.batches():
-                batch = moved(batch, device)
+                batch = to_device(batch, device)
                 with autocast(self.precision, device):
                     features = self.model(batch)
                     loss = criterion(features, self.model.output_weight, self.model.output_bias, predicted(batch))
-                nats += float(loss.plain)
+                nats += float(loss.nll)
                 tokens += loss.tokens
         finally:
             self.model.train(training)

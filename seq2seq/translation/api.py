@@ -13,13 +13,13 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import Format, default_device, packs, precision, products
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.inference.optimise import prepare
+from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.model import Model
 from seq2seq.search.base import Search
 from seq2seq.translation import translator_folder as model_folder
 from seq2seq.translation.checks.length import shared
 from seq2seq.translation.checks.usage import shared_usage
-from seq2seq.translation.searcher import Network
+from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.translator import Translator
 
 
@@ -59,7 +59,7 @@ def assemble(
     search: Search,
     translator: dict[str, Any],
     number_format: str,
-    added: Callable[[Model | Ensemble, Tokenizer], Network] | None = None,
+    added: Callable[[Model | Ensemble, Tokenizer], TranslationModel] | None = None,
 ) -> Translator:
     """The same from parts: `weights` of the folders' models (None: alike), `translator` like its default YAML.
 
@@ -103,7 +103,7 @@ def assemble(
 def _ready(model: Model, wanted: Format, device: torch.device) -> Model:
     """The model where it is to search, its matrices packed where a CPU gains by that."""
     if device.type == "cpu" and packs():
-        prepare(model, wanted)
+        optimise_for_inference(model, wanted)
     return model.to(device)
 
 

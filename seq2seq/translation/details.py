@@ -10,7 +10,7 @@ from torch import Tensor
 from seq2seq import special_tokens as symbols
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.network.alignment import Forced
+from seq2seq.network.alignment import TeacherForced
 from seq2seq.translation.stages.words import Span, target_spans
 
 ATTENDED = 2**15  # rows times target times source tokens that are read at once; additive attention needs 512 times this
@@ -39,7 +39,7 @@ class Detail(NamedTuple):
 
 
 def details(
-    forcing: Callable[[Batch, bool], Forced],
+    forcing: Callable[[Batch, bool], TeacherForced],
     tokenizer: Tokenizer,
     pairs: Sequence[Pair],
     language: str,

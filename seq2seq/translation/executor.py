@@ -16,12 +16,12 @@ import torch
 
 from seq2seq.errors import ModelError
 from seq2seq.io.child_processes import end_processes
-from seq2seq.io.fork_guard import Quiet
-from seq2seq.translation.searcher import Found, Order, Parts, Searcher
+from seq2seq.io.fork_guard import ForkGuard
+from seq2seq.translation.searcher import DecodeOptions, Found, Parts, Searcher
 
 
 @runtime_checkable
-class Searching(Protocol):
+class Executor(Protocol):
     """Takes batches and promises their hypotheses."""
 
     @property
@@ -29,7 +29,7 @@ class Searching(Protocol):
         """How many chunks of text may be under way besides the one that is waited for."""
         ...
 
-    def submit(self, parts: Parts, order: Order) -> "Future[Found]":
+    def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
         """The promise of a batch."""
         ...
 
@@ -38,14 +38,14 @@ class Searching(Protocol):
         ...
 
 
-QUIET = Quiet()
+QUIET = ForkGuard()
 LARGE = 256  # rows of a product that MKL takes memory for
 PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
 TO_END = 10.0  # seconds for batches under way when the processes are to end
 OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
 
 
-class AtOnce:
+class InlineExecutor:
     """Each batch is searched when it is submitted, in this process."""
 
     ahead = 0
@@ -53,10 +53,9 @@ class AtOnce:
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
 
-    def submit(self, parts: Parts, order: Order) -> "Future[Found]":
-        """See Searching."""
+    def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
         promise: Future[Found] = Future()
-        with QUIET.busy():
+        with QUIET.searching():
             promise.set_result(self.searcher(parts, order))
         return promise
 
@@ -64,7 +63,7 @@ class AtOnce:
         """Nothing to free."""
 
 
-class Processes:
+class ForkedExecutor:
     """So many forked processes, one thread each: they read the weights where this process has them.
 
     Threads inside small products wait for each other more than they work. A batch is searched as in one process, so
@@ -85,11 +84,11 @@ class Processes:
             self._idle.put(self._members[number])
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
-    def submit(self, parts: Parts, order: Order) -> "Future[Found]":
-        """See Searching. The promise raises ModelError where a process failed or vanished."""
+    def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
+        """The promise raises ModelError where a process failed or vanished."""
         if self._closed:
             raise ModelError(OUTSIDE)
-        return self._threads.submit(self._ask, parts, order)
+        return self._threads.submit(self._send, parts, order)
 
     def close(self) -> None:
         """End the processes; batches that nobody waits for any more are not searched."""
@@ -107,7 +106,7 @@ class Processes:
             pipe.close()
         end_processes([process for _, process in self._members])
 
-    def _ask(self, parts: Parts, order: Order) -> Found:
+    def _send(self, parts: Parts, order: DecodeOptions) -> Found:
         pipe, process = self._idle.get()
         try:
             pipe.send((parts, order))
@@ -131,7 +130,7 @@ def _forked(searcher: Searcher, others: Sequence[Connection]) -> tuple[Connectio
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(searcher, theirs, [ours, *others]), daemon=True)
-    with QUIET.alone():
+    with QUIET.forking():
         process.start()
     theirs.close()
     return ours, process
@@ -154,7 +153,7 @@ def _able(member: tuple[Connection, Any], again: Callable[[], tuple[Connection, 
     raise ModelError(f"processes that translate hung {len(PATIENCE)} times where they multiply first: use cores=1")
 
 
-def taken(promise: "Future[Found]") -> Found:
+def wait(promise: "Future[Found]") -> Found:
     """What was promised. Raises ModelError where the processes have been ended meanwhile."""
     try:
         return promise.result()
@@ -162,7 +161,7 @@ def taken(promise: "Future[Found]") -> Found:
         raise ModelError(OUTSIDE) from None
 
 
-def searching(searcher: Searcher, count: int) -> Searching:
+def executor(searcher: Searcher, count: int) -> Executor:
     """By so many processes where a CPU can fork them, else at once with so many threads.
 
     Only the main thread forks: of one that runs beside others a child inherits locks that nobody will ever open.
@@ -170,9 +169,9 @@ def searching(searcher: Searcher, count: int) -> Searching:
     forks = "fork" in multiprocessing.get_all_start_methods() and threading.current_thread() is threading.main_thread()
     if count < 2 or searcher.device.type != "cpu" or not forks:
         torch.set_num_threads(count)
-        return AtOnce(searcher)
+        return InlineExecutor(searcher)
     torch.set_num_threads(1)
-    return Processes(searcher, count)
+    return ForkedExecutor(searcher, count)
 
 
 def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -> None:
@@ -192,7 +191,7 @@ def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -
             return
 
 
-def _answer(searcher: Searcher, parts: Parts, order: Order) -> Found | str:
+def _answer(searcher: Searcher, parts: Parts, order: DecodeOptions) -> Found | str:
     """What the searcher finds, or how it failed."""
     try:
         return searcher(parts, order)

@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from seq2seq.io.journal import Done, Journal, under_way
 from seq2seq.io.line_stream import FIRST_CHUNK, FIRST_OF_FILE, LARGEST_CHUNK, PACKED, Errors, reading, writing
 from seq2seq.io.standard_streams import descriptor
-from seq2seq.translation.formats import Extras, Form, pharaoh, read, told, written
+from seq2seq.translation.formats import Extras, Form, format_translation, parse_lines, pharaoh, status_records
 from seq2seq.translation.line import Line
-from seq2seq.translation.line_counts import Tally
+from seq2seq.translation.line_counts import LineCounts
 from seq2seq.translation.translation import Translation
 from seq2seq.translation.translator import Translator
 
@@ -33,7 +33,7 @@ def translate_file(
     key: str | None,
     errors: Errors = "replace",
     extras: Extras = NOTHING,
-) -> Tally:
+) -> LineCounts:
     """Translates every line of `input` (none: standard input) into `output` (none: standard output).
 
     `form`: see forms.written. `extras`: what is asked besides. `status`: a file with an object a line of what became of
@@ -48,16 +48,16 @@ def translate_file(
     began = time.monotonic()
     with reading(input, errors) as lines, _sink([output, *others], key) as sink, _progress(input) as advance:
         done = sink.done
-        tally = Tally(done.statuses, done.besides)
+        tally = LineCounts(done.statuses, done.besides)
         if done.lines:
             print(f"{output}: going on after line {done.lines:,}", file=sys.stderr)
             advance(done.lines)
         given: deque[Sequence[str | Line]] = deque()
         rest = _rest(lines.chunks(first), done.lines)
-        chunks = _noted(read(rest, extras.reading, str(input or "standard input"), done.lines), given)
-        for translations in translator.translate_chunks(chunks, source, target, extras.all_wishes):
+        chunks = _noted(parse_lines(rest, extras.reading, str(input or "standard input"), done.lines), given)
+        for translations in translator.translate_chunks(chunks, source, target, extras.all_options):
             translated = _translated(translations, output_format, done.lines)
-            reported = told(done.lines, given.popleft(), translations)  # made as it is read
+            reported = status_records(done.lines, given.popleft(), translations)  # made as it is read
             asked = [(status, reported), (extras.alignments, _aligned(translations))]
             tally.add(translations)
             texts = [translated, *(text for path, text in asked if path is not None)]
@@ -70,7 +70,7 @@ def translate_file(
 
 def _translated(translations: Sequence[Translation], output_format: Form, before: int) -> Iterable[str]:
     """The translations as they are written; so many lines stand before them."""
-    return (written(one, output_format, number) for number, one in enumerate(translations, before + 1))
+    return (format_translation(one, output_format, number) for number, one in enumerate(translations, before + 1))
 
 
 def _aligned(translations: Sequence[Translation]) -> Iterable[str]:

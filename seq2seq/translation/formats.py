@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from seq2seq.translation.line import Line, parsed
-from seq2seq.translation.stages.preprocess import Wishes
+from seq2seq.translation.stages.preprocess import TranslateOptions
 from seq2seq.translation.translation import Candidate, Translation
 
 Form = Literal["text", "tsv", "json"]
@@ -22,15 +22,15 @@ class Extras(NamedTuple):
 
     reading: Reading = "text"
     alignments: Path | None = None
-    wishes: Wishes = Wishes()
+    options: TranslateOptions = TranslateOptions()
 
     @property
-    def all_wishes(self) -> Wishes:
+    def all_options(self) -> TranslateOptions:
         """The wishes, with what the files need."""
-        return self.wishes._replace(alignments=self.wishes.alignments or self.alignments is not None)
+        return self.options._replace(alignments=self.options.alignments or self.alignments is not None)
 
 
-def written(translation: Translation, output_format: Form, number: int) -> str:
+def format_translation(translation: Translation, output_format: Form, number: int) -> str:
     """The translation of line `number`, from 1.
 
     `text` is its text, `json` an object with its text, score, status and all that was found. `tsv` is a row for each
@@ -42,7 +42,9 @@ def written(translation: Translation, output_format: Form, number: int) -> str:
     return _as_rows(translation, number) if output_format == "tsv" else _as_json(translation)
 
 
-def read(chunks: Iterable[list[str]], reading: Reading, name: str, before: int) -> Iterator[Sequence[str | Line]]:
+def parse_lines(
+    chunks: Iterable[list[str]], reading: Reading, name: str, before: int
+) -> Iterator[Sequence[str | Line]]:
     """Chunks of lines as they are meant; the first is line `before` + 1 of the file `name`. DataError for bad JSON."""
     for chunk in chunks:
         if reading == "text":
@@ -52,7 +54,7 @@ def read(chunks: Iterable[list[str]], reading: Reading, name: str, before: int) 
         before += len(chunk)
 
 
-def told(before: int, lines: Sequence[str | Line], translations: Sequence[Translation]) -> Iterator[str]:
+def status_records(before: int, lines: Sequence[str | Line], translations: Sequence[Translation]) -> Iterator[str]:
     """What became of each line, an object a line, the first of them line `before` + 1 of the file.
 
     `notes` are all that is to be said of it, `status` is the worst of them; `score` is in nats, the length `ratio` in

@@ -27,7 +27,7 @@ class Line(NamedTuple):
     banned: tuple[str, ...] = ()
 
     @property
-    def wishes(self) -> bool:
+    def constraints(self) -> bool:
         """Whether anything is wanted."""
         return bool(self.prefix or self.required or self.banned)
 
@@ -37,7 +37,7 @@ class Line(NamedTuple):
         So is a prefix that ends in a space. Where `language` puts no spaces between words, only letters of scripts that
         do make a word longer.
         """
-        if not self.wishes:
+        if not self.constraints:
             return True
         found = _plain(translation)
         return (

@@ -7,7 +7,7 @@ from seq2seq.io.line_stream import InputLines
 from seq2seq.translation.translation import LOST, Status, Translation
 
 
-class Tally:
+class LineCounts:
     """Counts lines by their status, and by what else is said of them.
 
     statuses, besides: what an earlier call has counted, by the names of statuses.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from seq2seq.search.base import Hypothesis
 
 
-def different(hypotheses: Sequence[Hypothesis], texts: Sequence[str]) -> list[Hypothesis]:
+def distinct(hypotheses: Sequence[Hypothesis], texts: Sequence[str]) -> list[Hypothesis]:
     """Those whose text none before them has."""
     found: dict[str, Hypothesis] = {}
     for one, text in zip(hypotheses, texts, strict=True):

@@ -8,7 +8,7 @@ import torch
 
 from seq2seq.config.typecheck import check_lines
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.special_tokens import EOS
@@ -110,7 +110,7 @@ class PairScorer:
         return Scored.TOO_LONG if too_long else Scored.OK
 
 
-def _spans(tokenizer: Tokenizer, read: Traced, given: str, language: str, side: Side) -> list[Span]:
+def _spans(tokenizer: Tokenizer, read: TracedText, given: str, language: str, side: Side) -> list[Span]:
     """Which words of a given line each piece holds of what was read of it."""
     own = numbers(read, given, language)
     found = text_spans(tokenizer, read.text, language, side)

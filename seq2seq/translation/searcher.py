@@ -15,22 +15,22 @@ from seq2seq import special_tokens as symbols
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.network.alignment import Forcing
-from seq2seq.search.base import Deciding, Hypothesis, Listing, Request, Search, Start, Step
+from seq2seq.network.alignment import TeacherForcing
+from seq2seq.search.base import HasNBest, Hypothesis, Request, Reranker, Search, Start, Step
 from seq2seq.translation.checks.attended import attention_shares
-from seq2seq.translation.checks.language_id import Languages
+from seq2seq.translation.checks.language_id import LanguageIdentifier
 from seq2seq.translation.checks.length import Lengths
 from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.line import goes_on
-from seq2seq.translation.nbest import different, followed
+from seq2seq.translation.nbest import distinct, followed
 from seq2seq.translation.shortlist.search import shortlist_search
 from seq2seq.translation.shortlist.shortlist import Shortlist
 from seq2seq.translation.stages.words import Span
 from seq2seq.translation.translation import Status
 
 
-class Part(NamedTuple):
+class Segment(NamedTuple):
     """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request).
 
     `spans`: the words that each piece holds, where alignments are asked for.
@@ -44,7 +44,7 @@ class Part(NamedTuple):
     spans: Sequence[Span] = ()
 
 
-class Order(NamedTuple):
+class DecodeOptions(NamedTuple):
     """What is wanted of a batch: the language to translate into; `no_repeat_ngram` as in Request; what to tell besides.
 
     `lengths`: by which translations are known that are too short.
@@ -57,7 +57,7 @@ class Order(NamedTuple):
     lengths: Lengths = Lengths()
 
 
-class Answer(NamedTuple):
+class SegmentResult(NamedTuple):
     """What was found for a part, best first, and what else was asked about each: nothing, or an entry a hypothesis.
 
     `notes`: what is to be said of it. `seconds`: its share of the time that its batch took.
@@ -69,13 +69,13 @@ class Answer(NamedTuple):
     seconds: float = 0.0
 
 
-Parts = Sequence[Part]
-Found = list[Answer]
+Parts = Sequence[Segment]
+Found = list[SegmentResult]
 TIDY = 8_000  # source tokens: some batches, each of which takes a hundred times as long as giving memory back
 
 
 @runtime_checkable
-class Network(Protocol):
+class TranslationModel(Protocol):
     """What a translator needs of a model (or of several behind the same two functions)."""
 
     @property
@@ -94,13 +94,13 @@ class Searcher:
 
     def __init__(
         self,
-        model: Network,
+        model: TranslationModel,
         search: Search,
         tokenizer: Tokenizer,
         dtype: torch.dtype,
         device: torch.device,
         repair: Repair | None = None,
-        languages: Languages | None = None,
+        languages: LanguageIdentifier | None = None,
         shortlist: Shortlist | None = None,
     ) -> None:
         self.model = model
@@ -115,17 +115,17 @@ class Searcher:
         self.searched = 0  # tokens since memory was given back
 
     @torch.inference_mode()
-    def __call__(self, parts: Parts, order: Order) -> Found:
+    def __call__(self, parts: Parts, order: DecodeOptions) -> Found:
         """The answer to each part."""
         assert not getattr(self.model, "training", False), "dropout would translate differently every time"
         began = time.perf_counter()
         found = self._found(parts, order)
         repaired = self._repaired(parts, order, found) if self.repair else set()
         unattended = self._unattended(parts, order, found)
-        answers = [Answer(hypotheses) for hypotheses in found]
+        answers = [SegmentResult(hypotheses) for hypotheses in found]
         if order.tokens or any(part.spans for part in parts):
             answers = self._detailed(parts, found, order)
-        self._tidied(sum(len(part.ids) for part in parts))
+        self._normalise(sum(len(part.ids) for part in parts))
         seconds = (time.perf_counter() - began) / len(parts)
         return [
             answer._replace(
@@ -134,31 +134,31 @@ class Searcher:
             for number, (part, answer) in enumerate(zip(parts, answers, strict=True))
         ]
 
-    def _tidied(self, tokens: int) -> None:
+    def _normalise(self, tokens: int) -> None:
         """Gives memory back now and then: a process that goes on for long would hold more and more, in pieces."""
         self.searched += tokens
         if self.searched > TIDY and self.device.type == "cpu":
             self.searched = 0
             release_memory()
 
-    def _found(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
+    def _found(self, parts: Parts, order: DecodeOptions) -> list[list[Hypothesis]]:
         """Each part's hypotheses, best first, no text twice among them (see nbest.py)."""
         found = self._searched(parts, order)
-        if not (isinstance(self.search, Listing) and self.search.n_best > 1):
+        if not (isinstance(self.search, HasNBest) and self.search.n_best > 1):
             return found
-        lists = [different(one, self._texts(one, order.target)) for one in found]
+        lists = [distinct(one, self._texts(one, order.target)) for one in found]
         short = [row for row, one in enumerate(lists) if len(one) < len(found[row])]
         if short:
             more = self._extended._searched([parts[row] for row in short], order)
             for row, others in zip(short, more, strict=True):
                 both = followed(lists[row], others)
-                lists[row] = different(both, self._texts(both, order.target))[: self.search.n_best]
+                lists[row] = distinct(both, self._texts(both, order.target))[: self.search.n_best]
         return lists
 
     @cached_property
     def _extended(self) -> "Searcher":
         """The same with a wider search."""
-        assert isinstance(self.search, Listing)
+        assert isinstance(self.search, HasNBest)
         wider = copy(self)
         wider.search = self.search.extended()
         wider.among = self.among and self.among.with_search(wider.search)
@@ -167,7 +167,7 @@ class Searcher:
     def _texts(self, hypotheses: Sequence[Hypothesis], target: str) -> list[str]:
         return self.tokenizer.decode([one.tokens for one in hypotheses], target)
 
-    def _searched(self, parts: Parts, order: Order) -> list[list[Hypothesis]]:
+    def _searched(self, parts: Parts, order: DecodeOptions) -> list[list[Hypothesis]]:
         """What the search finds for each part, best first. ModelError where the model computes no numbers."""
         request = self.request(parts, order)
         with autocast(self.dtype, self.device):
@@ -179,11 +179,11 @@ class Searcher:
             raise ModelError(
                 "the model computes no finite numbers: its weights are damaged; copy the model folder again"
             )
-        if isinstance(self.search, Deciding):
-            found = [self._decided(self.search, hypotheses, order.target) for hypotheses in found]
+        if isinstance(self.search, Reranker):
+            found = [self._reranked(self.search, hypotheses, order.target) for hypotheses in found]
         return found
 
-    def _repaired(self, parts: Parts, order: Order, found: list[list[Hypothesis]]) -> set[int]:
+    def _repaired(self, parts: Parts, order: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
         """Searches again where that is needed; the numbers of the parts whose hypotheses it could replace."""
         assert self.repair is not None
         needed = [row for row, part in enumerate(parts) if self.repair.needed(part.ids, found[row][0])]
@@ -199,7 +199,7 @@ class Searcher:
             found[row] = new
         return set(better)
 
-    def _unattended(self, parts: Parts, order: Order, found: list[list[Hypothesis]]) -> set[int]:
+    def _unattended(self, parts: Parts, order: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
         """The numbers of the parts much of which nothing in a rather short translation looked at."""
         lengths = order.lengths
         rows = [row for row, part in enumerate(parts) if lengths.doubtful(len(part.ids), len(found[row][0].tokens))]
@@ -210,7 +210,9 @@ class Searcher:
             shares = attention_shares(self.forcing, pairs, self.tokenizer.tag_id(order.target), self.device)
         return {row for row, share in zip(rows, shares, strict=True) if share < lengths.attended}
 
-    def _notes(self, part: Part, answer: Answer, repaired: bool, unattended: bool, order: Order) -> tuple[Status, ...]:
+    def _notes(
+        self, part: Segment, answer: SegmentResult, repaired: bool, unattended: bool, order: DecodeOptions
+    ) -> tuple[Status, ...]:
         """What is to be said of an answer, but for what its text shows."""
         best = answer.hypotheses[0]
         foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
@@ -223,7 +225,7 @@ class Searcher:
         }
         return tuple(status for status, true in said.items() if true)
 
-    def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: Order) -> Found:
+    def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: DecodeOptions) -> Found:
         """The hypotheses with what else is asked about them."""
         asked = [bool(order.tokens or part.spans) for part in parts]
         pairs = [
@@ -236,7 +238,7 @@ class Searcher:
         with autocast(self.dtype, self.device):
             told = iter(details(self.forcing, self.tokenizer, pairs, order.target, aligned, self.device))
         return [
-            Answer(hypotheses, [next(told) for _ in hypotheses] if wanted else ())
+            SegmentResult(hypotheses, [next(told) for _ in hypotheses] if wanted else ())
             for hypotheses, wanted in zip(found, asked, strict=True)
         ]
 
@@ -256,15 +258,15 @@ class Searcher:
         return torch.tensor([within], device=self.device)
 
     @cached_property
-    def forcing(self) -> Forcing:
+    def forcing(self) -> TeacherForcing:
         """Reads given translations with the network. Raises ConfigError where there is no model inside."""
-        return Forcing(self.model)
+        return TeacherForcing(self.model)
 
     def check_tokens(self) -> None:
         """Raises ConfigError where nobody could tell their scores."""
         assert self.forcing
 
-    def request(self, parts: Parts, order: Order) -> Request:
+    def request(self, parts: Parts, order: DecodeOptions) -> Request:
         """The parts as a padded batch, the target language's tag before each."""
         tag = self.tokenizer.tag_id(order.target)
         source, mask = padded([[tag, *part.ids, symbols.EOS] for part in parts], self.device)
@@ -282,7 +284,7 @@ class Searcher:
             ending=getattr(self.model, "ending", None),
         )
 
-    def _decided(self, search: Deciding, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
+    def _reranked(self, search: Reranker, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
         """In the search's order, which no number of the model's tells."""
         texts = self._texts(hypotheses, target)
-        return [hypotheses[number]._replace(normalised=math.nan) for number in search.decide(texts, target)]
+        return [hypotheses[number]._replace(normalised=math.nan) for number in search.rerank(texts, target)]

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from seq2seq.languages import unspaced
-from seq2seq.translation.searcher import Answer
+from seq2seq.translation.searcher import SegmentResult
 from seq2seq.translation.translation import Status
 
 COPIED_WORDS = 3  # fewer are a name, or a word of both languages
@@ -14,8 +14,8 @@ OTHERS = re.compile(r"[\W_]+")  # than letters and digits
 COPIED_LETTERS = 8  # of a language without spaces between words
 
 
-def notes(
-    answers: Sequence[Answer], source: str, text: str, languages: tuple[str, str], broken: bool = False
+def line_statuses(
+    answers: Sequence[SegmentResult], source: str, text: str, languages: tuple[str, str], broken: bool = False
 ) -> tuple[Status, ...]:
     """All that is to be said of a line that was translated to `text` in one or several parts, the most serious first.
 
@@ -29,10 +29,10 @@ def notes(
         said.add(Status.EMPTY)
     elif languages[0] != languages[1] and copied(source, text, languages[1]):
         said.add(Status.COPIED)
-    return serious(said)
+    return most_serious(said)
 
 
-def serious(said: Iterable[Status]) -> tuple[Status, ...]:
+def most_serious(said: Iterable[Status]) -> tuple[Status, ...]:
     """In the order of Status, the last first."""
     return tuple(sorted(said, key=list(Status).index, reverse=True))
 

@@ -14,29 +14,29 @@ from seq2seq.data.sentence_splitter import FULL_STOPS
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.io.line_stream import growing
-from seq2seq.io.live_input import arriving
+from seq2seq.io.live_input import live_chunks
 from seq2seq.languages import matching_directions
-from seq2seq.search.base import Search, Wide
+from seq2seq.search.base import HasBeamSize, Search
 from seq2seq.search.constrained import Constrained
-from seq2seq.translation.checks.language_id import Languages
+from seq2seq.translation.checks.language_id import LanguageIdentifier
 from seq2seq.translation.checks.length import FEWEST_TOKENS, Lengths, LengthsOf
 from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.checks.usage import Usage
-from seq2seq.translation.executor import AtOnce, Searching, searching, taken
+from seq2seq.translation.executor import Executor, InlineExecutor, executor, wait
 from seq2seq.translation.line import Line
-from seq2seq.translation.searcher import Found, Network, Order, Part, Searcher
+from seq2seq.translation.searcher import DecodeOptions, Found, Searcher, Segment, TranslationModel
 from seq2seq.translation.shortlist.shortlist import Shortlist
-from seq2seq.translation.stages.chunking import Finished, Portion, gathered, portions
+from seq2seq.translation.stages.chunking import Chunk, TranslatedChunk, join_chunks, split_into_chunks
 from seq2seq.translation.stages.glossary import Glossary
 from seq2seq.translation.stages.joining import joined
-from seq2seq.translation.stages.passthrough import Untranslated
+from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import Unknown
-from seq2seq.translation.stages.preprocess import Copied, Prepared, Preparing, Wishes
+from seq2seq.translation.stages.preprocess import PreprocessedLine, Preprocessor, PreprocessSettings, TranslateOptions
 from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows
 from seq2seq.translation.stages.words import places
 from seq2seq.translation.translation import Translation
 
-NOTHING = Wishes()
+NOTHING = TranslateOptions()
 NO_USAGE = Usage()
 SMALLEST_BATCH = 1500  # tokens; with 500 the same search takes a quarter longer
 SHARES = 6  # a batch is at most such a share of what is left of a chunk: with the last ones processes end together
@@ -61,7 +61,7 @@ class Translator:
 
     def __init__(
         self,
-        model: Network,
+        model: TranslationModel,
         tokenizer: Tokenizer,
         search: Search,
         directions: Sequence[tuple[str, str]],
@@ -70,11 +70,11 @@ class Translator:
         dtype: torch.dtype,
         device: torch.device,
         repair: Repair | None = None,
-        languages: Languages | None = None,
+        languages: LanguageIdentifier | None = None,
         unknown_words: Unknown = "keep",
         max_sentences: int | None = None,
         lengths: LengthsOf = NO_LENGTHS,
-        passthrough: Untranslated | None = None,
+        passthrough: Passthrough | None = None,
         letterless: Collection[tuple[str, str]] = (),
         shortlist: bool = False,
         learnt_shortlist: Shortlist | None = None,
@@ -97,7 +97,7 @@ class Translator:
         self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
         self.unknown_words, self.passthrough, self.letterless = unknown_words, passthrough, letterless
         self.casing, self.usage = casing, usage
-        self._alone = AtOnce(self.searcher)
+        self._alone = InlineExecutor(self.searcher)
         self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
 
     @contextmanager
@@ -108,7 +108,7 @@ class Translator:
         are the same; they must be taken inside.
         """
         before, threads = self._searching, torch.get_num_threads()
-        self._own.searching = inside = searching(self.searcher, count)
+        self._own.searching = inside = executor(self.searcher, count)
         try:
             yield
         finally:
@@ -117,8 +117,8 @@ class Translator:
             torch.set_num_threads(threads)
 
     @property
-    def _searching(self) -> Searching:
-        found: Searching = getattr(self._own, "searching", self._alone)
+    def _searching(self) -> Executor:
+        found: Executor = getattr(self._own, "searching", self._alone)
         return found
 
     def translate(
@@ -139,7 +139,7 @@ class Translator:
         Raises ConfigError at once where the model was not trained on the direction, or cannot do what is asked.
         """
         check_lines(lines)
-        wishes = Wishes(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
+        wishes = TranslateOptions(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
         chunks = self.translate_chunks(growing(lines, extent), source, target, wishes)
         return (translation for chunk in chunks for translation in chunk)
 
@@ -159,35 +159,35 @@ class Translator:
         A thread takes the lines, at most `most` before one is translated; what has come meanwhile is one batch.
         """
         check_lines(lines)
-        wishes = Wishes(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
-        chunks = self.translate_chunks(arriving(lines, most), source, target, wishes)
+        wishes = TranslateOptions(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
+        chunks = self.translate_chunks(live_chunks(lines, most), source, target, wishes)
         return (translation for chunk in chunks for translation in chunk)
 
     def translate_chunks(
-        self, chunks: Iterable[Sequence[str | Line]], source: str, target: str, wishes: Wishes = NOTHING
+        self, chunks: Iterable[Sequence[str | Line]], source: str, target: str, options: TranslateOptions = NOTHING
     ) -> Iterator[list[Translation]]:
         """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
         check_lines(chunks, "chunks")
         source, target = self.direction(source, target)
-        if wishes.alignments:
+        if options.alignments:
             self.searcher.forcing.check()
-        if wishes.tokens:
+        if options.tokens:
             self.searcher.check_tokens()
         constrained = isinstance(self.searcher.search, Constrained)
-        copied = Copied(
+        copied = PreprocessSettings(
             self.unknown_words, self.passthrough, (source, target) in self.letterless, self.casing, self.usage
         )
-        asked = (wishes, copied, constrained, self.searcher.aligns)
-        preparing = Preparing(self.tokenizer, source, target, *asked)
+        asked = (options, copied, constrained, self.searcher.aligns)
+        preparing = Preprocessor(self.tokenizer, source, target, *asked)
         lengths = self.lengths.get((source, target), Lengths())
-        order = Order(target, tokens=wishes.tokens, alignments=wishes.alignments, lengths=lengths)
+        order = DecodeOptions(target, tokens=options.tokens, alignments=options.alignments, lengths=lengths)
         how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own
         limits = self.limits(source, target)
         apart = self.tokenizer.characters.isdisjoint(FULL_STOPS)
-        every = (some for lines in chunks for some in portions(lines, source, WINDOW * limits.tokens, apart))
+        every = (some for lines in chunks for some in split_into_chunks(lines, source, WINDOW * limits.tokens, apart))
         begun = (self._begin(some, preparing, order, limits, how) for some in every)
         promised = prefetch(begun, ahead) if ahead else begun
-        return gathered((self._finish(one, preparing, order) for one in promised), source, target)
+        return join_chunks((self._finish(one, preparing, order) for one in promised), source, target)
 
     def direction(self, source: str, target: str) -> tuple[str, str]:
         """The direction by the names it was trained under: `zho` is the `zh` of a model that has no other Chinese.
@@ -207,11 +207,11 @@ class Translator:
         return Limits(self.max_source_length or learnt.tokens, self.max_sentences or learnt.sentences)
 
     def _begin(
-        self, portion: Portion, preparing: Preparing, order: Order, limits: Limits, how: Searching
-    ) -> "Promises":
+        self, chunk: Chunk, preparing: Preprocessor, order: DecodeOptions, limits: Limits, how: Executor
+    ) -> "PendingChunk":
         """Hand in a portion's parts; similar lengths are searched together, the longest first."""
-        prepared = [preparing.line(one) for one in portion.stretches]
-        texts = [one.taken.text for one in prepared]
+        prepared = [preparing.line(one) for one in chunk.segments]
+        texts = [one.masked.text for one in prepared]
         source = preparing.source
         # Whoever requires a phrase does not say of which sentence: they stay together as far as they may be long.
         own = [
@@ -226,31 +226,31 @@ class Translator:
             places(text, [cut.text for cut in cuts], source) if len(cuts) > 1 else [0]
             for text, cuts in zip(texts, found, strict=True)
         ]
-        return Promises(portion, prepared, [[cut.whole for cut in cuts] for cuts in found], begins, batches, promised)
+        return PendingChunk(chunk, prepared, [[cut.whole for cut in cuts] for cuts in found], begins, batches, promised)
 
-    def _finish(self, promises: "Promises", preparing: Preparing, order: Order) -> Finished:
+    def _finish(self, promises: "PendingChunk", preparing: Preprocessor, order: DecodeOptions) -> TranslatedChunk:
         """The translations of a portion's stretches."""
         answers = {
             part: answer
             for batch, found in zip(promises.batches, promises.found, strict=True)
-            for part, answer in zip(batch, taken(found), strict=True)
+            for part, answer in zip(batch, wait(found), strict=True)
         }
         remaining = iter(answers[part] for part in range(len(answers)))
         translations = []
         for prepared, whole, begins in zip(promises.lines, promises.whole, promises.begins, strict=True):
             own, broken = [next(remaining) for _ in whole], not all(whole)
-            found = joined(own, prepared.taken.text, begins, broken, preparing.source, order, self.tokenizer)
+            found = joined(own, prepared.masked.text, begins, broken, preparing.source, order, self.tokenizer)
             translations.append(preparing.finished(found, prepared))
-        return Finished(promises.portion, [prepared.given.text for prepared in promises.lines], translations)
+        return TranslatedChunk(promises.chunk, [prepared.given.text for prepared in promises.lines], translations)
 
-    def _batches(self, order: list[int], parts: list[Part]) -> Iterator[list[int]]:
+    def _batches(self, order: list[int], parts: list[Segment]) -> Iterator[list[int]]:
         """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together, times their hypotheses.
 
         On a CPU at most a share of what is left, but not below a size that costs time: large batches are fastest, and
         with small ones at the end several processes end at about the same time. How many there are changes no batch.
         """
         search = self.searcher.search
-        most = self.batch_tokens // (search.beam_size if isinstance(search, Wide) else 1)
+        most = self.batch_tokens // (search.beam_size if isinstance(search, HasBeamSize) else 1)
         left, shared = sum(len(parts[part].ids) for part in order), self.searcher.device.type == "cpu"
         while order:
             limit = min(most, max(SMALLEST_BATCH, left // SHARES)) if shared else most
@@ -260,11 +260,11 @@ class Translator:
             left -= sum(len(parts[part].ids) for part in batch)
 
 
-class Promises(NamedTuple):
+class PendingChunk(NamedTuple):
     """A portion under way: its stretches; of each part whether it is whole and where it begins; batches, promises."""
 
-    portion: Portion
-    lines: list[Prepared]
+    chunk: Chunk
+    lines: list[PreprocessedLine]
     whole: list[list[bool]]
     begins: list[list[int]]
     batches: list[list[int]]

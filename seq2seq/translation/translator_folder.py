@@ -9,7 +9,7 @@ from seq2seq.errors import ModelError
 from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import assemble, expect, read, write
 from seq2seq.network.model import Model
-from seq2seq.translation.checks.language_id import Languages
+from seq2seq.translation.checks.language_id import LanguageIdentifier
 from seq2seq.translation.checks.length import LengthsOf, from_json, to_json
 from seq2seq.translation.checks.usage import Usage, usage_from_json
 from seq2seq.translation.shortlist.shortlist import Shortlist
@@ -17,7 +17,7 @@ from seq2seq.translation.shortlist.shortlist import Shortlist
 KIND = "translator"
 
 
-class ModelFolder(NamedTuple):
+class TranslatorFolder(NamedTuple):
     """What a translator's folder holds: `node` is the resolved model node with its vocabulary sizes."""
 
     model: Model
@@ -26,7 +26,7 @@ class ModelFolder(NamedTuple):
     node: dict[str, Any]
     scores: dict[str, Any]
     toolkit: str
-    languages: Languages | None
+    languages: LanguageIdentifier | None
     lengths: LengthsOf
     letterless: list[tuple[str, str]] | None
     shortlist: Shortlist | None
@@ -41,7 +41,7 @@ def save(
     directions: Sequence[tuple[str, str]],
     scores: Mapping[str, Any],
     about: Mapping[str, Any] | None = None,
-    languages: Languages | None = None,
+    languages: LanguageIdentifier | None = None,
     lengths: LengthsOf | None = None,
 ) -> None:
     """Writes a translator's folder whole.
@@ -68,7 +68,7 @@ def save(
     write(folder, KIND, model, content, accompany)
 
 
-def load(folder: Path) -> ModelFolder:
+def load(folder: Path) -> TranslatorFolder:
     """Reads a translator's folder, or the one inside a run folder.
 
     The model is ready to translate (evaluation mode). Raises ModelError where anything is missing, damaged, of another
@@ -90,7 +90,7 @@ def load(folder: Path) -> ModelFolder:
             raise ModelError(f"{where}: the tokenizer does not know the language {language!r}")
     pairs = [(source, target) for source, target in directions]
     told = opened.content["scores"], opened.content["toolkit"]
-    languages = Languages.load(opened.place, tokenizer.sizes[1])
+    languages = LanguageIdentifier.load(opened.place, tokenizer.sizes[1])
     lengths = from_json(opened.content, pairs, str(opened.place / CONFIG))
     shortlist = Shortlist.load(opened.place, tokenizer)
     letterless = opened.content.get("letterless")  # directions that translate lines without letters (untranslated.py)
@@ -98,7 +98,7 @@ def load(folder: Path) -> ModelFolder:
         raise ModelError(f"{opened.place / CONFIG}: letterless: expected directions or null, got {letterless!r}")
     usage = usage_from_json(opened.content.get("usage"), str(opened.place / CONFIG))
     seen = None if letterless is None else [(source, target) for source, target in letterless]
-    return ModelFolder(
+    return TranslatorFolder(
         assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, lengths, seen, shortlist, usage
     )
 

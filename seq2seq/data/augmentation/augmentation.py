@@ -13,7 +13,7 @@ from seq2seq.data.augmentation.partners import partners
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.shuffle import named, uniform
-from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
 from seq2seq.io.arrow import Integers, Pieces, Reals
 
@@ -63,7 +63,7 @@ class Augmentation:
         noises: Mapping[str, Noise],
         store: Store,
         tokenizer: Tokenizer,
-        sampling: Sampling,
+        sampling: SubwordSampling,
         seed: int,
         tokens: int,
     ) -> None:

@@ -45,7 +45,6 @@ class SourceNoise(Noise):
     """Changes the source alone."""
 
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
-        """See Noise."""
         [pair] = pairs
         return pair._replace(source=self.changed(pair.source, random))
 

@@ -27,11 +27,9 @@ class Joined(Noise):
             raise ConfigError(f"three: expected a probability from 0 to 1, got {self.three}")
 
     def pairs(self, number: float) -> int:
-        """See Noise."""
         return 3 if number < self.three else 2
 
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
-        """See Noise."""
         first = pairs[0]
         source = writing(first.source_language).gap.join(pair.source.strip() for pair in pairs)
         target = writing(first.target_language).gap.join(pair.target.strip() for pair in pairs)

@@ -11,5 +11,4 @@ class Lower(SourceNoise):
     growth = 1.1
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         return text.lower()

@@ -18,7 +18,6 @@ class NoDiacritics(SourceNoise):
     growth = 1.6
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         return "".join(map(_bare, unicodedata.normalize("NFC", text))).translate(OTHERS)
 
 

@@ -31,6 +31,5 @@ class NoPunctuation(SourceNoise):
             raise ConfigError(f"final: expected a probability from 0 to 1, got {self.final}")
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         bare = (FINAL if random.random() < self.final else MARKS).sub("", text)
         return bare if bare.strip() else text

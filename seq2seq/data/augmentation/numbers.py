@@ -20,7 +20,6 @@ class Numbers(Noise):
     growth = target_growth = 1.2
 
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
-        """See Noise."""
         [pair] = pairs
         sources, targets = NUMBER.findall(pair.source), NUMBER.findall(pair.target)
         new = {

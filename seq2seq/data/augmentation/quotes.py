@@ -18,7 +18,6 @@ class Quotes(SourceNoise):
     growth = 1.5
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         kind = int(random.random() * (len(PAIRS) + 1))
         pair = PAIRS[kind] if kind < len(PAIRS) else ""
 

@@ -28,7 +28,6 @@ class Spaces(SourceNoise):
             raise ConfigError(f"rate: expected a probability above 0, up to 1, got {self.rate}")
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
 
         def space(match: re.Match[str]) -> str:
             if random.random() >= self.rate:

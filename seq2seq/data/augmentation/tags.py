@@ -19,7 +19,6 @@ class Tags(Noise):
     growth = target_growth = 1.5
 
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
-        """See Noise."""
         [pair] = pairs
         where = int(random.random() * 3)
         if where == 0:

@@ -15,5 +15,4 @@ class Title(SourceNoise):
     cased = False
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         return FIRST.sub(lambda match: match[1] + match[2].upper(), text)

@@ -33,7 +33,6 @@ class Typos(SourceNoise):
             raise ConfigError(f"rate: expected a probability above 0, up to 1, got {self.rate}")
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         letters = [one for one in text if one.isalpha()] or ["x"]
         typed: list[str] = []
         rest = iter(text)

@@ -12,5 +12,4 @@ class Upper(SourceNoise):
     cased = False
 
     def changed(self, text: str, random: Random) -> str:
-        """See SourceNoise."""
         return text.upper()

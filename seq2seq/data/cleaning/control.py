@@ -16,5 +16,4 @@ class Control(Filter):
     """Drops a pair with a control character, an odd line separator or a replacement character on either side."""
 
     def keep(self, pair: Pair) -> bool:
-        """See Filter."""
         return CONTROL.search(pair.source) is None and CONTROL.search(pair.target) is None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from seq2seq.data.cleaning.base import Filter
-from seq2seq.data.cleaning.hash_set import Seen
+from seq2seq.data.cleaning.hash_set import HashSet
 from seq2seq.data.corpus.base import Pair
 from seq2seq.errors import ConfigError
 
@@ -16,17 +16,15 @@ class Duplicate(Filter):
     """
 
     remembered: int
-    _seen: Seen = field(init=False, repr=False, compare=False)
+    _seen: HashSet = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.remembered < 1:
             raise ConfigError(f"cleaning.duplicate.remembered: expected at least 1 pair, got {self.remembered}")
-        object.__setattr__(self, "_seen", Seen(self.remembered))
+        object.__setattr__(self, "_seen", HashSet(self.remembered))
 
     def fresh(self) -> "Duplicate":
-        """See Filter."""
         return Duplicate(self.remembered)
 
     def keep(self, pair: Pair) -> bool:
-        """See Filter."""
         return self._seen.add(f"{pair.source_language}\n{pair.target_language}\n{pair.source}\n{pair.target}")

@@ -11,5 +11,4 @@ class Empty(Filter):
     """Drops a pair where either side holds nothing but white space."""
 
     def keep(self, pair: Pair) -> bool:
-        """See Filter."""
         return not (pair.source.isspace() or pair.target.isspace() or pair.source == "" or pair.target == "")

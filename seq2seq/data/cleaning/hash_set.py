@@ -6,7 +6,7 @@ from hashlib import blake2b
 FIRST_SLOTS = 1 << 16
 
 
-class Seen:
+class HashSet:
     """A set of texts by their 8-byte hashes (12 to 24 bytes each); it remembers at most `capacity` of them.
 
     Of 10 million different texts two are taken for equal with a probability below 1e-5.

@@ -21,5 +21,4 @@ class Identical(Filter):
             raise ConfigError(f"cleaning.identical.free: expected 0 or more characters, got {self.free}")
 
     def keep(self, pair: Pair) -> bool:
-        """See Filter."""
         return pair.source.strip() != pair.target.strip() or len(pair.source) <= self.free

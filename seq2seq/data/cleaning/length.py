@@ -22,5 +22,4 @@ class Length(Filter):
             )
 
     def keep(self, pair: Pair) -> bool:
-        """See Filter."""
         return self.shortest <= len(pair.source) <= self.longest and self.shortest <= len(pair.target) <= self.longest

@@ -25,6 +25,5 @@ class Ratio(Filter):
             )
 
     def keep(self, pair: Pair) -> bool:
-        """See Filter."""
         shorter, longer = sorted((len(pair.source.encode()), len(pair.target.encode())))
         return longer <= self.free or longer <= self.most * shorter

@@ -42,14 +42,13 @@ class Datasets(Corpus):
         self._loaded: dict[str, Dataset] = {}
 
     def records(self, split: str) -> Iterator[Record]:
-        """See Corpus."""
         dataset = self._load(split)
         where = f"{self.name}/{self.splits.get(split, split)}"
         rows = self._rows(dataset, where)
         return complete(rows, self.languages, where, lambda: f"the columns {dataset.features}")
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus. The library's own fingerprints differ from run to run, so this hashes the table's files."""
+        """The library's own fingerprints differ from run to run, so this hashes the table's files."""
         dataset = self._load(split)
         files = [Path(file["filename"]) for file in dataset.cache_files]
         content = hash_files(files) if files else _hash_rows(dataset)

@@ -30,13 +30,10 @@ class Fallback(Corpus):
         self.carriage_returns = self.chosen.carriage_returns
 
     def records(self, split: str) -> Iterator[Record]:
-        """See Corpus."""
         return self.chosen.records(split)
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus."""
         return self.chosen.fingerprint(split)
 
     def paths(self, split: str) -> list[Path]:
-        """See Corpus."""
         return self.chosen.paths(split)

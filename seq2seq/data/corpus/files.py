@@ -33,17 +33,14 @@ class Files(Corpus):
         return find(self.path, f"{split}.{language}")
 
     def records(self, split: str) -> Iterator[Record]:
-        """See Corpus."""
         paths = self.paths(split)
         where = ", ".join(str(path) for path in paths)
         return nonempty(self._aligned(paths), where)
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus."""
         return hash_files(self.paths(split))
 
     def paths(self, split: str) -> list[Path]:
-        """See Corpus."""
         return [self.file(split, language) for language in self.languages]
 
     def _aligned(self, paths: list[Path]) -> Iterator[Record]:

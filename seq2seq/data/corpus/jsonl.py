@@ -31,16 +31,13 @@ class JSONL(Corpus):
         self.path = place(path)
 
     def records(self, split: str) -> Iterator[Record]:
-        """See Corpus."""
         [path] = self.paths(split)
         return complete(self._rows(path), self.languages, str(path), lambda: f"{next(iter(Lines(path)))[:200]} ...")
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus."""
         return hash_files(self.paths(split))
 
     def paths(self, split: str) -> list[Path]:
-        """See Corpus."""
         return [find(self.path, f"{split}.jsonl")]
 
     def _rows(self, path: Path) -> Iterator[Record]:

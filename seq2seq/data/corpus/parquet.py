@@ -31,16 +31,13 @@ class Parquet(Corpus):
         self.path = place(path)
 
     def records(self, split: str) -> Iterator[Record]:
-        """See Corpus."""
         paths = self.paths(split)
         return complete(self._rows(paths), self.languages, f"{self.path}/{split}", lambda: self._columns(paths[0]))
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus."""
         return hash_files(self.paths(split))
 
     def paths(self, split: str) -> list[Path]:
-        """See Corpus."""
         whole = self.path / f"{split}.parquet"
         paths = [whole] if whole.is_file() else sorted(self.path.glob(f"{split}-*.parquet"))
         if not paths:

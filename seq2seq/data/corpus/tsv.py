@@ -31,16 +31,13 @@ class TSV(Corpus):
         self.columns = list(columns)
 
     def records(self, split: str) -> Iterator[Record]:
-        """See Corpus."""
         [path] = self.paths(split)
         return nonempty(self._rows(path), str(path))
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus."""
         return f"{hash_files(self.paths(split))} {' '.join(self.columns)}"
 
     def paths(self, split: str) -> list[Path]:
-        """See Corpus."""
         return [find(self.path, f"{split}.tsv")]
 
     def _rows(self, path: Path) -> Iterator[Record]:

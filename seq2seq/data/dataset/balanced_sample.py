@@ -11,7 +11,7 @@ from seq2seq.io.arrow import Integers
 BLOCK = 1 << 16  # rows that are looked at together
 
 
-def balanced(store: Store, lines: int) -> Integers:
+def balanced_sample(store: Store, lines: int) -> Integers:
     """Rows in which every language has about `lines` on each side that it stands on, or all that there are.
 
     The directions of a language share its lines. Drawn without a generator, in the order of the store. All rows are

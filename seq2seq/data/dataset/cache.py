@@ -21,7 +21,7 @@ HERE = platform.node()  # locks may hold on one machine alone
 HIDDEN = re.compile(rf"\.[a-z]+-[0-9a-f]{{16}}\.{re.escape(HERE)}\.\w{{8}}")  # `.train-0123456789abcdef.here.x7_k2abc`
 
 
-def entry(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
+def cache_entry(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of the cache, which `make` fills. Raises DataError where it cannot be written."""
     folder = cache / name
     try:

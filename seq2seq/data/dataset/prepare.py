@@ -18,14 +18,14 @@ from seq2seq import plugins as own
 from seq2seq.config.typecheck import place
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus, Pair
-from seq2seq.data.dataset.cache import entry
+from seq2seq.data.dataset.cache import cache_entry
 from seq2seq.data.dataset.fingerprint import Fingerprint, TextHash, tokenizer_hash
 from seq2seq.data.dataset.store import FORMAT, Store, Writer
 from seq2seq.data.tokenizer.canonical import VERSION
 from seq2seq.data.tokenizer.encode import encode_pairs
-from seq2seq.data.tokenizer.pretrained import Existing
+from seq2seq.data.tokenizer.pretrained import PretrainedTokenizer
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.train import Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.train import TokenizerSettings, train_tokenizer
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.io.json import read_json
 
@@ -37,7 +37,7 @@ NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedCorpus:
     """What training needs of the data.
 
     counts: what cleaning kept and dropped of the training pairs. overlong: lines that were too long for the tokenizer's
@@ -58,12 +58,12 @@ class Prepared:
 def prepare(
     corpus: Corpus,
     cleaning: Mapping[str, Filter],
-    tokenizer: Vocabulary | Existing | Tokenizer,
+    tokenizer: TokenizerSettings | PretrainedTokenizer | Tokenizer,
     cache: Path,
     longest: int,
     report: Report = lambda message: None,
     fingerprints: Mapping[str, str] = NONE,
-) -> Prepared:
+) -> PreparedCorpus:
     """Prepares the training and validation splits of a corpus, or finds them prepared.
 
     cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or
@@ -81,12 +81,12 @@ def prepare(
         raise DataError(f"corpus.train: no pair left of {_counts(folder)}; see what cleaning drops")
     valid = {split: Store(build.store("valid", [split], name, trained, {}, None)) for split in corpus.valid}
     fingerprint = _fingerprint(trained, train, valid, build.splits)
-    return Prepared(trained, train, valid, _counts(folder), overlong, fingerprint, build.new, build.splits)
+    return PreparedCorpus(trained, train, valid, _counts(folder), overlong, fingerprint, build.new, build.splits)
 
 
 def prepare_tokenizer(
     corpus: Corpus,
-    settings: Vocabulary | Existing,
+    settings: TokenizerSettings | PretrainedTokenizer,
     cache: Path,
     report: Report,
     fingerprints: Mapping[str, str] = NONE,
@@ -103,9 +103,9 @@ class _Build:
         self.new = False
         self.splits = dict(fingerprints)
 
-    def tokenizer(self, tokenizer: Vocabulary | Existing | Tokenizer) -> tuple[str, Tokenizer, int]:
+    def tokenizer(self, tokenizer: TokenizerSettings | PretrainedTokenizer | Tokenizer) -> tuple[str, Tokenizer, int]:
         """Name in the cache, tokenizer, and its lines too long to learn from."""
-        if isinstance(tokenizer, Existing):
+        if isinstance(tokenizer, PretrainedTokenizer):
             tokenizer = tokenizer.load(self.cache, self.report)
         if isinstance(tokenizer, Tokenizer):
             self._check_languages(tokenizer)
@@ -140,7 +140,7 @@ class _Build:
         key = _key([FORMAT, self.corpus.directions, content, name, settings, longest, *code.values()])
         return self._entry(f"{role}-{key}", lambda folder: self._write(folder, splits, tokenizer, cleaning, longest))
 
-    def _train(self, settings: Vocabulary, folder: Path) -> None:
+    def _train(self, settings: TokenizerSettings, folder: Path) -> None:
         self.report(f"training the tokenizer on {', '.join(self.corpus.train)}")
         trained = train_tokenizer(self.corpus, settings)
         trained.tokenizer.save(folder)
@@ -175,7 +175,7 @@ class _Build:
         if folder.is_dir():
             return folder
         self.new = True
-        return entry(self.cache, name, make)
+        return cache_entry(self.cache, name, make)
 
     def _split(self, split: str) -> str:
         if split not in self.splits:

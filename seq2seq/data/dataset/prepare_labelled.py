@@ -6,16 +6,16 @@ from typing import TypeVar
 
 from seq2seq.data.cleaning.base import Filter
 from seq2seq.data.corpus.base import Corpus, Pair, Record
-from seq2seq.data.dataset.prepare import NONE, Prepared, Report, prepare, prepare_tokenizer
+from seq2seq.data.dataset.prepare import NONE, PreparedCorpus, Report, prepare, prepare_tokenizer
 from seq2seq.data.tokenizer.labelled_tokenizer import LabelledTokenizer
-from seq2seq.data.tokenizer.pretrained import Existing
-from seq2seq.data.tokenizer.train import Vocabulary
+from seq2seq.data.tokenizer.pretrained import PretrainedTokenizer
+from seq2seq.data.tokenizer.train import TokenizerSettings
 from seq2seq.errors import ConfigError, DataError
 
 Form = TypeVar("Form", bound=LabelledTokenizer)
 
 
-class Labelled(Corpus):
+class LabelledCorpus(Corpus):
     """A corpus of one direction as its text alone, for a tokenizer, or as pairs that are checked as they pass.
 
     Raises ConfigError for several directions.
@@ -45,7 +45,7 @@ class Labelled(Corpus):
             yield from (texts[self.label] for texts, _ in self.corpus.records(split) if self.label in texts)
 
     def pairs(self, split: str) -> Iterator[Pair]:
-        """See Corpus; lines that are blank on both sides are passed over. DataError, with file and line, for others."""
+        """Lines that are blank on both sides are passed over. DataError, with file and line, for others."""
         for pair in self.corpus.pairs(split):
             if not pair.source.strip() and not pair.target.strip():
                 continue
@@ -57,7 +57,6 @@ class Labelled(Corpus):
             yield pair
 
     def fingerprint(self, split: str) -> str:
-        """See Corpus."""
         return self.corpus.fingerprint(split)
 
 
@@ -65,23 +64,23 @@ def prepare_labelled(
     corpus: Corpus,
     form: type[Form],
     cleaning: Mapping[str, Filter],
-    tokenizer: Vocabulary | Existing,
+    tokenizer: TokenizerSettings | PretrainedTokenizer,
     cache: Path,
     longest: int,
     report: Report,
     fingerprints: Mapping[str, str] = NONE,
-) -> tuple[Prepared, Form]:
+) -> tuple[PreparedCorpus, Form]:
     """Like `prepare`; a tokenizer learns from the text alone, and `form` gathers what is on the other side of train.
 
     Raises ConfigError or DataError.
     """
-    if isinstance(tokenizer, Vocabulary) and not tokenizer.joint:
+    if isinstance(tokenizer, TokenizerSettings) and not tokenizer.joint:
         raise ConfigError("tokenizer.joint: labelled text has only one side to tokenise, so leave it true")
-    plain = Labelled(corpus, form.text_first)
+    plain = LabelledCorpus(corpus, form.text_first)
     made = form.gathered(
         lambda: prepare_tokenizer(plain, tokenizer, cache, report, fingerprints), plain.label, plain.labels()
     )
-    checked = Labelled(corpus, form.text_first, made.check)
+    checked = LabelledCorpus(corpus, form.text_first, made.check)
     return prepare(checked, cleaning, made, cache, longest, report, fingerprints), made
 
 

@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.doctor import estimate
-from seq2seq.data.doctor.survey import LanguageSurvey, Memory, SplitSurvey, scripts, survey
-from seq2seq.data.tokenizer.pretrained import Existing
+from seq2seq.data.doctor.survey import LanguageSurvey, SplitSurvey, TextMemory, scripts, survey
+from seq2seq.data.tokenizer.pretrained import PretrainedTokenizer
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.train import LONGEST_LINE, Trained, Vocabulary, train_tokenizer
+from seq2seq.data.tokenizer.train import LONGEST_LINE, TokenizerSettings, TrainedTokenizer, train_tokenizer
 from seq2seq.errors import ConfigError, Seq2SeqError
 from seq2seq.languages import is_code
 
@@ -62,7 +62,7 @@ class Report(NamedTuple):
 def doctor(
     corpus: Corpus,
     cleaning: Mapping[str, Filter],
-    tokenizer: Vocabulary | Existing,
+    tokenizer: TokenizerSettings | PretrainedTokenizer,
     tokens: int,
     longest: int,
     epochs: float,
@@ -105,7 +105,7 @@ class _Examination:
     ) -> None:
         self.short_lines = short_lines
         self.corpus, self.leakage, self.remembered = corpus, leakage, remembered
-        self.memory = Memory(remembered)
+        self.memory = TextMemory(remembered)
         self.findings: list[Finding] = []
 
     def note(self, level: Level, where: str, what: str, found: str) -> None:
@@ -148,7 +148,9 @@ class _Examination:
         found = ", ".join(f"{name} {count:,}" for name, count in returns.items()) or "none"
         self.note("warning" if returns else "fine", "all", "carriage returns removed at line ends", found)
 
-    def needs(self, train: list[SplitSurvey], tokenizer: Vocabulary | Existing, plan: estimate.Plan) -> None:
+    def needs(
+        self, train: list[SplitSurvey], tokenizer: TokenizerSettings | PretrainedTokenizer, plan: estimate.Plan
+    ) -> None:
         """Memory, disk and time of a training."""
         try:
             trained = self._tokenizer(tokenizer)
@@ -166,10 +168,10 @@ class _Examination:
         self._long(longest, plan)
         self._estimates(train, pieces, min(longest, plan.longest), plan)
 
-    def _tokenizer(self, settings: Vocabulary | Existing) -> Trained:
+    def _tokenizer(self, settings: TokenizerSettings | PretrainedTokenizer) -> TrainedTokenizer:
         """Trained on less text than for a preparation, where that suffices to fill the vocabulary."""
-        if isinstance(settings, Existing):
-            return Trained(settings.look(), 0, 0)
+        if isinstance(settings, PretrainedTokenizer):
+            return TrainedTokenizer(settings.look(), 0, 0)
         less = copy(settings)
         less.sample = min(SAMPLE, settings.sample)
         try:
@@ -181,7 +183,7 @@ class _Examination:
         if found.blank:
             level: Level = "problem" if found.blank == found.lines else "warning"
             self.note(level, where, "blank lines", _share(found.blank, found.lines))
-        odd = ", ".join(f"{count:,} {name}" for name, count in found.odd.items())
+        odd = ", ".join(f"{count:,} {name}" for name, count in found.invisible.items())
         self.note("warning" if odd else "fine", where, "odd separators", odd or "none")
         unusual = list(found.oddities.described(found.lines))
         mixed_forms = any(few for _, few in unusual)
@@ -263,8 +265,8 @@ class _Examination:
         self.note("fine", "estimate", "time", f"preparing {_time(preparing)}, {epochs}")
 
 
-def _tokens_of(tokenizer: Vocabulary | Existing) -> int:
-    return max(tokenizer.look().sizes) if isinstance(tokenizer, Existing) else tokenizer.vocabulary
+def _tokens_of(tokenizer: TokenizerSettings | PretrainedTokenizer) -> int:
+    return max(tokenizer.look().sizes) if isinstance(tokenizer, PretrainedTokenizer) else tokenizer.vocabulary
 
 
 def _pieces(tokenizer: Tokenizer, text: str, language: str) -> int:

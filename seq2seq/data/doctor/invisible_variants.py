@@ -18,7 +18,7 @@ KINDS: Mapping[str, Callable[[str], object]] = {
 }
 
 
-class Oddities:
+class InvisibleVariants:
     """How many lines have each kind, and where the first ones stand."""
 
     def __init__(self) -> None:

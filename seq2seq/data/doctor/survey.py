@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import combinations
 
-from seq2seq.data.cleaning.hash_set import Seen
+from seq2seq.data.cleaning.hash_set import HashSet
 from seq2seq.data.corpus.base import Record
-from seq2seq.data.doctor.invisible_variants import Oddities
+from seq2seq.data.doctor.invisible_variants import InvisibleVariants
 
 # What other programs take for line ends or drop, by code point; here it stays inside its line.
 ODD = {
@@ -40,7 +40,7 @@ class LanguageSurvey:
         self.lengths: Counter[int] = Counter()
         self.longest = ""
         self.first: list[str] = []  # lines to judge by
-        self.oddities = Oddities()
+        self.oddities = InvisibleVariants()
 
     def add(self, text: str, origin: str) -> None:
         """Counts one line, which stands at `origin`."""
@@ -56,7 +56,7 @@ class LanguageSurvey:
             self.first.append(text)
 
     @property
-    def odd(self) -> dict[str, int]:
+    def invisible(self) -> dict[str, int]:
         """The odd separators found, by name."""
         return {name: self.characters[one] for one, name in ODD.items() if self.characters[one]}
 
@@ -71,12 +71,12 @@ class LanguageSurvey:
         return sum(count for one, count in visible.items() if one not in known) / whole if whole else 0.0
 
 
-class Memory:
+class TextMemory:
     """What is remembered of the training text, to find it again in the other splits: hashes, and the characters."""
 
     def __init__(self, remembered: int) -> None:
-        self.records = Seen(remembered)
-        self.lines = Seen(remembered)
+        self.records = HashSet(remembered)
+        self.lines = HashSet(remembered)
         self.characters: dict[str, Counter[str]] = {}
 
 
@@ -86,7 +86,7 @@ class SplitSurvey:
     A split for training adds to the memory, another one is looked up in it.
     """
 
-    def __init__(self, memory: Memory, remembered: int, training: bool) -> None:
+    def __init__(self, memory: TextMemory, remembered: int, training: bool) -> None:
         self.records = 0
         self.duplicates = 0
         self.leaked = 0  # records whose texts all stand together in train
@@ -94,7 +94,7 @@ class SplitSurvey:
         self.languages: dict[str, LanguageSurvey] = {}
         self.ratios: dict[tuple[str, str], Counter[int]] = {}
         self._memory, self._training = memory, training
-        self._seen = memory.records if training else Seen(remembered)
+        self._seen = memory.records if training else HashSet(remembered)
 
     def add(self, record: Record) -> None:
         """Counts one record."""
@@ -121,7 +121,7 @@ class SplitSurvey:
         return 2 ** (median / RATIO_STEPS), sum(count for step, count in steps.items() if abs(step - median) > far)
 
 
-def survey(records: Iterable[Record], memory: Memory, remembered: int, training: bool) -> SplitSurvey:
+def survey(records: Iterable[Record], memory: TextMemory, remembered: int, training: bool) -> SplitSurvey:
     """Counts a split's records."""
     found = SplitSurvey(memory, remembered, training)
     for record in records:

@@ -15,7 +15,6 @@ class ClassLoader(Loader):
     """Source rows `[piece, ..., EOS]`, target rows `[BOS, label]`."""
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
-        """See Loader."""
         return classified(source, target, rows)
 
 
@@ -31,7 +30,6 @@ class TagLoader(Loader):
         self.raised = tokenizer.raised
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
-        """See Loader."""
         return tagged(source, target, self.raised, rows)
 
 
@@ -39,7 +37,7 @@ class ConditionLoader(Loader):
     """Source rows `[label]` or `[number, ...]`, target rows `[tag, piece, ..., EOS]`."""
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
-        """See Loader; the tag is that of the text."""
+        """The tag is that of the text."""
         return Batch(*padded(source, None, None), *padded(target, tags, symbols.EOS), torch.from_numpy(rows))
 
 

@@ -22,7 +22,7 @@ from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.prefetch import prefetch
 from seq2seq.data.loader.shuffle import permuted
-from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.io.arrow import Integers, Pieces
@@ -40,7 +40,7 @@ class Padding(NamedTuple):
         return 1 - self.real / self.padded if self.padded else 0.0
 
 
-class Survey(NamedTuple):
+class EpochStats(NamedTuple):
     """What an epoch holds: how many batches, and the one that needs the most memory."""
 
     batches: int
@@ -92,10 +92,10 @@ class Loader:
             sort_window,
             prefetch,
         )
-        self.sampling = Sampling(tokenizer, seed, sampling_nbest, sampling_alpha, bpe_dropout, sampled_sides)
+        self.sampling = SubwordSampling(tokenizer, seed, sampling_nbest, sampling_alpha, bpe_dropout, sampled_sides)
         self.augmentation = Augmentation(noises, store, tokenizer, self.sampling, seed, max_tokens) if noises else None
         self._tags = np.array([tokenizer.tag_id(language) for language in store.languages], dtype=np.int64)
-        self._surveyed: dict[int, Survey] = {}
+        self._surveyed: dict[int, EpochStats] = {}
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (0 or more) from number `start` on.
@@ -111,7 +111,7 @@ class Loader:
             self._surveyed = {epoch: self._survey(epoch)}
         return self._surveyed[epoch].batches
 
-    def worst(self, epoch: int) -> Batch:
+    def largest_batch(self, epoch: int) -> Batch:
         """The batch of an epoch that needs the most memory: the most places on both sides, then the longest rows.
 
         Where lines are changed, its rows are as long as they may become.
@@ -141,7 +141,7 @@ class Loader:
     def _windows(self) -> int:
         return -(-len(self.store) // self.sort_window)
 
-    def _survey(self, epoch: int) -> "Survey":
+    def _survey(self, epoch: int) -> "EpochStats":
         count, most, worst = 0, (0, 0), unchanged(self.store, np.empty(0, dtype=np.int64))
         for window in range(self._windows):
             plans = self._plans(epoch, window)
@@ -150,7 +150,7 @@ class Loader:
                 source, target = int(plan.source.max()) + 2, int(plan.target.max()) + 2
                 if (size := (len(plan.rows) * (source + target), source * target)) > most:
                     most, worst = size, plan
-        return Survey(count, worst)
+        return EpochStats(count, worst)
 
     def _make(self, epoch: int, start: int) -> Iterator[Batch]:
         for window in range(self._windows):

@@ -55,7 +55,7 @@ class Stream:
                 f"got {streams}"
             )
         self.tokenizer = tokenizer
-        self.text = Text(store, tokenizer)
+        self.text = TokenStream(store, tokenizer)
         if len(self.text) <= streams:
             raise ConfigError(f"reading.streams: {streams} is more than the text's tokens ({len(self.text)}) allow")
         self.streams, self.bptt_length, self.parts, self.prefetch = streams, bptt_length, parts, prefetch
@@ -100,7 +100,7 @@ def _sentences(ids: list[int]) -> list[list[int]]:
     return [sentence for sentence in found if sentence]
 
 
-class Text:
+class TokenStream:
     """The sentences of a store's target side as one row of ids: `[tag, pieces, EOS, tag, pieces, EOS, ...]`."""
 
     def __init__(self, store: Store, tokenizer: Tokenizer) -> None:

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 
 VERSION = 1  # of these rules; a tokenizer records it
 # scripts with joiners
@@ -58,34 +58,34 @@ def target_text(text: str) -> str:
     return text if _matches(WRITTEN, text) else _applied(text, TARGET)
 
 
-def traced_source(text: str) -> Traced:
+def traced_source(text: str) -> TracedText:
     """What `source_text` makes of a line, with the places in it that the characters come from."""
-    return Traced.given(text) if _matches(USUAL, text) else _traced(text, SOURCE)
+    return TracedText.given(text) if _matches(USUAL, text) else _traced(text, SOURCE)
 
 
-def traced_target(text: str) -> Traced:
+def traced_target(text: str) -> TracedText:
     """What `target_text` makes of a line, with the places in it that the characters come from."""
-    return Traced.given(text) if _matches(WRITTEN, text) else _traced(text, TARGET)
+    return TracedText.given(text) if _matches(WRITTEN, text) else _traced(text, TARGET)
 
 
-def traced_spaces(text: str) -> Traced:
+def traced_spaces(text: str) -> TracedText:
     """A line with its spaces and hidden characters as in `source_text`, all others as they are, with their places.
 
     For models whose training text was not canonical: no training text teaches them what such characters mean.
     """
-    return Traced.given(text) if _matches(USUAL, text) else _traced(text, SPACES)
+    return TracedText.given(text) if _matches(USUAL, text) else _traced(text, SPACES)
 
 
-def traced_line(text: str) -> Traced:
+def traced_line(text: str) -> TracedText:
     """A line that is to stay as it is, but one line that can be written: controls are spaces."""
-    return Traced.given(text) if _matches(WRITTEN, text) else _traced(text, LINE)
+    return TracedText.given(text) if _matches(WRITTEN, text) else _traced(text, LINE)
 
 
 class _Step(NamedTuple):
     """One rule, for a text and for one whose places are kept."""
 
     apply: Callable[[str], str]
-    trace: Callable[[Traced], Traced]
+    trace: Callable[[TracedText], TracedText]
 
 
 class _Forms(dict[int, str]):
@@ -111,11 +111,11 @@ def _applied(text: str, steps: Sequence[_Step]) -> str:
     return text
 
 
-def _traced(text: str, steps: Sequence[_Step]) -> Traced:
-    return _all(Traced.given(text), steps)
+def _traced(text: str, steps: Sequence[_Step]) -> TracedText:
+    return _all(TracedText.given(text), steps)
 
 
-def _all(traced: Traced, steps: Sequence[_Step]) -> Traced:
+def _all(traced: TracedText, steps: Sequence[_Step]) -> TracedText:
     for step in steps:
         traced = step.trace(traced)
     return traced
@@ -182,7 +182,7 @@ def _usual(character: str) -> str:
 
 
 ARABIC = "\u0620-\u064a\u066e-\u06d3"
-COMPOSED = _Step(lambda text: unicodedata.normalize("NFC", text), Traced.composed)
+COMPOSED = _Step(lambda text: unicodedata.normalize("NFC", text), TracedText.composed)
 IN_EMOJI = r"[^\s\w!-~]"  # a symbol
 JOINERS = (
     _where(r"([ണനരലളക])\u0d4d\u200d|(ত)\u09cd\u200d", lambda match: CHILLUS[match[1] or match[2]]),

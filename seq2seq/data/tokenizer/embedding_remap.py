@@ -10,7 +10,7 @@ from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
 LONGEST_PIECE = 64  # characters; sentencepiece makes none longer than 16 unless told to
 
 
-class Rows(NamedTuple):
+class EmbeddingRemap(NamedTuple):
     """The rows of a new table of `size` rows that begin as rows of an old one of `before` rows; the others begin anew.
 
     Rows({0: 0, 1: 7}, {2: [3, 5]}, 4, 9): two rows are kept, one begins as the mean of two old ones, one is new.
@@ -28,7 +28,7 @@ class Rows(NamedTuple):
         return f"{kept:,} of {self.size:,} rows kept, {composed:,} begin as means, {self.size - kept - composed:,} anew"
 
 
-def piece_rows(old: Tokenizer, new: Tokenizer, side: Side) -> Rows:
+def piece_rows(old: Tokenizer, new: Tokenizer, side: Side) -> EmbeddingRemap:
     """Symbols, tags, bytes and pieces are kept by their spelling.
 
     A new piece is put together from the fewest old pieces that spell it, else from its bytes; a new language's tag from
@@ -43,14 +43,14 @@ def piece_rows(old: Tokenizer, new: Tokenizer, side: Side) -> Rows:
     for (text, kind), number in wanted.items():
         if kind == "piece" and number not in kept and (spelling := _composed(text, pieces, bytes_of)):
             composed[number] = spelling
-    return Rows(kept, composed, len(wanted), len(known))
+    return EmbeddingRemap(kept, composed, len(wanted), len(known))
 
 
-def name_rows(old: Sequence[str], new: Sequence[str]) -> Rows:
+def name_rows(old: Sequence[str], new: Sequence[str]) -> EmbeddingRemap:
     """Labels are kept by their names; new ones begin anew."""
     known = {name: number for number, name in enumerate(old)}
     kept = {number: known[name] for number, name in enumerate(new) if name in known}
-    return Rows(kept, {}, len(new), len(old))
+    return EmbeddingRemap(kept, {}, len(new), len(old))
 
 
 def _spelt(tokenizer: Tokenizer, side: Side) -> dict[tuple[str, str], int]:

@@ -44,7 +44,7 @@ class LabelledTokenizer(Tokenizer):
         self._tags = {**self._tags, language: symbols.BOS}
 
     def algorithm(self, side: Side) -> Algorithm:
-        """See Tokenizer. ConfigError for the side that has no pieces."""
+        """ConfigError for the side that has no pieces."""
         if (side == "source") != self.text_first:
             raise ConfigError(f"loader.sampled_sides: the {side} has no segmentations to sample, only the text has")
         return super().algorithm(side)
@@ -85,7 +85,6 @@ class NamedTokenizer(LabelledTokenizer):
 
     @classmethod
     def gathered(cls: type[Named], text: Callable[[], Tokenizer], language: str, lines: Iterable[str]) -> Named:
-        """See LabelledTokenizer."""
         names: set[str] = set()
         count = 0
         for line in lines:
@@ -103,7 +102,6 @@ class NamedTokenizer(LabelledTokenizer):
 
     @property
     def expected(self) -> str:
-        """See LabelledTokenizer."""
         return f"the training text has the labels {self.labels.listed()}"
 
     @staticmethod
@@ -112,7 +110,6 @@ class NamedTokenizer(LabelledTokenizer):
         return [name] if (name := line.strip()) else []
 
     def check(self, source: str, target: str) -> None:
-        """See LabelledTokenizer."""
         named = self.named(target if self.text_first else source)
         self.check_count(source, len(named))
         for name in named:
@@ -137,7 +134,6 @@ class ClassTokenizer(NamedTokenizer):
 
     @property
     def facts(self) -> dict[str, int | str]:
-        """See LabelledTokenizer."""
         return {"vocabulary": self.text.sizes[0], "labels": len(self.labels)}
 
     @property
@@ -146,7 +142,6 @@ class ClassTokenizer(NamedTokenizer):
         return self.text.sizes[0], len(self.labels)
 
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
-        """See Tokenizer."""
         if side == "source":
             return self.text.encode(lines, self.text.languages[0], side)
         return [[self.labels.id(name) for name in self.named(line)] for line in lines]
@@ -179,7 +174,6 @@ class TagTokenizer(ClassTokenizer):
         return 2 * self.raised, len(self.labels)
 
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
-        """See Tokenizer."""
         if side == "target":
             return super().encode(lines, language, side)
         split = [items(line) for line in lines]
@@ -196,7 +190,6 @@ class LabelTokenizer(NamedTokenizer):
 
     @property
     def facts(self) -> dict[str, int | str]:
-        """See LabelledTokenizer."""
         return {"condition": "label", "conditions": len(self.labels), "vocabulary": self.text.sizes[1]}
 
     @property
@@ -205,7 +198,6 @@ class LabelTokenizer(NamedTokenizer):
         return len(self.labels), self.text.sizes[1]
 
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
-        """See Tokenizer."""
         if side == "target":
             return self.text.encode(lines, self.text.languages[0], side)
         return [[self.labels.id(name) for name in self.named(line)] for line in lines]
@@ -222,7 +214,7 @@ class NumberTokenizer(LabelledTokenizer):
 
     @classmethod
     def gathered(cls: type[Counted], text: Callable[[], Tokenizer], language: str, lines: Iterable[str]) -> Counted:
-        """See LabelledTokenizer; the first line says how many numbers a line has."""
+        """The first line says how many numbers a line has."""
         first = next((line for line in lines if line.strip()), "")
         if not first:
             raise DataError(f"corpus.train: no numbers in {language}; check the splits and corpus.directions")
@@ -230,16 +222,13 @@ class NumberTokenizer(LabelledTokenizer):
 
     @property
     def expected(self) -> str:
-        """See LabelledTokenizer."""
         return f"expected {self.count} numbers, separated by spaces"
 
     def check(self, source: str, target: str) -> None:
-        """See LabelledTokenizer."""
         numbers(source, self.count)
 
     @property
     def facts(self) -> dict[str, int | str]:
-        """See LabelledTokenizer."""
         return {"condition": "numbers", "conditions": self.count, "vocabulary": self.text.sizes[1]}
 
     @property
@@ -248,7 +237,6 @@ class NumberTokenizer(LabelledTokenizer):
         return 1 << 32, self.text.sizes[1]
 
     def encode(self, lines: Sequence[str], language: str, side: Side) -> list[list[int]]:
-        """See Tokenizer."""
         if side == "target":
             return self.text.encode(lines, self.text.languages[0], side)
         return [numbers(line, self.count) for line in lines]

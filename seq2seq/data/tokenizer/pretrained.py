@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from seq2seq.config.typecheck import place
-from seq2seq.data.dataset.cache import entry
+from seq2seq.data.dataset.cache import cache_entry
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 from seq2seq.model_folder import folder as model_folder
 
 
-class Existing:
+class PretrainedTokenizer:
     """The tokenizer of `folder`: a run folder, a model folder, or any folder that holds the tokenizer's files."""
 
     def __init__(self, folder: str | Path | None) -> None:
@@ -60,4 +60,4 @@ def _keep(tokenizer: Tokenizer, cache: Path, name: str) -> None:
     if (cache / name).is_dir() and Tokenizer.load(cache / name).models != tokenizer.models:
         shutil.rmtree(cache / name, ignore_errors=True)
     with suppress(DataError):
-        entry(cache, name, tokenizer.save)
+        cache_entry(cache, name, tokenizer.save)

@@ -16,7 +16,7 @@ SIDES = ("source", "target")
 Draw = Callable[[str, float], list[int]]  # a line and a random number from [0, 1): its pieces
 
 
-class Sampling:
+class SubwordSampling:
     """Draws a segmentation of each line anew in every epoch.
 
     Of a unigram model (Kudo 2018), a segmentation x out of the `sampling_nbest` most probable ones with probability

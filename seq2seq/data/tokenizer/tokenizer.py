@@ -27,7 +27,7 @@ from seq2seq.data.tokenizer.canonical import (
     traced_target,
 )
 from seq2seq.data.tokenizer.model_check import check_model
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.errors import DataError, ModelError
 from seq2seq.io.arrow import Reals
 
@@ -94,7 +94,7 @@ class Tokenizer:
         """Ids that no text is made of: PAD, UNK, BOS and all tags."""
         return [symbols.PAD, symbols.UNK, symbols.BOS, *self._tags.values(), *self._source_tags.values()]
 
-    def read(self, line: str, side: Side) -> Traced:
+    def read(self, line: str, side: Side) -> TracedText:
         """A line as the model reads it, and where its characters come from: see canonical.py.
 
         A tokenizer that is not canonical leaves all but spaces and hidden characters as they are.

@@ -6,29 +6,29 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 
-class Traced(NamedTuple):
+class TracedText(NamedTuple):
     """A text, and for each of its characters the place of the character in the given text that it comes from."""
 
     text: str
     origins: Sequence[int]
 
     @classmethod
-    def given(cls, text: str) -> "Traced":
+    def given(cls, text: str) -> "TracedText":
         """A text that nothing has been done to."""
         return cls(text, range(len(text)))
 
-    def sub(self, pattern: re.Pattern[str], form: Callable[[re.Match[str]], str]) -> "Traced":
+    def sub(self, pattern: re.Pattern[str], form: Callable[[re.Match[str]], str]) -> "TracedText":
         """As `pattern.sub(form, text)`."""
         return self.replaced((match.start(), match.end(), form(match)) for match in pattern.finditer(self.text))
 
-    def composed(self) -> "Traced":
+    def composed(self) -> "TracedText":
         """In the normalisation form C of Unicode: as `unicodedata.normalize("NFC", text)`."""
         if unicodedata.is_normalized("NFC", self.text):
             return self
         units = ((begin, end, self.text[begin:end]) for begin, end in _composing(self.text))
         return self.replaced((begin, end, unicodedata.normalize("NFC", unit)) for begin, end, unit in units)
 
-    def replaced(self, changes: Iterator[tuple[int, int, str]]) -> "Traced":
+    def replaced(self, changes: Iterator[tuple[int, int, str]]) -> "TracedText":
         """With other text in place of what stands from `begin` to `end`, for every (begin, end, text), in order."""
         parts: list[str] = []
         origins: list[int] = []
@@ -40,12 +40,12 @@ class Traced(NamedTuple):
             done = end
         if not done:
             return self
-        return Traced("".join([*parts, self.text[done:]]), [*origins, *self.origins[done:]])
+        return TracedText("".join([*parts, self.text[done:]]), [*origins, *self.origins[done:]])
 
 
 def around(
-    text: str, runs: Sequence[tuple[int, int]], form: Callable[[str], Traced]
-) -> tuple[Traced, list[tuple[int, int]]]:
+    text: str, runs: Sequence[tuple[int, int]], form: Callable[[str], TracedText]
+) -> tuple[TracedText, list[tuple[int, int]]]:
     """What `form` makes of a text but for these runs, which come one after the other; and where they stand then."""
     parts: list[str] = []
     origins: list[int] = []
@@ -58,7 +58,7 @@ def around(
         places.append((len(origins), len(origins) + after - begin))
         origins += range(begin, after)
         end = after
-    return Traced("".join(parts), origins), places[:-1]
+    return TracedText("".join(parts), origins), places[:-1]
 
 
 def _composing(text: str) -> Iterator[tuple[int, int]]:

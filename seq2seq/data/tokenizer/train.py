@@ -22,7 +22,7 @@ TAG_NAME = re.compile("[A-Z][A-Z0-9_]*")
 THREADS = 16  # of sentencepiece's training; fixed, since the sums it makes depend on it
 
 
-class Vocabulary:
+class TokenizerSettings:
     """The settings of a tokenizer that is yet to be trained.
 
     algorithm: `unigram` (Kudo 2018), `bpe` (Sennrich 2016) or `characters`, each a piece, so that a line comes back as
@@ -74,7 +74,7 @@ class Vocabulary:
         self.canonical = canonical
 
 
-class Trained(NamedTuple):
+class TrainedTokenizer(NamedTuple):
     """A new tokenizer, the number of lines it was trained on, and the number of lines too long to learn from."""
 
     tokenizer: Tokenizer
@@ -82,7 +82,7 @@ class Trained(NamedTuple):
     overlong: int
 
 
-def train_tokenizer(corpus: Corpus, settings: Vocabulary) -> Trained:
+def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> TrainedTokenizer:
     """Trains on a sample of the training splits; the same text and settings give the same bytes.
 
     Raises ConfigError where the text cannot fill the vocabulary, DataError where there is no text.
@@ -101,11 +101,11 @@ def train_tokenizer(corpus: Corpus, settings: Vocabulary) -> Trained:
         for languages, roles in sides
     ]
     models = [_train(lines, corpus.languages, settings) for lines in texts]
-    return Trained(Tokenizer(models), sum(map(len, texts)), sample.overlong)
+    return TrainedTokenizer(Tokenizer(models), sum(map(len, texts)), sample.overlong)
 
 
 def _read(
-    lines: Sequence[str], language: str, sides: Sequence[Side], corpus: Corpus, settings: Vocabulary
+    lines: Sequence[str], language: str, sides: Sequence[Side], corpus: Corpus, settings: TokenizerSettings
 ) -> Iterator[str]:
     """Lines of a language as the tokenizer meets them: in two forms where they are source text and target text."""
     translated = [direction for direction in corpus.directions if len(set(direction)) == 2]
@@ -172,7 +172,7 @@ def _numbers(seed: int) -> Iterator[float]:
         yield from generator.random(4096).tolist()
 
 
-def _train(lines: list[str], languages: Sequence[str], settings: Vocabulary) -> bytes:
+def _train(lines: list[str], languages: Sequence[str], settings: TokenizerSettings) -> bytes:
     if not lines:
         raise DataError("corpus.train: no text to train a tokenizer on; check the splits and languages")
     model = io.BytesIO()

@@ -14,19 +14,19 @@ from seq2seq.network.model import Model
 BLIND = (LastPosition, Uniform)  # attentions that look at the same place whatever the query
 
 
-def sharing(model: Model) -> Model:
+def with_shared_weights(model: Model) -> Model:
     """A copy of the modules, whose weights are the model's own: who listens to it hears no search in the model."""
     packed = [one for module in model.modules() for one in vars(module).values() if isinstance(one, Tensor)]
     shared: dict[int, Any] = {id(one): one for one in (*model.parameters(), *model.buffers(), *packed)}
     return copy.deepcopy(model, shared)
 
 
-def looking(model: Model) -> list[Attention]:
+def attentions_of(model: Model) -> list[Attention]:
     """The attentions that look at words, the lowest layer first."""
     return [one for one in model.modules() if isinstance(one, Attention) and not isinstance(one, BLIND)]
 
 
-def listen(attention: Attention, heard: Callable[[Tensor], None]) -> None:
+def add_hook(attention: Attention, heard: Callable[[Tensor], None]) -> None:
     """From now on `heard` is given the weights of every call: of all target positions, or of one at a time."""
 
     def telling(call: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:

@@ -38,36 +38,36 @@ class Cell(nn.Module, ABC):
             return self.bias.expand(*x.shape[:-1], -1)
         return F.linear(x, self.weight, self.bias)
 
-    def draw(self, shape: tuple[int, ...]) -> State:
+    def dropout_masks(self, shape: tuple[int, ...]) -> State:
         """What `advance` needs besides its input and state, the same at every step of a pass over `shape` sequences."""
         return ()
 
     @abstractmethod
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         """One step from a projected input."""
 
     def step(
-        self, x: Float[Tensor, "*shape input"], state: State, drawn: State
+        self, x: Float[Tensor, "*shape input"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         """One step in time over any leading axes."""
-        return self.advance(self.project(x), state, drawn)
+        return self.advance(self.project(x), state, masks)
 
     def forward(
         self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """All steps. On padding (`mask` false, behind a sequence) the state stands still and the output is zero."""
-        return self.loop(x, mask, state, self.draw((len(x),)))
+        return self.loop(x, mask, state, self.dropout_masks((len(x),)))
 
     def loop(
-        self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State, drawn: State
+        self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State, masks: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """`forward`, one step after the other, with what `draw` gave."""
         outputs = []
         # unbind, not projected[:, time]: the gradient of a slice is as large as the whole
         for time, projected in enumerate(self.project(x).unbind(1)):
-            output, following = self.advance(projected, state, drawn)
+            output, following = self.advance(projected, state, masks)
             if mask is not None:
                 real = mask[:, time, None]
                 following = merge(real, following, state)

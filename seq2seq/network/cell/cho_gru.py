@@ -27,16 +27,16 @@ class ChoGRU(Recurrence):
     def initial_state(self, shape: tuple[int, ...]) -> State:
         return self.zeros(shape)
 
-    def draw(self, shape: tuple[int, ...]) -> State:
+    def dropout_masks(self, shape: tuple[int, ...]) -> State:
         """`((U_r and U_z, U_n), mask)`: cut once a pass, not at every step."""
-        matrix, mask = super().draw(shape)
+        matrix, mask = super().dropout_masks(shape)
         return cast_once(matrix).tensor_split([2 * self.hidden_size]), mask
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
-        (gates, inner), mask = drawn
+        (gates, inner), mask = masks
         seen = state * mask if isinstance(mask, Tensor) else state
         sums, candidate = projected.tensor_split([2 * self.hidden_size], dim=-1)
         reset, update = torch.sigmoid(sums + F.linear(seen, gates)).chunk(2, dim=-1)

@@ -29,11 +29,11 @@ class CoupledLSTM(Recurrence):
         return self.zeros(shape), self.zeros(shape)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
-        f, g, o = (projected + self.past(hidden, drawn)).chunk(3, dim=-1)
+        f, g, o = (projected + self.past(hidden, masks)).chunk(3, dim=-1)
         candidate = tanh(g)
         cell = candidate + torch.sigmoid(f) * (cell - candidate)
         hidden = torch.sigmoid(o) * tanh(cell)

@@ -35,18 +35,18 @@ class DeepTransition(Cell):
     def project(self, x: Float[Tensor, "*shape input"]) -> Float[Tensor, "*shape gates"]:
         return self._stack[0].project(x)
 
-    def draw(self, shape: tuple[int, ...]) -> State:
+    def dropout_masks(self, shape: tuple[int, ...]) -> State:
         """The first cell's own, then `(sums without an input, the cell's own)` of each other cell."""
         first, *others = self._stack
         nothing = self.zeros(shape)[..., :0]
-        return first.draw(shape), *((cell.project(nothing), cell.draw(shape)) for cell in others)
+        return first.dropout_masks(shape), *((cell.project(nothing), cell.dropout_masks(shape)) for cell in others)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         first, *others = self._stack
-        output, state = first.advance(projected, state, drawn[0])
-        for cell, (sums, inner) in zip(others, drawn[1:], strict=True):
+        output, state = first.advance(projected, state, masks[0])
+        for cell, (sums, inner) in zip(others, masks[1:], strict=True):
             output, state = cell.advance(sums, state, inner)
         return output, state
 

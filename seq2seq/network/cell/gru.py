@@ -31,11 +31,11 @@ class GRU(Fused):
         return self.zeros(shape)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
         reset, update, candidate = projected.chunk(3, dim=-1)
-        past_reset, past_update, past_candidate = self.past(state, drawn).chunk(3, dim=-1)
+        past_reset, past_update, past_candidate = self.past(state, masks).chunk(3, dim=-1)
         update = torch.sigmoid(update + past_update)
         candidate = tanh(candidate + torch.sigmoid(reset + past_reset) * (past_candidate + self.candidate_bias))
         hidden = candidate + update * (state - candidate)

@@ -40,11 +40,11 @@ class LayerNormLSTM(Recurrence):
         return F.layer_norm(F.linear(x, self.weight), self.bias.shape, self.input_scale, self.bias)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
-        past = F.layer_norm(self.past(hidden, drawn), self.bias.shape, self.recurrent_scale)
+        past = F.layer_norm(self.past(hidden, masks), self.bias.shape, self.recurrent_scale)
         i, f, g, o = (projected + past).chunk(4, dim=-1)
         cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * tanh(g)
         seen = F.layer_norm(cell, (self.hidden_size,), self.cell_scale, self.cell_bias)

@@ -33,11 +33,11 @@ class LSTM(Fused):
         return self.zeros(shape), self.zeros(shape)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
-        i, f, g, o = (projected + self.past(hidden, drawn)).chunk(4, dim=-1)
+        i, f, g, o = (projected + self.past(hidden, masks)).chunk(4, dim=-1)
         cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * tanh(g)
         hidden = torch.sigmoid(o) * tanh(cell)
         return hidden, (hidden, cell)

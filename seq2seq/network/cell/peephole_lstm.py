@@ -31,17 +31,17 @@ class PeepholeLSTM(Recurrence):
     def initial_state(self, shape: tuple[int, ...]) -> State:
         return self.zeros(shape), self.zeros(shape)
 
-    def draw(self, shape: tuple[int, ...]) -> State:
+    def dropout_masks(self, shape: tuple[int, ...]) -> State:
         """`(U, mask, peepholes)`: these are cut apart once a pass."""
-        matrix, mask = super().draw(shape)
+        matrix, mask = super().dropout_masks(shape)
         return matrix, mask, self.peephole.unbind()
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         hidden, cell = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
-        *weights, (peep_i, peep_f, peep_o) = drawn
+        *weights, (peep_i, peep_f, peep_o) = masks
         i, f, g, o = (projected + self.past(hidden, tuple(weights))).chunk(4, dim=-1)
         forget = torch.sigmoid(torch.addcmul(f, peep_f, cell))
         write = torch.sigmoid(torch.addcmul(i, peep_i, cell))

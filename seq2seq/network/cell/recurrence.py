@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.cell.initial import gate_bias, gate_matrix, input_matrix
-from seq2seq.network.dropout import dropped, legal_rate, mask_like
+from seq2seq.network.dropout import apply_mask, legal_rate, mask_like
 from seq2seq.network.state import State
 
 
@@ -31,19 +31,19 @@ class Recurrence(Cell):
         self.recurrent = nn.Parameter(gate_matrix(len(biases), hidden_size, hidden_size, nn.init.orthogonal_))
         self.bias = gate_bias(*biases, size=hidden_size)
 
-    def draw(self, shape: tuple[int, ...]) -> State:
+    def dropout_masks(self, shape: tuple[int, ...]) -> State:
         """`(U, mask)`: the recurrent matrix as this pass sees it, and the mask of its h, `()` for none."""
         return self._matrix(), self._mask(shape)
 
-    def past(self, hidden: Float[Tensor, "*shape hidden"], drawn: State) -> Float[Tensor, "*shape gates"]:
+    def past(self, hidden: Float[Tensor, "*shape hidden"], masks: State) -> Float[Tensor, "*shape gates"]:
         """U h, the past's share of the sums."""
-        matrix, mask = drawn
+        matrix, mask = masks
         return F.linear(hidden * mask if isinstance(mask, Tensor) else hidden, matrix)
 
     def _matrix(self) -> Tensor:
         if not self.training or self.weight_dropout == 0:
             return self.recurrent  # autocast casts a parameter once and remembers it
-        return cast_once(dropped(self.recurrent, self.weight_dropout))
+        return cast_once(apply_mask(self.recurrent, self.weight_dropout))
 
     def _mask(self, shape: tuple[int, ...]) -> State:
         if not self.training or self.state_dropout == 0:
@@ -63,7 +63,7 @@ class Fused(Recurrence):
     def forward(
         self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        drawn = matrix, dropout = self.draw((len(x),))
+        drawn = matrix, dropout = self.dropout_masks((len(x),))
         if self.weight is None or isinstance(dropout, Tensor):
             return self.loop(x, mask, state, drawn)
         return self.kernel(x, mask, state, self.weight, matrix)

@@ -48,10 +48,10 @@ class RNN(Fused):
         return self.zeros(shape)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
-        hidden = self.activation(projected + self.past(state, drawn))
+        hidden = self.activation(projected + self.past(state, masks))
         return hidden, hidden
 
     def kernel(

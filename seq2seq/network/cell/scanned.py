@@ -34,7 +34,7 @@ class Scanned(Cell):
         return hidden
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
         sums = self._cut(projected)

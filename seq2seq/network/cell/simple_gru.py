@@ -27,9 +27,9 @@ class SimpleGRU(Recurrence):
         return self.zeros(shape)
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         assert isinstance(state, Tensor)
-        update, candidate = (projected + self.past(state, drawn)).chunk(2, dim=-1)
+        update, candidate = (projected + self.past(state, masks)).chunk(2, dim=-1)
         hidden = state + torch.sigmoid(update) * (tanh(candidate) - state)
         return hidden, hidden

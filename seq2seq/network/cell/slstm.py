@@ -50,11 +50,11 @@ class SLSTM(Recurrence):
         return tuple(self.zeros(shape) for _ in range(4))
 
     def advance(
-        self, projected: Float[Tensor, "*shape gates"], state: State, drawn: State
+        self, projected: Float[Tensor, "*shape gates"], state: State, masks: State
     ) -> tuple[Float[Tensor, "*shape hidden"], State]:
         hidden, cell, normaliser, scale = state
         assert isinstance(hidden, Tensor) and isinstance(cell, Tensor)
-        i, f, z, o = widened(projected + self.past(hidden, drawn)).chunk(4, dim=-1)
+        i, f, z, o = widened(projected + self.past(hidden, masks)).chunk(4, dim=-1)
         kept = (F.logsigmoid(f) if self.forget == "sigmoid" else f) + scale
         scale = torch.maximum(kept, i).detach()  # it cancels in c / n, so no gradient comes through it
         keep, write = torch.exp(kept - scale), torch.exp(i - scale)

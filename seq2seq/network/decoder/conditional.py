@@ -61,7 +61,7 @@ class Conditional(Decoder):
         self.cell = cell(beside if self.word else width, width)
         upper = [Recurrent(width, cell, sublayer, number, beside) for number in range(2, layers + 1)]
         self.layers = nn.ModuleList(upper)
-        self.closing = sublayer(width).closing()
+        self.closing = sublayer(width).final_norm()
         self.dropout = sublayer(width).dropout
         self.readout = _Readout(width, beside)
         self.bridge = bridge(width, last, [self.cell, *(layer.cell for layer in upper)])
@@ -70,7 +70,7 @@ class Conditional(Decoder):
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         prepared, ((state, *states), output, past) = self.start(memory)
-        drawn = self._draw((len(x), 1))
+        drawn = self._dropout_masks((len(x), 1))
         outputs, contexts = [], []
         position = _Position(state, output, past)
         for projected in torch.split(self._project(x), 1, dim=1):
@@ -97,33 +97,33 @@ class Conditional(Decoder):
         sums, word = projected
         (lowest, *states), output, past = state
         shape = word.shape[:2]
-        context, position = self._advance(sums, _Position(lowest, output, past), prepared, self._draw(shape))
+        context, position = self._advance(sums, _Position(lowest, output, past), prepared, self._dropout_masks(shape))
         hidden = position.output
         following = [position.state]
         for layer, layer_state in zip(self._upper, states, strict=True):
-            hidden, layer_state = layer.step(hidden, layer_state, layer.cell.draw(shape), context)
+            hidden, layer_state = layer.step(hidden, layer_state, layer.cell.dropout_masks(shape), context)
             following.append(layer_state)
         features = self.readout(self.closing(hidden), word, context)
         return features, (tuple(following), position.output, position.past)
 
-    def _draw(self, shape: tuple[int, ...]) -> tuple[State, State]:
-        return self.word.draw(shape) if self.word else (), self.cell.draw(shape)
+    def _dropout_masks(self, shape: tuple[int, ...]) -> tuple[State, State]:
+        return self.word.dropout_masks(shape) if self.word else (), self.cell.dropout_masks(shape)
 
     def _project(self, x: Tensor) -> Tensor:
         """What the recurrence needs of the words, for all positions at once."""
         return self.word.project(x) if self.word else x
 
     def _advance(
-        self, projected: Tensor, position: "_Position", prepared: State, drawn: tuple[State, State]
+        self, projected: Tensor, position: "_Position", prepared: State, masks: tuple[State, State]
     ) -> tuple[Tensor, "_Position"]:
         """The context of one position, and the lowest layer after it."""
         mask, keys = prepared
         query, state, past = position.output, position.state, position.past
         if self.word:
-            query, state = self.word.advance(projected, state, drawn[0])
+            query, state = self.word.advance(projected, state, masks[0])
         context, _, past = self.attention.step(query, keys, mask, past)
         read = projected + self.found(context) if self.found else context
-        output, state = self.cell.step(read, state, drawn[1])
+        output, state = self.cell.step(read, state, masks[1])
         return context, _Position(state, output, past)
 
     @property

@@ -47,7 +47,7 @@ class InputFeeding(Decoder):
         self.fed = nn.Linear(width, width, bias=False)
         stack = [Recurrent(width, cell, sublayer, number) for number in range(1, layers + 1)]
         self.layers = nn.ModuleList(stack)
-        self.closing = sublayer(width).closing()
+        self.closing = sublayer(width).final_norm()
         self.attention = attention(width, width)
         self.combine = nn.Linear(self.attention.context_size + width, width)
         for layer in (self.input, self.fed, self.combine):
@@ -59,7 +59,7 @@ class InputFeeding(Decoder):
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         prepared, state = self.start(memory)
-        drawn = self._draw((len(x), 1))
+        drawn = self._dropout_masks((len(x), 1))
         outputs = []
         for projected in self.input(x).split(1, dim=1):
             output, state = self._advance(projected, state, prepared, drawn)
@@ -81,17 +81,17 @@ class InputFeeding(Decoder):
         self, projected: State, state: State, prepared: State
     ) -> tuple[Float[Tensor, "batch beam width"], State]:
         assert isinstance(projected, Tensor)
-        return self._advance(projected, state, prepared, self._draw(projected.shape[:2]))
+        return self._advance(projected, state, prepared, self._dropout_masks(projected.shape[:2]))
 
-    def _draw(self, shape: tuple[int, ...]) -> list[State]:
-        return [layer.cell.draw(shape) for layer in self._stack]
+    def _dropout_masks(self, shape: tuple[int, ...]) -> list[State]:
+        return [layer.cell.dropout_masks(shape) for layer in self._stack]
 
-    def _advance(self, projected: Tensor, state: State, prepared: State, drawn: list[State]) -> tuple[Tensor, State]:
+    def _advance(self, projected: Tensor, state: State, prepared: State, masks: list[State]) -> tuple[Tensor, State]:
         mask, keys = prepared
         states, attentional, past = state
         x = projected + self.fed(attentional)
         following = []
-        for layer, layer_state, layer_drawn in zip(self._stack, states, drawn, strict=True):
+        for layer, layer_state, layer_drawn in zip(self._stack, states, masks, strict=True):
             x, layer_state = layer.step(x, layer_state, layer_drawn)
             following.append(layer_state)
         hidden = self.closing(x)

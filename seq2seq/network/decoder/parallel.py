@@ -63,7 +63,7 @@ class Parallel(Decoder):
         ]
         self.layers = nn.ModuleList(stack)
         self.bridge = bridge(width, last, [layer.recurrent.cell for layer in stack])
-        self.closing = sublayer(width).closing()
+        self.closing = sublayer(width).final_norm()
 
     def forward(self, x: Float[Tensor, "batch target width"], memory: Memory) -> Float[Tensor, "batch target width"]:
         context = None
@@ -123,7 +123,7 @@ class _Layer(nn.Module):
     def advance(
         self, x: Tensor, sums: Tensor, state: State, keys: State, mask: Tensor, past: State
     ) -> tuple[Tensor, State, State]:
-        x, state = self.recurrent.advance(x, sums, state, self.recurrent.cell.draw(x.shape[:2]))
+        x, state = self.recurrent.advance(x, sums, state, self.recurrent.cell.dropout_masks(x.shape[:2]))
         if self.attend:
             x, past = self.attend.step(x, keys, mask, past)
         return (self.feed_forward(x) if self.feed_forward else x), state, past

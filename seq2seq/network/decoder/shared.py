@@ -23,12 +23,12 @@ class Shared(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch target width"], keys: State, mask: Bool[Tensor, "batch source"]
     ) -> Float[Tensor, "batch target context"]:
-        context, _ = self.attention(self.sublayer.enter(x), keys, mask)
+        context, _ = self.attention(self.sublayer.pre_norm(x), keys, mask)
         return self.sublayer.dropout(context)
 
     def step(
         self, x: Float[Tensor, "batch beam width"], keys: State, mask: Bool[Tensor, "batch source"], past: State
     ) -> tuple[Float[Tensor, "batch beam context"], State]:
         """One position of every hypothesis, and what the attention knows after it."""
-        context, _, past = self.attention.step(self.sublayer.enter(x), keys, mask, past)
+        context, _, past = self.attention.step(self.sublayer.pre_norm(x), keys, mask, past)
         return self.sublayer.dropout(context), past

@@ -4,7 +4,7 @@ import torch
 
 from seq2seq.device import Format, autocast, precision
 from seq2seq.network.inference.packed import BFloat16, Float32, Int8, pack
-from seq2seq.network.inference.projection_cache import table
+from seq2seq.network.inference.projection_cache import projection_cache
 from seq2seq.network.model import Model
 from seq2seq.network.recurrent import Bidirectional
 
@@ -13,7 +13,7 @@ SEED = 1
 
 
 @torch.inference_mode()
-def prepare(model: Model, products: Format) -> None:
+def optimise_for_inference(model: Model, products: Format) -> None:
     """Packs the matrices of a model in evaluation mode, for good: it can no longer be trained or saved.
 
     bf16 and int8 suit a search under autocast: between int8 products stands what autocast says. Raises ConfigError for
@@ -26,20 +26,20 @@ def prepare(model: Model, products: Format) -> None:
     with autocast(precision("auto" if products == "int8" else products, device), device):
         if products == "int8":
             made = pack(model, Int8)
-            _dream(model)
+            calibrate(model)
             for product in made:
-                product.settle()
+                product.freeze_scale()
         elif products == "bf16":
             pack(model, BFloat16)
         else:
             pack(model, Float32)
         word = torch.zeros(1, 1, dtype=torch.long)
         model.start(word, word == 0)  # processes that are forked later share what this lays out
-        model.source_table = table(len(model.source.weight), model.source_words(word))
-        model.table = table(len(model.target.weight), model.words(word))
+        model.source_table = projection_cache(len(model.source.weight), model.source_words(word))
+        model.table = projection_cache(len(model.target.weight), model.words(word))
 
 
-def _dream(model: Model) -> None:
+def calibrate(model: Model) -> None:
     """The model translates random pieces as it likes, the same in every process: the likely ones of its own words
     come, so that numbers get about as large as in real text."""
     generator = torch.Generator().manual_seed(SEED)

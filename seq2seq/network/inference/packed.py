@@ -13,7 +13,7 @@ from seq2seq.network.embedding import Embedding
 from seq2seq.network.inference.packed_lstm import laid_out, lstm
 
 FEW = 64  # rows whose product is cheap, and whose kernels are not
-MIDDLE = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
+ZERO_POINT = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
 
 
 @runtime_checkable
@@ -156,11 +156,11 @@ class Int8:
         values, self.scales = quantise(weight.detach())
         self.packed = torch.ops.onednn.qlinear_prepack(values, None)
         self.zeros = torch.zeros(len(values), dtype=torch.long)
-        self.middle = torch.tensor([MIDDLE + 0.5])  # conversion to a byte cuts: a half makes it round
+        self.middle = torch.tensor([ZERO_POINT + 0.5])  # conversion to a byte cuts: a half makes it round
         self.seen = 0.0
         self.step = 0.0
 
-    def settle(self) -> None:
+    def freeze_scale(self) -> None:
         """From now on in whole numbers."""
         self.step = (self.seen or 1.0) / LARGEST
 
@@ -169,11 +169,11 @@ class Int8:
             self.seen = max(self.seen, float(rows.abs().max()))
             with torch._C.DisableTorchFunctionSubclass():
                 return F.linear(rows, self.weight, bias)
-        levels = torch.add(self.middle, rows.float(), alpha=1 / self.step).clamp_(0, 2 * MIDDLE - 1)
+        levels = torch.add(self.middle, rows.float(), alpha=1 / self.step).clamp_(0, 2 * ZERO_POINT - 1)
         whole = _filled(levels.to(torch.int16), torch.uint8)  # torch takes four times as long for it in one conversion
         dtype = autocast_dtype()
         found: Tensor = torch.ops.onednn.qlinear_pointwise(
-            whole, self.step, MIDDLE, self.packed, self.scales, self.zeros, bias, 1.0, 0, dtype, "none", [], ""
+            whole, self.step, ZERO_POINT, self.packed, self.scales, self.zeros, bias, 1.0, 0, dtype, "none", [], ""
         )
         return found
 

@@ -13,13 +13,13 @@ from seq2seq.network.state import State, map_state, tensors
 LARGEST = 2**28  # bytes: 32,000 words of 4,000 numbers in bf16; a table beyond would outgrow most of its models
 
 
-def table(vocabulary: int, like: State) -> "Table | None":
+def projection_cache(vocabulary: int, like: State) -> "ProjectionCache | None":
     """An empty table, or none where it would take more than LARGEST bytes; `like`: see Table."""
     size = vocabulary * sum(part.shape[-1] * part.itemsize for part in tensors(like))
-    return Table(vocabulary, like) if size <= LARGEST else None
+    return ProjectionCache(vocabulary, like) if size <= LARGEST else None
 
 
-class Table:
+class ProjectionCache:
     """Rows of a vocabulary, each computed when it is first asked for (Devlin 2017, section on pre-computed products).
 
     `like`: what `words` below gives for any one token; all of it must depend on that token alone. The memory is shared
@@ -40,7 +40,7 @@ class Table:
             self._fill(asked[~known], words)  # a word that stands there twice costs less than to look for such
         return map_state(lambda rows: rows.index_select(0, asked).view(*tokens.shape, -1), self.rows)
 
-    def __deepcopy__(self, memo: object) -> "Table":
+    def __deepcopy__(self, memo: object) -> "ProjectionCache":
         return self
 
     @torch.inference_mode()

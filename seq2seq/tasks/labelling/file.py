@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from seq2seq.io.line_stream import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
-from seq2seq.tasks.labelling.generation import Generated, Generation, Status
+from seq2seq.tasks.labelling.generation import Generated, GenerationStatus, LineGenerator
 from seq2seq.tasks.labelling.label_metrics import Agreement
 from seq2seq.tasks.labelling.labeller import Labeller, Labelling
 from seq2seq.tasks.labelling.reference import Reference
@@ -36,11 +36,11 @@ def label_file(
     return compared.agreement()
 
 
-def generate_file(generation: Generation, input: Path | None, output: Path | None, output_format: Form) -> None:
+def generate_file(generation: LineGenerator, input: Path | None, output: Path | None, output_format: Form) -> None:
     """Writes a line of text for every label, or line of numbers, of `input`; files and `form` as above."""
     written = _generated_text if output_format == "text" else _generated_json
     counts = _through(generation.generate_chunks, written, input, output)
-    if counts[Status.UNKNOWN]:
+    if counts[GenerationStatus.UNKNOWN]:
         print(f"unknown: {generation.tokenizer.expected}", file=sys.stderr)
 
 

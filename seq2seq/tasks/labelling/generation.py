@@ -11,10 +11,10 @@ from seq2seq.data.tokenizer.labelled_tokenizer import LabelledTokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.network.generator import Generator
-from seq2seq.search.base import Deciding, Hypothesis, Request, Search
+from seq2seq.search.base import Hypothesis, Request, Reranker, Search
 
 
-class Status(StrEnum):
+class GenerationStatus(StrEnum):
     """What became of a line."""
 
     OK = "ok"
@@ -29,11 +29,11 @@ class Generated(NamedTuple):
 
     text: str
     score: float
-    status: Status
+    status: GenerationStatus
     best: tuple[tuple[str, float], ...]
 
 
-class Generation:
+class LineGenerator:
     """Turns each line, a label or some numbers, into a line of text.
 
     model: in evaluation mode, on `device`. batch_size: lines searched together. Sampling draws for a line by its
@@ -67,7 +67,7 @@ class Generation:
     def _generate_chunk(self, lines: Sequence[str], before: int) -> list[Generated]:
         """`before`: how many lines came before these."""
         found = [Generated("", 0.0, self._status(line), ()) for line in lines]
-        asked = [number for number, one in enumerate(found) if one.status is Status.OK]
+        asked = [number for number, one in enumerate(found) if one.status is GenerationStatus.OK]
         for start in range(0, len(asked), self.batch_size):
             numbers = asked[start : start + self.batch_size]
             texts = [lines[number] for number in numbers]
@@ -76,14 +76,14 @@ class Generation:
                 found[number] = self._generated(hypotheses)
         return found
 
-    def _status(self, line: str) -> Status:
+    def _status(self, line: str) -> GenerationStatus:
         if not line.strip():
-            return Status.BLANK
+            return GenerationStatus.BLANK
         try:
             self.tokenizer.check(line, "")
         except ValueError:
-            return Status.UNKNOWN
-        return Status.OK
+            return GenerationStatus.UNKNOWN
+        return GenerationStatus.OK
 
     @torch.inference_mode()
     def _search(self, lines: list[str], numbers: list[int]) -> list[list[Hypothesis]]:
@@ -98,17 +98,17 @@ class Generation:
 
     def _generated(self, hypotheses: list[Hypothesis]) -> Generated:
         decoded = self.tokenizer.decode([one.tokens for one in hypotheses], self.language)
-        if isinstance(self.search, Deciding):
-            order = self.search.decide(decoded, self.language)
+        if isinstance(self.search, Reranker):
+            order = self.search.rerank(decoded, self.language)
             hypotheses, decoded = [hypotheses[number] for number in order], [decoded[number] for number in order]
         best = tuple((text, one.score) for text, one in zip(decoded, hypotheses, strict=True))
         text, score = best[0]
         if not hypotheses[0].finished:
-            return Generated(text, score, Status.TRUNCATED, best)
-        return Generated(text, score, Status.OK if text.strip() else Status.EMPTY, best)
+            return Generated(text, score, GenerationStatus.TRUNCATED, best)
+        return Generated(text, score, GenerationStatus.OK if text.strip() else GenerationStatus.EMPTY, best)
 
 
-def share_exact(generation: Generation, pairs: Sequence[Pair]) -> float:
+def share_exact(generation: LineGenerator, pairs: Sequence[Pair]) -> float:
     """Percent of the pairs whose target is generated exactly from their source."""
     [found] = generation.generate_chunks([[pair.source for pair in pairs]])
     right = sum(one.text == pair.target for one, pair in zip(found, pairs, strict=True))

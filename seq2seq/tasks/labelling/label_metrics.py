@@ -19,7 +19,7 @@ class Agreement(NamedTuple):
     f1: dict[str, float]
 
 
-class Counts:
+class LabelCounts:
     """Gathers predictions line by line."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from seq2seq.network.classifier import Classifier
 from seq2seq.network.tagger import Tagger
 
 
-class Status(StrEnum):
+class LabelStatus(StrEnum):
     """What became of a line."""
 
     OK = "ok"
@@ -34,7 +34,7 @@ class Labelling(NamedTuple):
 
     labels: tuple[str, ...]
     probabilities: tuple[tuple[float, ...], ...]
-    status: Status
+    status: LabelStatus
 
 
 class Labeller:
@@ -71,7 +71,7 @@ class Labeller:
     def _label_chunk(self, lines: Sequence[str]) -> list[Labelling]:
         encoded = self.tokenizer.encode(lines, self.tokenizer.languages[0], "source")
         asked = [number for number, line in enumerate(lines) if encoded[number] and (self.tags or line.strip())]
-        found = [Labelling((), (), Status.BLANK)] * len(lines)
+        found = [Labelling((), (), LabelStatus.BLANK)] * len(lines)
         order = sorted(asked, key=lambda number: len(encoded[number]))
         lengths = np.array([len(encoded[number]) + 1 for number in order], dtype=np.int64)
         edges = fill(lengths, lengths, self.batch_tokens)
@@ -81,7 +81,7 @@ class Labeller:
                 probabilities = self._probabilities([encoded[number] for number in numbers], counts)
                 for number, rows in zip(numbers, torch.split(probabilities, counts), strict=True):
                     best = [self.tokenizer.labels.names[label] for label in rows.argmax(-1).tolist()]
-                    found[number] = Labelling(tuple(best), tuple(map(tuple, rows.tolist())), Status.OK)
+                    found[number] = Labelling(tuple(best), tuple(map(tuple, rows.tolist())), LabelStatus.OK)
         return found
 
     @torch.inference_mode()

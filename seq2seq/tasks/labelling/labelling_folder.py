@@ -19,12 +19,12 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import default_device, precision
 from seq2seq.errors import ModelError
 from seq2seq.model_folder.config import CONFIG
-from seq2seq.model_folder.folder import Opened, assemble, expect, read, write
+from seq2seq.model_folder.folder import StoredModel, assemble, expect, read, write
 from seq2seq.network.classifier import Classifier
 from seq2seq.network.generator import Generator
 from seq2seq.network.tagger import Tagger
 from seq2seq.search.base import Search
-from seq2seq.tasks.labelling.generation import Generation
+from seq2seq.tasks.labelling.generation import LineGenerator
 from seq2seq.tasks.labelling.labeller import Labeller
 
 KINDS: dict[str, type[nn.Module]] = {"classifier": Classifier, "tagger": Tagger, "generator": Generator}
@@ -83,16 +83,16 @@ def open_labeller(folder: Path, labeller: Mapping[str, Any], number_format: str)
     return built
 
 
-def open_generation(folder: Path, search: Search, batch_size: int, number_format: str) -> Generation:
+def open_generation(folder: Path, search: Search, batch_size: int, number_format: str) -> LineGenerator:
     """The generator of a folder, ready to generate, on the GPU where there is one. Raises ModelError, ConfigError."""
     device = default_device()
     dtype = precision(number_format, device)
     found = load(folder, "generator")
     assert isinstance(found.model, Generator)
-    return Generation(found.model.to(device), found.tokenizer, search, batch_size, dtype, device)
+    return LineGenerator(found.model.to(device), found.tokenizer, search, batch_size, dtype, device)
 
 
-def _tokenizer(opened: Opened) -> LabelledTokenizer:
+def _tokenizer(opened: StoredModel) -> LabelledTokenizer:
     """The text's tokenizer with what its kind has on the other side."""
     text = Tokenizer.load(opened.place)
     [*languages, label] = opened.content["languages"] or [""]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from seq2seq.errors import DataError
 from seq2seq.io.text import Lines
-from seq2seq.tasks.labelling.label_metrics import Agreement, Counts
+from seq2seq.tasks.labelling.label_metrics import Agreement, LabelCounts
 from seq2seq.tasks.labelling.labeller import Labeller, Labelling
 
 
@@ -18,7 +18,7 @@ class Reference:
 
     def __init__(self, labeller: Labeller, path: Path) -> None:
         self.labeller, self.path = labeller, path
-        self.counts = Counts()
+        self.counts = LabelCounts()
         self.number = 0
         self._wanted = iter(Lines(path))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from seq2seq.data.loader.batch import Batch
 from seq2seq.network.classifier import Classifier
 from seq2seq.network.tagger import Tagger
-from seq2seq.tasks.labelling.label_metrics import Counts
+from seq2seq.tasks.labelling.label_metrics import LabelCounts
 from seq2seq.tasks.labelling.labeller import probabilities
 
 
@@ -30,7 +30,7 @@ class HeldOut:
     @torch.inference_mode()
     def __call__(self) -> dict[str, float]:
         """`{"loss": 0.1, "accuracy": 97.1, "macro_f1": 96.9}`, with the model in evaluation mode."""
-        counts = Counts()
+        counts = LabelCounts()
         nats = 0.0
         for batch in self.batches():
             found = probabilities(self.model, batch, self.dtype, self.device).cpu()

@@ -41,7 +41,6 @@ class Totals(NamedTuple):
 
     @property
     def bits_per_character(self) -> float:
-        """See measure.py."""
         return bits_per_character(self.nats, self.characters)
 
     def to_json(self) -> str:

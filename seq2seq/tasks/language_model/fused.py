@@ -6,13 +6,13 @@ from seq2seq.config.typecheck import place
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import default_device
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.network.fusion import Fusion, Translating
+from seq2seq.network.fusion import Fusion, TranslationStep
 from seq2seq.tasks.language_model import language_model_folder as model_folder
 
 
-def fused(
-    network: Translating, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
-) -> Translating:
+def fuse(
+    network: TranslationStep, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
+) -> TranslationStep:
     """The network with the language model of a run folder or model folder beside it; without one as it is.
 
     Raises ModelError where that was trained with another tokenizer than the network's, ConfigError unless folder and

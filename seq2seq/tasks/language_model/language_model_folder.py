@@ -13,7 +13,7 @@ from seq2seq.network.language_model import LanguageModel
 KIND = "language_model"
 
 
-class ModelFolder(NamedTuple):
+class LanguageModelFolder(NamedTuple):
     """What a language model's folder holds; `scores` are those of its validation."""
 
     model: LanguageModel
@@ -45,7 +45,7 @@ def save(
     write(folder, KIND, model, content, tokenizer.save)
 
 
-def load(folder: Path) -> ModelFolder:
+def load(folder: Path) -> LanguageModelFolder:
     """Reads a language model's folder, or the one inside a run folder; the model is in evaluation mode.
 
     Raises ModelError where anything is missing, damaged, of another format or kind, or does not fit together.
@@ -61,4 +61,4 @@ def load(folder: Path) -> ModelFolder:
     if not languages or not all(language in tokenizer.languages for language in languages):
         known = ", ".join(tokenizer.languages)
         raise ModelError(f"{opened.place / CONFIG}: languages: expected some of {known}, got {languages!r}")
-    return ModelFolder(assemble(opened, LanguageModel), tokenizer, languages, opened.content["scores"])
+    return LanguageModelFolder(assemble(opened, LanguageModel), tokenizer, languages, opened.content["scores"])

@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.tasks.language_model import language_model_folder as model_folder
 
 
-def opened(folder: Path, number_format: str, cores: int | None) -> dict[str, Any]:
+def open_language_model(folder: Path, number_format: str, cores: int | None) -> dict[str, Any]:
     """The arguments `model, tokenizer, languages, dtype, device` of a Scorer or Sampler, from a run or model folder.
 
     cores: of the processor; None: all cores. Raises ModelError or ConfigError.

@@ -11,7 +11,7 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
 from seq2seq.network.language_model import LanguageModel
-from seq2seq.search.base import Deciding, Hypothesis, Request, Search
+from seq2seq.search.base import Hypothesis, Request, Reranker, Search
 from seq2seq.tasks.language_model.scorer import known_language
 
 
@@ -87,7 +87,7 @@ class Sampler:
         return [self._best(hypotheses, language) for hypotheses in found]
 
     def _best(self, hypotheses: list[Hypothesis], language: str) -> Hypothesis:
-        if not isinstance(self.search, Deciding):
+        if not isinstance(self.search, Reranker):
             return hypotheses[0]
         texts = self.tokenizer.decode([one.tokens for one in hypotheses], language)
-        return hypotheses[self.search.decide(texts, language)[0]]
+        return hypotheses[self.search.rerank(texts, language)[0]]

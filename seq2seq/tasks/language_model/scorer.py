@@ -57,7 +57,6 @@ class Score(NamedTuple):
 
     @property
     def bits_per_character(self) -> float:
-        """See measure.py."""
         return bits_per_character(-self.log_probability, self.characters)
 
 

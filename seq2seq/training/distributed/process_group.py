@@ -17,87 +17,84 @@ from torch.distributed.rendezvous import rendezvous
 from seq2seq.errors import TrainingError
 
 Value = TypeVar("Value")
-SECONDS_FOR_LAST_WORDS = 2  # how long the others wait to learn why one of them ended
+SECONDS_FOR_ERRORS = 2  # how long the others wait to learn why one of them ended
 
 
 @runtime_checkable
-class Team(Protocol):
+class ProcessGroup(Protocol):
     """Each method is called by all processes at the same place of the program, and gives all of them the same."""
 
     @property
-    def number(self) -> int:
+    def rank(self) -> int:
         """Of this process: 0 for the leader, who alone writes files."""
         ...
 
     @property
-    def size(self) -> int:
+    def world_size(self) -> int:
         """How many processes there are."""
         ...
 
-    def agree(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """The leader's value, whatever the others hold."""
         ...
 
-    def highest(self, values: Sequence[float]) -> list[float]:
+    def all_reduce_max(self, values: Sequence[float]) -> list[float]:
         """The highest of each of some numbers."""
         ...
 
-    def gathered(self, values: list[Value]) -> list[Value]:
+    def all_gather(self, values: list[Value]) -> list[Value]:
         """The values of all, in the order of their numbers."""
         ...
 
-    def add(self, tensor: Tensor) -> None:
+    def all_reduce_sum(self, tensor: Tensor) -> None:
         """Let the tensor become the sum over all, in place."""
         ...
 
 
-def leads() -> bool:
+def is_main() -> bool:
     """Whether this process is the leader, or the only one."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 @contextmanager
-def joined(timeout: float) -> Iterator[Team]:
-    """The team that torchrun's variables in the environment describe.
+def process_group(timeout: float) -> Iterator[ProcessGroup]:
+    """The process group that torchrun's variables in the environment describe.
 
     Raises TrainingError that names a process which failed, or for which the others waited `timeout` seconds in vain;
     all of them then end.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Single()
+        yield SingleProcess()
         return
-    ranks = Ranks(timeout)
+    ranks = TorchProcessGroup(timeout)
     try:
         yield ranks
     except BaseException as error:
-        ranks.say_last_words(error)
+        ranks.report_error(error)
         raise
     finally:
         torch.distributed.destroy_process_group()
 
 
-class Single:
+class SingleProcess:
     """A process of its own."""
 
-    number, size = 0, 1
+    rank, world_size = 0, 1
 
-    def agree(self, value: Value) -> Value:
-        """See Team."""
+    def broadcast(self, value: Value) -> Value:
         return value
 
-    def highest(self, values: Sequence[float]) -> list[float]:
-        """See Team."""
+    def all_reduce_max(self, values: Sequence[float]) -> list[float]:
         return list(values)
 
-    def gathered(self, values: list[Value]) -> list[Value]:
-        """See Team."""
+    def all_gather(self, values: list[Value]) -> list[Value]:
         return values
 
-    def add(self, tensor: Tensor) -> None:
-        """See Team."""
+    def all_reduce_sum(self, tensor: Tensor) -> None:
+        pass
 
 
-class Ranks:
+class TorchProcessGroup:
     """The processes of torchrun. Tensors of a GPU are summed by NCCL, all else goes through gloo.
 
     Before each exchange a process notes in the store that all can read how many it has come to, so that those who wait
@@ -108,57 +105,55 @@ class Ranks:
         self.timeout = timeout
         patience = timedelta(seconds=timeout)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        store, self.number, self.size = next(rendezvous("env://", timeout=patience))
+        store, self.rank, self.world_size = next(rendezvous("env://", timeout=patience))
         store.set_timeout(patience)
-        start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun keeps the store of a team that ended
+        start = os.environ.get(
+            "TORCHELASTIC_RESTART_COUNT", "0"
+        )  # torchrun keeps the store of a process group that ended
         torch.distributed.init_process_group(
             backend,
             store=PrefixStore(f"group {start}", store),
-            rank=self.number,
-            world_size=self.size,
+            rank=self.rank,
+            world_size=self.world_size,
             timeout=patience,
         )
         self._store = PrefixStore(f"team {start}", store)
         self._exchanges = 0
-        self._store.set(f"machine {self.number}", socket.gethostname())
+        self._store.set(f"machine {self.rank}", socket.gethostname())
 
-    def agree(self, value: Value) -> Value:
-        """See Team."""
+    def broadcast(self, value: Value) -> Value:
         values = [value]
         with self._exchange():
             torch.distributed.broadcast_object_list(values, src=0, device=torch.device("cpu"))
         return values[0]
 
-    def highest(self, values: Sequence[float]) -> list[float]:
-        """See Team."""
+    def all_reduce_max(self, values: Sequence[float]) -> list[float]:
         tensor = torch.tensor(values, dtype=torch.float64)
         with self._exchange():
             torch.distributed.all_reduce(tensor, torch.distributed.ReduceOp.MAX)
         found: list[float] = tensor.tolist()
         return found
 
-    def gathered(self, values: list[Value]) -> list[Value]:
-        """See Team."""
-        found: list[list[Value]] = [[] for _ in range(self.size)]
+    def all_gather(self, values: list[Value]) -> list[Value]:
+        found: list[list[Value]] = [[] for _ in range(self.world_size)]
         with self._exchange():
             torch.distributed.all_gather_object(found, values)
         return [value for part in found for value in part]
 
-    def add(self, tensor: Tensor) -> None:
-        """See Team."""
+    def all_reduce_sum(self, tensor: Tensor) -> None:
         with self._exchange():
             torch.distributed.all_reduce(tensor)
 
-    def say_last_words(self, error: BaseException) -> None:
+    def report_error(self, error: BaseException) -> None:
         """Leave for the others why this process ends."""
         with suppress(RuntimeError):
-            self._store.set(f"ended {self.number}", f"{type(error).__name__}: {error}")
+            self._store.set(f"ended {self.rank}", f"{type(error).__name__}: {error}")
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
         self._exchanges += 1
         try:
-            self._store.set(f"exchanges {self.number}", str(self._exchanges))
+            self._store.set(f"exchanges {self.rank}", str(self._exchanges))
             yield
         except RuntimeError as error:
             raise TrainingError(self._explained(error)) from error
@@ -166,23 +161,23 @@ class Ranks:
     def _explained(self, error: RuntimeError) -> str:
         """Who is missing, and why, as far as the store knows."""
         try:
-            missing = [number for number in range(self.size) if self._came_to(number) < self._exchanges]
+            missing = [number for number in range(self.world_size) if self._came_to(number) < self._exchanges]
             told = [self._described(number) for number in missing]
         except RuntimeError:
             told = []
         who = "; ".join(told) or "one of the processes ended"
-        return f"{who}: this process (rank {self.number}) ends too; the same command goes on from the last checkpoint"
+        return f"{who}: this process (rank {self.rank}) ends too; the same command goes on from the last checkpoint"
 
-    def _came_to(self, number: int) -> int:
-        key = f"exchanges {number}"
+    def _came_to(self, rank: int) -> int:
+        key = f"exchanges {rank}"
         return int(self._store.get(key)) if self._store.check([key]) else 0
 
     def _described(self, number: int) -> str:
         """What is known of a process that did not come."""
-        name = f"rank {number} of {self.size}"
+        name = f"rank {number} of {self.world_size}"
         if self._store.check([f"machine {number}"]):
             name += f" on {self._store.get(f'machine {number}').decode()}"
-        end = time.monotonic() + SECONDS_FOR_LAST_WORDS
+        end = time.monotonic() + SECONDS_FOR_ERRORS
         while time.monotonic() < end:
             if self._store.check([f"ended {number}"]):
                 return f"{name} failed: {self._store.get(f'ended {number}').decode()}"

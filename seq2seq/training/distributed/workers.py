@@ -21,33 +21,33 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.device import tune_memory
 from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.io.child_processes import end_processes
-from seq2seq.training.gradient import Alone, Gradient, Part, Sums
-from seq2seq.training.trainable import Carrying
+from seq2seq.training.gradient import Gradient, MicroBatch, SerialGradient, Sums
+from seq2seq.training.trainable import Stateful
 
 SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 64 MB
 
 
-def shared_out(part: Part, slots: int, say: Callable[[str], None]) -> Gradient:
+def worker_gradient(micro_batch: MicroBatch, slots: int, say: Callable[[str], None]) -> Gradient:
     """Workers where an update has several batches and a CPU several cores, else this process alone."""
     count = min(torch.get_num_threads(), slots)
-    if count < 2 or part.model.output_weight.device.type != "cpu":
-        return Alone(part)
-    if missing := missing_memory(part, slots):
+    if count < 2 or micro_batch.model.output_weight.device.type != "cpu":
+        return SerialGradient(micro_batch)
+    if missing := missing_memory(micro_batch, slots):
         lack = f"{SHARED_MEMORY} lacks {missing / 1e6:,.0f} MB for a process per core"
         say(f"{lack}: threads do the work, more slowly (docker: --shm-size=1g)")
-        return Alone(part)
-    return Workers(part, count, slots)
+        return SerialGradient(micro_batch)
+    return WorkerGradient(micro_batch, count, slots)
 
 
-class Workers:
+class WorkerGradient:
     """As many processes as `count`, for updates of at most `slots` batches.
 
     Every batch's gradient goes to a slot of its own and the slots are summed in order, so that the number of processes
     changes nothing, bit for bit. They end with this process, however it ends.
     """
 
-    def __init__(self, part: Part, count: int, slots: int) -> None:
-        self.parameters = part.parameters
+    def __init__(self, micro_batch: MicroBatch, count: int, slots: int) -> None:
+        self.parameters = micro_batch.parameters
         for parameter in self.parameters:
             parameter.data.share_memory_()  # type: ignore[no-untyped-call]
         size = sum(parameter.numel() for parameter in self.parameters)
@@ -55,12 +55,12 @@ class Workers:
         context = torch.multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
         self.processes = []
-        self.carries = isinstance(part.model, Carrying)
+        self.carries = isinstance(micro_batch.model, Stateful)
         try:
             for worker in range(min(count, slots)):
                 ours, theirs = context.Pipe()
                 place = (worker, min(count, slots))
-                process = context.Process(target=_work, args=(part, self.slots, theirs, place), daemon=True)
+                process = context.Process(target=_work, args=(micro_batch, self.slots, theirs, place), daemon=True)
                 process.start()
                 theirs.close()
                 self.pipes.append(ours)
@@ -70,7 +70,7 @@ class Workers:
             raise
 
     def __call__(self, batches: Sequence[Batch], seeds: Sequence[int], tokens: int, update: int) -> Sums:
-        """See Gradient. Raises TrainingError with a worker's own words when it failed or vanished."""
+        """Raises TrainingError with a worker's own words when it failed or vanished."""
         for slot, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
             arrays = [tensor.numpy() for tensor in batch]
             self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens, update))
@@ -84,7 +84,7 @@ class Workers:
         return torch.stack(sums).sum(0)
 
     def carried(self) -> list[list[Tensor]]:
-        """See Gradient; every process carries the states of its own batches."""
+        """Every process carries the states of its own batches."""
         if not self.carries:
             return []
         found: list[list[Tensor]] = []
@@ -128,20 +128,20 @@ class Workers:
         )
 
 
-def missing_memory(part: Part, slots: int) -> int:
+def missing_memory(part: MicroBatch, slots: int) -> int:
     """Bytes of shared memory that workers would need beyond what is free: 0 where they can run."""
     needed = (slots + 1) * sum(4 * parameter.numel() for parameter in part.parameters)
     free = shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else needed
     return max(0, needed - free)
 
 
-def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) -> None:
+def _work(part: MicroBatch, slots: list[Tensor], pipe: Any, place: tuple[int, int]) -> None:
     """The life of worker `place[0]` of `place[1]`: a batch in, its gradient into a slot, until the other end closes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends the run
         signal.signal(number, signal.SIG_IGN)
     tune_memory()
     torch.set_num_threads(1)
-    if isinstance(part.model, Carrying):
+    if isinstance(part.model, Stateful):
         part.model.take(*place)
     while True:
         try:
@@ -161,7 +161,7 @@ def _work(part: Part, slots: list[Tensor], pipe: Any, place: tuple[int, int]) ->
 
 
 def _computed(
-    part: Part, slots: list[Tensor], slot: int, arrays: Sequence[Any], seed: int, tokens: int, update: int
+    part: MicroBatch, slots: list[Tensor], slot: int, arrays: Sequence[Any], seed: int, tokens: int, update: int
 ) -> Any:
     """The sums of a batch, after its gradient went into the slot."""
     sums = part(Batch(*map(torch.from_numpy, arrays)), seed, tokens, update).tolist()
@@ -171,9 +171,9 @@ def _computed(
     return sums
 
 
-def _carried(part: Part) -> Any:
+def _carried(part: MicroBatch) -> Any:
     """What this process carries, as arrays: a tensor would be sent through shared memory, which may be short."""
-    assert isinstance(part.model, Carrying)
+    assert isinstance(part.model, Stateful)
     return [[tensor.numpy() for tensor in batch] for batch in part.model.carried()]
 
 

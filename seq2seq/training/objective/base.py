@@ -9,7 +9,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State
 from seq2seq.training.criterion import CHUNK, Criterion, Loss
-from seq2seq.training.trainable import Carrying, Network
+from seq2seq.training.trainable import Stateful, Trainable
 
 
 @runtime_checkable
@@ -21,11 +21,11 @@ class Objective(Protocol):
     over the batch's real target tokens; the trainer divides by those of the whole update.
     """
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int, /) -> Loss: ...
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int, /) -> Loss: ...
 
 
 @runtime_checkable
-class Generating(Network, Protocol):
+class Generating(Trainable, Protocol):
     """A network that reads what it predicts; see search/base.py for the shapes."""
 
     def start(self, source: Tensor, source_mask: Tensor, /) -> tuple[State, State]:
@@ -47,9 +47,9 @@ def chunks(features: Tensor, vocabulary: int) -> tuple[Tensor, ...]:
     return torch.split(features, max(1, CHUNK // vocabulary))
 
 
-def several_passes(network: Network, name: str) -> None:
+def several_passes(network: Trainable, name: str) -> None:
     """Raises ConfigError for a network over running text, whose state moves on whenever it reads a batch."""
-    if isinstance(network, Carrying):
+    if isinstance(network, Stateful):
         raise ConfigError(
             f"objective={name} reads a batch more than once, which running text does not allow: "
             "set reading=lines or objective=likelihood"

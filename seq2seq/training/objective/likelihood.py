@@ -2,12 +2,11 @@
 
 from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.training.criterion import Criterion, Loss
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 
 class Likelihood:
     """Cross-entropy under teacher forcing (Williams & Zipser 1989), smoothed as the criterion says."""
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
-        """See Objective."""
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
         return criterion(network(batch), network.output_weight, network.output_bias, predicted(batch))

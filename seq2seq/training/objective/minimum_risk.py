@@ -17,7 +17,7 @@ from seq2seq.network.state import State, map_state
 from seq2seq.training.criterion import Criterion, Loss
 from seq2seq.training.objective.base import Generating, several_passes
 from seq2seq.training.token_log_probability import log_probabilities
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 Metric = Callable[[Sequence[str], str, str], list[float]]  # hypotheses, their reference, its language: 0 to 100 each
 
@@ -89,8 +89,7 @@ class MinimumRisk:
         self.candidates, self.reference, self.sharpness, self.weight = candidates, reference, sharpness, weight
         self.languages = {tokenizer.tag_id(language): language for language in tokenizer.languages}
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
-        """See Objective."""
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
         several_passes(network, "minimum_risk")
         if not isinstance(network, Generating):
             raise ConfigError("objective=minimum_risk: this network draws no text; set objective=likelihood")
@@ -149,7 +148,7 @@ class MinimumRisk:
         return found
 
     def risks(
-        self, network: Network, batch: Batch, drawn: "Candidates", costs: Float[Tensor, " candidates"]
+        self, network: Trainable, batch: Batch, drawn: "Candidates", costs: Float[Tensor, " candidates"]
     ) -> Float[Tensor, " batch"]:
         """Each sentence's expected cost, whose gradient changes the candidates' probabilities."""
         owners = torch.tensor(drawn.owners, device=batch.target.device)
@@ -183,7 +182,7 @@ class Candidates(NamedTuple):
         return Batch(batch.source[owners], batch.source_mask[owners], target, mask, batch.pairs[owners])
 
 
-def _scores(network: Network, rows: Batch) -> Float[Tensor, " rows"]:
+def _scores(network: Trainable, rows: Batch) -> Float[Tensor, " rows"]:
     """The log-probability of each row's target."""
     each = log_probabilities(network(rows), network.output_weight, network.output_bias, predicted(rows))
     of_row = torch.arange(len(rows.target), device=each.device).repeat_interleave(rows.target_mask[:, 1:].sum(1))

@@ -9,7 +9,7 @@ from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.errors import ConfigError
 from seq2seq.training.criterion import Criterion, Gradients, Loss, number_format
 from seq2seq.training.objective.base import repeated, several_passes
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 CHUNK = 2**20  # logits of both passes that stand in memory at once, 4 MB in fp32
 
@@ -29,8 +29,8 @@ class RDrop:
             raise ConfigError(f"objective.alpha: expected a number of at least 0, got {alpha}")
         self.alpha = alpha
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
-        """See Objective. Raises ConfigError for running text, which cannot be read twice."""
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
+        """Raises ConfigError for running text, which cannot be read twice."""
         several_passes(network, "r_drop")
         passes = network(repeated(batch, 2))
         pairs = (

@@ -10,7 +10,7 @@ from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.errors import ConfigError
 from seq2seq.training.criterion import Criterion, Loss
 from seq2seq.training.objective.base import Generating, chunks, several_passes
-from seq2seq.training.trainable import Network
+from seq2seq.training.trainable import Trainable
 
 NEVER_READ = sorted(symbols.IGNORED)  # in translation, so neither here
 
@@ -41,8 +41,8 @@ class ScheduledSampling:
             raise ConfigError(f"objective.temperature: expected 0 (the likeliest) or more, got {temperature}")
         self.rate, self.start, self.warmup, self.temperature = rate, start, warmup, temperature
 
-    def __call__(self, network: Network, batch: Batch, criterion: Criterion, update: int) -> Loss:
-        """See Objective. Raises ConfigError for a network that does not read its own predictions."""
+    def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
+        """Raises ConfigError for a network that does not read its own predictions."""
         several_passes(network, "scheduled_sampling")
         if not isinstance(network, Generating):
             raise ConfigError(
@@ -59,7 +59,7 @@ class ScheduledSampling:
         return self.rate * min(1.0, max(0.0, (update - self.start) / self.warmup))
 
     @torch.no_grad()
-    def replaced(self, network: Network, batch: Batch, probability: float) -> Batch:
+    def replaced(self, network: Trainable, batch: Batch, probability: float) -> Batch:
         """The batch with predictions for some of the inputs."""
         features = network(batch)
         torch.clear_autocast_cache()  # torch before 2.13 keeps weights cast without gradient for the second pass
@@ -72,7 +72,7 @@ class ScheduledSampling:
         target[:, 1:][chosen] = self._predicted(network, features[chosen[mask]])
         return batch._replace(target=target)
 
-    def _predicted(self, network: Network, features: Tensor) -> Tensor:
+    def _predicted(self, network: Trainable, features: Tensor) -> Tensor:
         """A token for each of the features, drawn from what the output layer says."""
         words = [features.new_zeros(0, dtype=torch.long)]
         for part in chunks(features, len(network.output_weight)):

@@ -20,5 +20,4 @@ class Cosine(Schedule):
         self.floor = check_floor(floor)
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        """See the class."""
         return self.warm(update) * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * progress)) / 2)

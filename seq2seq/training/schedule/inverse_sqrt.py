@@ -12,5 +12,4 @@ class InverseSqrt(Schedule):
     """
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        """See the class."""
         return min(self.warm(update), math.sqrt(max(self.warmup, 1) / update))

@@ -18,5 +18,4 @@ class Linear(Schedule):
         self.floor = check_floor(floor)
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        """See the class."""
         return self.warm(update) * (1 - (1 - self.floor) * progress)

@@ -21,7 +21,6 @@ class Plateau(Schedule):
         self.floor = check_floor(floor)
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        """See the class."""
         return self.warm(update) * max(self.floor, state["share"])
 
     def start(self) -> ScheduleState:

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq.data.dataset.balanced_sample import balanced
+from seq2seq.data.dataset.balanced_sample import balanced_sample
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.network.alignment import Forcing
+from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.model import Model
 from seq2seq.translation.checks.length import Lengths
 from seq2seq.translation.details import Pair, batches
@@ -34,7 +34,7 @@ def attended(weights: Float[Tensor, "target source"]) -> float:
 
 
 @torch.inference_mode()
-def attention_shares(forcing: Forcing, pairs: Sequence[Pair], tag: int, device: torch.device) -> list[float]:
+def attention_shares(forcing: TeacherForcing, pairs: Sequence[Pair], tag: int, device: torch.device) -> list[float]:
     """`attended` of each pair, in the order given; of a network some attention of which looks at words."""
     shares = [0.0] * len(pairs)
     for rows, batch in batches(pairs, tag, device):
@@ -49,13 +49,13 @@ def with_attention(
     lengths: Mapping[tuple[str, str], Lengths], network: Model, store: Store, tokenizer: Tokenizer
 ) -> dict[tuple[str, str], Lengths]:
     """What is usual, with what this network usually looks at in its training text, where it has such an attention."""
-    rows = balanced(store, SAMPLE)
+    rows = balanced_sample(store, SAMPLE)
     rows = rows[store.lengths(rows)[0] > 0]  # text of a language by itself has no source
     targets = store.language_numbers(rows)[1]
     was_training = network.training
     network.eval()
     try:
-        forcing, device = Forcing(network), network.output_weight.device
+        forcing, device = TeacherForcing(network), network.output_weight.device
         forcing.check()
         shares: list[float] = []
         for number in np.unique(targets).tolist():

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from seq2seq.data.dataset.balanced_sample import balanced
+from seq2seq.data.dataset.balanced_sample import balanced_sample
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
 from seq2seq.io.arrow import Pieces, Reals
 from seq2seq.io.json import read_json
-from seq2seq.model_folder.sidecar import reading
+from seq2seq.model_folder.sidecar import open_sidecar
 
 FILE = "languages.safetensors"
 LINES = 10_000  # of a language that are counted at most
@@ -23,7 +23,7 @@ RATE = 0.5  # ... and so many for every piece
 MOST = 4.0  # nats that one piece can tell, so that no name decides alone
 
 
-class Languages:
+class LanguageIdentifier:
     """The languages of a vocabulary, with the log-probability of each of its target-side pieces.
 
     A language that the text does not have is not among them. See tests for what it is worth.
@@ -47,12 +47,12 @@ class Languages:
         (folder / FILE).write_bytes(save({"scores": self.scores.astype(np.float16)}, metadata))
 
     @classmethod
-    def load(cls, folder: Path, vocabulary: int) -> "Languages | None":
+    def load(cls, folder: Path, vocabulary: int) -> "LanguageIdentifier | None":
         """What `save` wrote into a folder; None where it holds none. ModelError where it is damaged."""
         path = folder / FILE
         if not path.exists():
             return None
-        with reading(path, "copy the folder again") as file:
+        with open_sidecar(path, "copy the folder again") as file:
             names = read_json(file.metadata()["languages"])
             scores = file.get_tensor("scores").astype(np.float64)
         if not isinstance(names, list) or scores.shape != (len(names), vocabulary) or not np.isfinite(scores).all():
@@ -60,13 +60,13 @@ class Languages:
         return cls(names, scores)
 
 
-def counted(store: Store, tokenizer: Tokenizer) -> Languages | None:
+def learn_languages(store: Store, tokenizer: Tokenizer) -> LanguageIdentifier | None:
     """The languages of training text; None where only one is spelt with target-side pieces.
 
     Looks at 10,000 lines of every language, however little of the text it is.
     """
     names = tokenizer.languages
-    rows = balanced(store, LINES)
+    rows = balanced_sample(store, LINES)
     counts = np.zeros((len(names), tokenizer.sizes[1]))
     sides = list(zip(store.language_numbers(rows), store.ids(rows), strict=True))
     for languages, lines in sides if tokenizer.joint else sides[1:]:
@@ -76,7 +76,7 @@ def counted(store: Store, tokenizer: Tokenizer) -> Languages | None:
     if len(seen) < 2:
         return None
     likely = counts[seen] + UNSEEN
-    return Languages([names[number] for number in seen], np.log(likely / likely.sum(1, keepdims=True)))
+    return LanguageIdentifier([names[number] for number in seen], np.log(likely / likely.sum(1, keepdims=True)))
 
 
 def _add(counts: Reals, lines: Sequence[Pieces]) -> None:

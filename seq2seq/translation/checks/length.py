@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seq2seq.data.dataset.balanced_sample import balanced
+from seq2seq.data.dataset.balanced_sample import balanced_sample
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.sentence_splitter import sentences
 from seq2seq.errors import ModelError
@@ -54,9 +54,9 @@ class Lengths(NamedTuple):
 LengthsOf = Mapping[tuple[str, str], Lengths]  # by direction
 
 
-def learnt_lengths(store: Store) -> dict[tuple[str, str], Lengths]:
+def learn_lengths(store: Store) -> dict[tuple[str, str], Lengths]:
     """Those of every direction of a training text."""
-    rows = balanced(store, ROWS)
+    rows = balanced_sample(store, ROWS)
     languages = np.stack(store.language_numbers(rows), 1)
     found = {}
     for source, target in np.unique(languages, axis=0).tolist():

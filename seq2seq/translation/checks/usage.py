@@ -33,7 +33,7 @@ class Usage(NamedTuple):
         return {"numbers": [list(one) for one in sorted(self.numbers)], "capitals": sorted(self.capitals)}
 
 
-def learnt_usage(store: Store) -> Usage:
+def learn_usage(store: Store) -> Usage:
     """What training text shows, from a sample of it."""
     count = min(len(store), ROWS)
     rows = np.sort(permuted(np.arange(count), len(store), seed=0, epoch=0))

@@ -5,12 +5,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2seq.data.dataset.balanced_sample import balanced
+from seq2seq.data.dataset.balanced_sample import balanced_sample
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.io.arrow import Integers
-from seq2seq.translation.shortlist.lexicon import Lexicon, lexicon
+from seq2seq.translation.shortlist.lexicon import Lexicon, learn_lexicon
 from seq2seq.translation.shortlist.shortlist import Candidates, Shortlist, leading
 
 
@@ -31,7 +31,7 @@ def learn(
     languages = {}
     for number, rows in _sampled(store, pairs):
         sources, targets = store.ids(rows)
-        found = lexicon(sources, targets, _same(tokenizer), tokenizer.sizes[1])
+        found = learn_lexicon(sources, targets, _same(tokenizer), tokenizer.sizes[1])
         counts = np.bincount(np.concatenate(targets), minlength=tokenizer.sizes[1])
         always = _common(tokenizer, counts, common)
         languages[store.languages[number]] = _candidates(found, threshold, most, always, tokenizer.sizes[0])
@@ -40,7 +40,7 @@ def learn(
 
 def _sampled(store: Store, pairs: int) -> list[tuple[int, Integers]]:
     """The target languages, and rows of each."""
-    rows = balanced(store, pairs)
+    rows = balanced_sample(store, pairs)
     targets = store.language_numbers(rows)[1]
     return [(int(number), _spread(rows[targets == number], pairs)) for number in np.unique(targets)]
 

@@ -34,7 +34,7 @@ class _Links(NamedTuple):
     place: Int[Tensor, " links"]
 
 
-def lexicon(
+def learn_lexicon(
     sources: Sequence[Pieces], targets: Sequence[Pieces], same: Int[Tensor, " vocabulary"], vocabulary: int
 ) -> Lexicon:
     """Learns from lines and their translations; the same lines give the same numbers.

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.io.arrow import Integers, Reals
 from seq2seq.io.json import read_json
-from seq2seq.model_folder.sidecar import reading
+from seq2seq.model_folder.sidecar import open_sidecar
 
 FILE = "shortlist.safetensors"
 ABOUT = "shortlist"  # the key of the file's own JSON
@@ -86,7 +86,7 @@ class Shortlist:
         path = folder / FILE
         if not path.exists():
             return None
-        with reading(path, "remove it, or make it again with seq2seq shortlist") as file:
+        with open_sidecar(path, "remove it, or make it again with seq2seq shortlist") as file:
             about = read_json(file.metadata()[ABOUT])
             names, share = about["languages"], float(about["share"])
             parts = [{part: file.get_tensor(f"{n}.{part}") for part in KINDS} for n in range(len(names))]

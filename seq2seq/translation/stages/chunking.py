@@ -10,7 +10,7 @@ from seq2seq.translation.stages.segmentation import Window, windows
 from seq2seq.translation.stages.string_placeholders import PLACEHOLDER
 from seq2seq.translation.stages.tags import TAG
 from seq2seq.translation.stages.words import beginnings
-from seq2seq.translation.status import serious
+from seq2seq.translation.status import most_serious
 from seq2seq.translation.translation import Status, Translation
 
 SEAM = 32  # characters before and behind a cut that show whether what it goes through was copied
@@ -18,28 +18,28 @@ LONGEST_TAG = 500  # characters of a tag or placeholder that no stretch cuts in 
 PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
 
 
-class Portion(NamedTuple):
+class Chunk(NamedTuple):
     """Lines, or stretches of giant ones, in order.
 
     lines: for each stretch with which a line ends, the line that it ends; None for the others. whole: whether a chunk
     of lines ends with the last of them. broken: the numbers of stretches that end inside a sentence.
     """
 
-    stretches: list[Line]
+    segments: list[Line]
     lines: list[Line | None]
     whole: bool
     broken: frozenset[int] = frozenset()
 
 
-class Finished(NamedTuple):
+class TranslatedChunk(NamedTuple):
     """A portion, its stretches as they were given, and their translations."""
 
-    portion: Portion
+    chunk: Chunk
     given: Sequence[str]
     translations: Sequence[Translation]
 
 
-def portions(lines: Iterable[str | Line], language: str, longest: int, apart: bool = False) -> Iterator[Portion]:
+def split_into_chunks(lines: Iterable[str | Line], language: str, longest: int, apart: bool = False) -> Iterator[Chunk]:
     """A chunk's lines; those of more than `longest` characters in stretches of at most so many.
 
     A stretch ends where a window ends that a line is cut into (splitting.py), so its parts are those of the line. Its
@@ -53,14 +53,14 @@ def portions(lines: Iterable[str | Line], language: str, longest: int, apart: bo
         line = one if isinstance(one, Line) else Line(one)
         for stretch, last, sentence in _stretches(line, language, longest, apart):
             if here and held + len(stretch.text) > PORTION:
-                yield Portion(here, ends, False, frozenset(broken))
+                yield Chunk(here, ends, False, frozenset(broken))
                 here, ends, held, broken = [], [], 0, set()
             if not sentence:
                 broken.add(len(here))
             here.append(stretch)
             ends.append(line if last else None)
             held += len(stretch.text)
-    yield Portion(here, ends, True, frozenset(broken))
+    yield Chunk(here, ends, True, frozenset(broken))
 
 
 def _stretches(line: Line, language: str, longest: int, apart: bool) -> Iterator[tuple[Line, bool, bool]]:
@@ -99,7 +99,7 @@ def _between_tags(cut: Iterable[Window]) -> Iterator[Window]:
         yield before
 
 
-def gathered(finished: Iterable[Finished], source: str, target: str) -> Iterator[list[Translation]]:
+def join_chunks(finished: Iterable[TranslatedChunk], source: str, target: str) -> Iterator[list[Translation]]:
     """The translations of each chunk's lines, from those of the portions' stretches."""
     chunk: list[Translation] = []
     begun: list[tuple[str, Translation]] = []
@@ -133,7 +133,7 @@ def _whole(
     found = together(best, begins, target, seams)
     said |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not found.text.strip() else set())
     said |= {Status.UNMET} if not line.met_by(found.text, target) else set()
-    notes, seconds = serious(said), sum(one.seconds for _, one in stretches)
+    notes, seconds = most_serious(said), sum(one.seconds for _, one in stretches)
     return Translation(found.text, found.score, notes[0] if notes else Status.OK, (found,), notes, seconds)
 
 

@@ -75,7 +75,6 @@ class _Index:
                 lengths.sort(reverse=True)
 
     def phrases(self, text: str) -> list[str]:
-        """See Glossary.required."""
         parts = tuple(self.cut(text))
         folded = _folded(parts)
         found: dict[str, None] = {}

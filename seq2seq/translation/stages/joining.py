@@ -9,19 +9,19 @@ from seq2seq.languages import writing
 from seq2seq.search.base import Hypothesis
 from seq2seq.special_tokens import EOS
 from seq2seq.translation.details import Detail
-from seq2seq.translation.searcher import Answer, Order
+from seq2seq.translation.searcher import DecodeOptions, SegmentResult
 from seq2seq.translation.stages.words import beginnings
-from seq2seq.translation.status import notes
+from seq2seq.translation.status import line_statuses
 from seq2seq.translation.translation import Candidate, Status, Token, Translation
 
 
 def joined(
-    answers: Sequence[Answer],
+    answers: Sequence[SegmentResult],
     text: str,
     begins: Sequence[int],
     broken: bool,
     source: str,
-    order: Order,
+    order: DecodeOptions,
     tokenizer: Tokenizer,
 ) -> Translation:
     """A line's translation: of one part all that was found, of several the best ones one after the other.
@@ -34,15 +34,15 @@ def joined(
     if len(answers) == 1:
         best = candidates(answers[0], order, tokenizer)
     else:
-        firsts = [Answer(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
+        firsts = [SegmentResult(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
         parts = [one for first in firsts for one in candidates(first, order, tokenizer)]
         best = (together(parts, begins, order.target),)
-    said = notes(answers, text, best[0].text, (source, order.target), broken)
+    said = line_statuses(answers, text, best[0].text, (source, order.target), broken)
     seconds = sum(answer.seconds for answer in answers)
     return Translation(*best[0][:2], said[0] if said else Status.OK, best, said, seconds)
 
 
-def candidates(answer: Answer, order: Order, tokenizer: Tokenizer) -> tuple[Candidate, ...]:
+def candidates(answer: SegmentResult, order: DecodeOptions, tokenizer: Tokenizer) -> tuple[Candidate, ...]:
     """What was found for a part as text, with all that is asked for."""
     texts = tokenizer.decode([one.tokens for one in answer.hypotheses], order.target)
     if not answer.details:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from seq2seq.data.dataset.balanced_sample import balanced
+from seq2seq.data.dataset.balanced_sample import balanced_sample
 from seq2seq.data.dataset.store import Store
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
@@ -45,7 +45,7 @@ def _address(letter: str, word: str) -> re.Pattern[str]:
 SPACED, DENSE = _address(r"\S", r"\w"), _address("[!-~]", "a-z0-9_")
 
 
-class Untranslated:
+class Passthrough:
     """What is copied, whatever the model.
 
     addresses: URLs, e-mail addresses, paths of files. max_word_length: runs of more letters, digits and `+ / = _ -` are
@@ -108,7 +108,7 @@ def translates_letterless(store: Store) -> list[tuple[str, str]]:
     In the pairs of newspapers that come with the corpus mafand 107 of 109 such lines are copied; in KFTT, whose
     Japanese writes 1945年 for 1945, 11 of 554; the numbers of recipes/quickstart all become words.
     """
-    rows = balanced(store, ROWS)
+    rows = balanced_sample(store, ROWS)
     sources, targets = store.texts(rows)
     found = [row for row, text in enumerate(sources) if text.strip() and not any(map(str.isalpha, text))]
     numbers = store.language_numbers(rows)

@@ -26,7 +26,7 @@ INSIDE = "'’-_"  # belong to a word where they stand between its letters
 JOINER = "\u200d"  # makes one emoji of several
 
 
-class Held(NamedTuple):
+class Placeholder(NamedTuple):
     """What is to be put back: its text, how many words of the line left stand before it, its own number in the whole.
 
     `closing` is the punctuation that follows it at once.
@@ -38,7 +38,7 @@ class Held(NamedTuple):
     closing: str
 
 
-class Taken(NamedTuple):
+class MaskedLine(NamedTuple):
     """A line without its unknown words; `numbers`: of the words left, in the whole line.
 
     `whole`: the line, where nothing is left and its translation is the line itself. `looked_up`: something else is
@@ -46,20 +46,20 @@ class Taken(NamedTuple):
     """
 
     text: str
-    held: tuple[Held, ...] = ()
+    placeholders: tuple[Placeholder, ...] = ()
     numbers: tuple[int, ...] = ()
     whole: str | None = None
     looked_up: bool = False
 
 
-def taken_out(
+def mask(
     line: str,
     language: str,
     strange: Callable[[str], bool] | None,
     symbols_only: bool,
     dictionary: Mapping[str, str],
     others: Sequence[tuple[int, int]] = (),
-) -> Taken:
+) -> MaskedLine:
     """The line without what is strange to the tokenizer (None: nothing is), words or symbols only, and without others.
 
     What is put back for a word is its entry in the dictionary, if it has one.
@@ -67,22 +67,28 @@ def taken_out(
     strangers = _strangers(line, language, strange, symbols_only) if strange else ()
     runs = list(merged([*strangers, *others]))
     if not runs:
-        return Taken(line)
+        return MaskedLine(line)
     kept, ends = _cut(line, runs, unspaced(language))
     left = "".join(character for character, _ in kept)
     own_starts, all_starts = starts(left, language), starts(line, language)
     held = []
     for (begin, after), end in zip(runs, ends, strict=True):
         word, number = line[begin:after], bisect_right(all_starts, begin) - 1
-        held.append(Held(dictionary.get(word, word), bisect_left(own_starts, end), number, _closing(line, after)))
+        held.append(
+            Placeholder(dictionary.get(word, word), bisect_left(own_starts, end), number, _closing(line, after))
+        )
     numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in own_starts)
     looked_up = any(one.text != line[begin:after] for one, (begin, after) in zip(held, runs, strict=True))
-    return Taken(left, tuple(held), tuple(numbers), looked_up=looked_up) if own_starts or looked_up else as_it_is(line)
+    return (
+        MaskedLine(left, tuple(held), tuple(numbers), looked_up=looked_up)
+        if own_starts or looked_up
+        else unmasked(line)
+    )
 
 
-def as_it_is(line: str) -> Taken:
+def unmasked(line: str) -> MaskedLine:
     """A line of which nothing is translated."""
-    return Taken("", (Held(line, 0, 0, ""),), (), line)
+    return MaskedLine("", (Placeholder(line, 0, 0, ""),), (), line)
 
 
 def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[tuple[str, int]], list[int]]:
@@ -106,24 +112,24 @@ def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[
     return kept + [(line[place], place) for place in range(end, len(line))], ends
 
 
-def renumbered(taken: Taken, numbers: Sequence[int]) -> Taken:
+def renumbered(taken: MaskedLine, numbers: Sequence[int]) -> MaskedLine:
     """With the numbers of words in another text: `numbers` has one for each word of the text that it was taken from."""
-    held = tuple(one._replace(number=numbers[one.number]) for one in taken.held)
-    own = taken.numbers if taken.held else range(len(numbers))
-    return taken._replace(held=held, numbers=tuple(numbers[number] for number in own))
+    held = tuple(one._replace(number=numbers[one.number]) for one in taken.placeholders)
+    own = taken.numbers if taken.placeholders else range(len(numbers))
+    return taken._replace(placeholders=held, numbers=tuple(numbers[number] for number in own))
 
 
-def put_back(found: Candidate, taken: Taken, language: str) -> Candidate:
+def restore(found: Candidate, taken: MaskedLine, language: str) -> Candidate:
     """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
-    if not taken.held:
+    if not taken.placeholders:
         return _linked(found, taken.numbers)
     targets: dict[int, list[int]] = {}
     for source, target in found.alignment or ():
         targets.setdefault(source, []).append(target)
     own, dense = word_spans(found.text, language), unspaced(language)
-    inserted: dict[int, list[Held]] = {}  # behind so many words
-    places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.held]
-    for place, held in zip(_in_order(places, taken.held), taken.held, strict=True):
+    inserted: dict[int, list[Placeholder]] = {}  # behind so many words
+    places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.placeholders]
+    for place, held in zip(_in_order(places, taken.placeholders), taken.placeholders, strict=True):
         inserted.setdefault(place, []).append(held)
     parts: list[str] = []  # words, each behind what stands between it and the one before
     links: list[tuple[int, int]] = []
@@ -156,7 +162,7 @@ def _linked(found: Candidate, numbers: Sequence[int]) -> Candidate:
     return found._replace(alignment=tuple(sorted({(numbers[source], target) for source, target in found.alignment})))
 
 
-def _in_order(places: Sequence[int], held: Sequence[Held]) -> list[int]:
+def _in_order(places: Sequence[int], held: Sequence[Placeholder]) -> list[int]:
     """The places, those of placeholders that take the next value (`%s`) in their order."""
     ordered = list(places)
     numbers = [number for number, one in enumerate(held) if takes_next(one.text)]

@@ -6,28 +6,28 @@ from typing import NamedTuple
 
 from seq2seq.data.tokenizer.canonical import traced_line, traced_source, traced_spaces
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.traced_text import Traced, around
+from seq2seq.data.tokenizer.traced_text import TracedText, around
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
 from seq2seq.translation.checks.usage import Usage
 from seq2seq.translation.line import Line, goes_on
-from seq2seq.translation.searcher import Part
+from seq2seq.translation.searcher import Segment
 from seq2seq.translation.stages.casing import Casing, word_cost
 from seq2seq.translation.stages.glossary import Glossary
 from seq2seq.translation.stages.markup import Markup, read_markup, unmarked
 from seq2seq.translation.stages.numbers import lost
-from seq2seq.translation.stages.passthrough import Untranslated
-from seq2seq.translation.stages.placeholders import Taken, Unknown, as_it_is, merged, put_back, renumbered, taken_out
+from seq2seq.translation.stages.passthrough import Passthrough
+from seq2seq.translation.stages.placeholders import MaskedLine, Unknown, mask, merged, renumbered, restore, unmasked
 from seq2seq.translation.stages.segmentation import Cut
-from seq2seq.translation.stages.unicode_fallback import traced_readable
+from seq2seq.translation.stages.unicode_fallback import traced_unicode_fallback
 from seq2seq.translation.stages.words import SPACE, numbers, own_links, source_spans
-from seq2seq.translation.status import serious
+from seq2seq.translation.status import most_serious
 from seq2seq.translation.translation import Candidate, Status, Translation
 
 LONGEST_PHRASE, LONGEST_TOGETHER = 100, 300  # tokens; memory grows with the square of a required phrase
 
 
-class Wishes(NamedTuple):
+class TranslateOptions(NamedTuple):
     """What somebody wants besides translations.
 
     tokens, alignments: to be told of each candidate. dictionary: what is put in place of copied words, see
@@ -40,7 +40,7 @@ class Wishes(NamedTuple):
     glossary: Glossary | None = None
 
 
-class Prepared(NamedTuple):
+class PreprocessedLine(NamedTuple):
     """A line as it goes on, and what was given; `required`: all phrases that its translation must have.
 
     capitals: whether the translation is to be in capitals. numbers: for each word of the line that goes on, before
@@ -48,27 +48,27 @@ class Prepared(NamedTuple):
     """
 
     given: Line
-    taken: Taken
+    masked: MaskedLine
     required: tuple[str, ...]
     markup: Markup
     capitals: bool
     numbers: Sequence[int]
 
 
-class Copied(NamedTuple):
+class PreprocessSettings(NamedTuple):
     """What of a line is copied: see Translator. `translated`: the model may have learnt what 12:30 becomes.
 
     casing: whether lines in capitals are read in the case of training text.
     """
 
     unknown: Unknown
-    untranslated: Untranslated | None
+    passthrough: Passthrough | None
     translated: bool
     casing: bool = False
     usage: Usage = Usage()
 
 
-class Preparing:
+class Preprocessor:
     """For one call, from a language to a language.
 
     copied: what the model never sees. constrained: whether the search keeps required phrases. aligning: whether the
@@ -80,18 +80,18 @@ class Preparing:
         tokenizer: Tokenizer,
         source: str,
         target: str,
-        wishes: Wishes,
-        copied: Copied,
+        options: TranslateOptions,
+        copied: PreprocessSettings,
         constrained: bool,
         aligning: Callable[[], bool],
     ) -> None:
-        if wishes.dictionary and copied.unknown == "keep":
+        if options.dictionary and copied.unknown == "keep":
             raise ConfigError("dictionary: nothing is looked up where translator.unknown_words=keep; set it to copy")
-        if wishes.glossary and not constrained:
+        if options.glossary and not constrained:
             raise ConfigError("glossary: this search cannot promise phrases; set search=constrained")
-        self.tokenizer, self.source, self.target, self.wishes = tokenizer, source, target, wishes
+        self.tokenizer, self.source, self.target, self.options = tokenizer, source, target, options
         self.copied, self.constrained, self.aligning = copied, constrained, aligning
-        entries = {**(wishes.glossary.terms if wishes.glossary else {}), **wishes.dictionary}
+        entries = {**(options.glossary.terms if options.glossary else {}), **options.dictionary}
         self.dictionary = {tokenizer.read(word, "source").text: entry for word, entry in entries.items()}
         self.casing = (
             Casing(word_cost(tokenizer, source), tokenizer.characters, source, target, source in copied.usage.capitals)
@@ -102,34 +102,34 @@ class Preparing:
         self.ids = lru_cache(10_000)(self._ids)
         self.is_strange = lru_cache(10_000)(self._is_strange)
 
-    def line(self, line: Line) -> Prepared:
+    def line(self, line: Line) -> PreprocessedLine:
         """A line, in the form that the model sees, without what it cannot read or nobody translates."""
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
         spaced = traced_spaces(line.text)
         markup = self._markup(spaced.text)
-        taken, capitals = self._taken(markup.text)
+        taken, capitals = self._mask(markup.text)
         if taken.whole == spaced.text:
             spaced = traced_line(line.text)
-            taken = as_it_is(spaced.text)
-        terms = self.wishes.glossary.required(taken.text, self.source) if self.wishes.glossary else []
+            taken = unmasked(spaced.text)
+        terms = self.options.glossary.required(taken.text, self.source) if self.options.glossary else []
         required = tuple(dict.fromkeys([*line.required, *terms]))
-        own = numbers(spaced, line.text, self.source) if self.wishes.alignments else ()
-        return Prepared(line, taken, required, markup, capitals, own)
+        own = numbers(spaced, line.text, self.source) if self.options.alignments else ()
+        return PreprocessedLine(line, taken, required, markup, capitals, own)
 
-    def parts(self, prepared: Prepared, cuts: Sequence[Cut]) -> list[Part]:
+    def parts(self, prepared: PreprocessedLine, cuts: Sequence[Cut]) -> list[Segment]:
         """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
         found = []
         for number, cut in enumerate(cuts):
             required = prepared.required
             if len(cuts) > 1:
-                required = tuple(self.wishes.glossary.required(cut.text, self.source)) if self.wishes.glossary else ()
+                required = tuple(self.options.glossary.required(cut.text, self.source)) if self.options.glossary else ()
             phrases = [self.ids(phrase) for phrase in required]
             _check_phrases(required, phrases)
-            copied = prepared.taken.held or prepared.markup.changed
-            aligned = self.wishes.alignments or (copied and self.aligning())
+            copied = prepared.masked.placeholders or prepared.markup.changed
+            aligned = self.options.alignments or (copied and self.aligning())
             found.append(
-                Part(
+                Segment(
                     cut.ids,
                     self.ids(prepared.given.prefix, True) if number == 0 else (),
                     phrases,
@@ -140,15 +140,15 @@ class Preparing:
             )
         return found
 
-    def finished(self, translation: Translation, prepared: Prepared) -> Translation:
+    def finished(self, translation: Translation, prepared: PreprocessedLine) -> Translation:
         """The translation with all that was taken out, and what is to be said of it besides."""
         said = set(translation.notes)
-        changed = bool(prepared.taken.held) or prepared.markup.changed
-        if changed or (translation.best and (prepared.capitals or self.wishes.alignments)):
+        changed = bool(prepared.masked.placeholders) or prepared.markup.changed
+        if changed or (translation.best and (prepared.capitals or self.options.alignments)):
             best = tuple(self._whole(one, prepared) for one in translation.best or (Candidate("", 0.0, (), ()),))
             best = _different(best)
             translation = translation._replace(text=best[0].text, best=best)
-        if prepared.taken.held or prepared.markup.tags:
+        if prepared.masked.placeholders or prepared.markup.tags:
             said = {*(said - {Status.BLANK, Status.EMPTY}), Status.UNKNOWN}
         if not lost(prepared.markup.text, translation.text).isdisjoint(self.numbers):
             said.add(Status.NUMBERS)
@@ -156,10 +156,10 @@ class Preparing:
             said.add(Status.MARKUP)
         if not self._met(prepared, translation.text):
             said.add(Status.UNMET)
-        notes = serious(said)
+        notes = most_serious(said)
         return translation._replace(status=notes[0] if notes else Status.OK, notes=notes)
 
-    def _met(self, prepared: Prepared, text: str) -> bool:
+    def _met(self, prepared: PreprocessedLine, text: str) -> bool:
         """Whether a translation is as asked for; in capitals, where it is."""
         asked = prepared.given._replace(required=prepared.required)
         if prepared.capitals and self.casing:
@@ -170,12 +170,12 @@ class Preparing:
 
     def _markup(self, line: str) -> Markup:
         """A line without its tags and entities, if these are copied."""
-        copied = self.copied.untranslated
+        copied = self.copied.passthrough
         if copied is None or not copied.markup:
             return unmarked(line, self.source)
         return read_markup(line, copied.tags(line, self.source), self.source)
 
-    def _taken(self, text: str) -> tuple[Taken, bool]:
+    def _mask(self, text: str) -> tuple[MaskedLine, bool]:
         """A line without what is copied; all that is copied of it where nothing else is left.
 
         And whether its translation is to be in capitals.
@@ -187,25 +187,25 @@ class Preparing:
             line, copied, capitals = self.casing.read(text, copied)
         read, copied = around(line, copied, self._read)
         strange = None if unknown == "keep" or self.tokenizer.characters.issuperset(read.text) else self.is_strange
-        taken = taken_out(read.text, self.source, strange, unknown == "symbols", self.dictionary, copied)
+        taken = mask(read.text, self.source, strange, unknown == "symbols", self.dictionary, copied)
         letterless = untranslated and not taken.looked_up and untranslated.copies(taken.text, translated)
         if taken.whole is not None or letterless:
-            return as_it_is(text), capitals
+            return unmasked(text), capitals
         return taken if read.text == line else renumbered(taken, numbers(read, line, self.source)), capitals
 
-    def _read(self, text: str) -> Traced:
+    def _read(self, text: str) -> TracedText:
         """Text as the model reads it; in forms that it knows, where it is not to see what it does not know."""
-        read = traced_source(text) if self.tokenizer.canonical else Traced.given(text)
-        return read if self.copied.unknown == "keep" else traced_readable(read, self.tokenizer.characters)
+        read = traced_source(text) if self.tokenizer.canonical else TracedText.given(text)
+        return read if self.copied.unknown == "keep" else traced_unicode_fallback(read, self.tokenizer.characters)
 
-    def _whole(self, one: Candidate, prepared: Prepared) -> Candidate:
-        if (whole := prepared.taken.whole) is not None:
+    def _whole(self, one: Candidate, prepared: PreprocessedLine) -> Candidate:
+        if (whole := prepared.masked.whole) is not None:
             found = one._replace(text=whole, alignment=own_links(whole, self.source, self.target))
         else:
             text = self.casing.shown(one.text, prepared.capitals) if self.casing else one.text
-            found = put_back(one._replace(text=text), prepared.taken, self.target)
+            found = restore(one._replace(text=text), prepared.masked, self.target)
         found = prepared.markup.restored(found, self.target)
-        if not self.wishes.alignments:
+        if not self.options.alignments:
             return found._replace(alignment=None)
         links = {(prepared.numbers[source], target) for source, target in found.alignment or ()}
         return found._replace(alignment=tuple(sorted(links)))

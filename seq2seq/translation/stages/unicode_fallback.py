@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Set
 
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 
 INVISIBLE = re.compile("[\u00ad\u061c\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 JOINERS = re.compile("(?<![^\\s\\w])\u200d+")  # but for those inside of emoji
@@ -21,16 +21,16 @@ PLAIN = str.maketrans(
 )
 
 
-def readable(text: str, known: Set[str]) -> str:
+def unicode_fallback(text: str, known: Set[str]) -> str:
     """The text without marks that nobody sees, whose characters take a form that is known, if they have one.
 
     That is their composed form (NFC), that of quotes, dashes and stops in ASCII, their compatible one (NFKC), or the
     small one of a capital: `ﬁne “½”` becomes `fine "½"`. Known characters stay, and so do joiners inside of emoji.
     """
-    return traced_readable(Traced.given(text), known).text
+    return traced_unicode_fallback(TracedText.given(text), known).text
 
 
-def traced_readable(text: Traced, known: Set[str]) -> Traced:
+def traced_unicode_fallback(text: TracedText, known: Set[str]) -> TracedText:
     """The same for a text that is traced."""
     if known >= set(text.text):
         return text

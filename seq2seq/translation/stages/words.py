@@ -7,7 +7,7 @@ from itertools import accumulate, chain, repeat
 from typing import Literal, NamedTuple
 
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
-from seq2seq.data.tokenizer.traced_text import Traced
+from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.languages import unspaced
 
 SPACE = "\u2581"  # how pieces spell a space
@@ -61,7 +61,7 @@ def word_links(
     return tuple(sorted(found))
 
 
-def numbers(text: Traced, given: str, language: str) -> list[int]:
+def numbers(text: TracedText, given: str, language: str) -> list[int]:
     """For each word of a text that was made of `given`, the number of the word there that it comes from."""
     if text.text == given:
         return list(range(len(words(given, language))))

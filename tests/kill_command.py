@@ -22,7 +22,7 @@ from killing import ended, newest
 OPTIONS = (
     "corpus=files",
     "corpus.directions=[en-de,de-en]",
-    "tokenizer.vocabulary=36",
+    "tokenizer.vocab_size=36",
     "tokenizer.byte_fallback=false",
     "model.width=16",
     "encoder.layers=1",

@@ -31,7 +31,7 @@ RUN = [
 COMMON = ["corpus=files", "corpus.path=text", "model.width=16", "trainer.precision=fp32"]
 PAIRS = [
     "corpus.directions=[en-de]",
-    "tokenizer.vocabulary=32",
+    "tokenizer.vocab_size=32",
     "tokenizer.byte_fallback=false",
     "loader.max_tokens=60",
 ]
@@ -82,9 +82,9 @@ TRAININGS = {
     ],
     "language_model": ["train_language_model", *MONOLINGUAL, "reading=lines", "reading.max_tokens=120"],
     "language_model_stream": ["train_language_model", *MONOLINGUAL, "reading.streams=8", "reading.bptt_length=16"],
-    "classifier": ["train_classifier", *PAIRS, "corpus.directions=[en-label]", "tokenizer.vocabulary=20"],
-    "tagger": ["train_tagger", *PAIRS, "corpus.directions=[en-tags]", "tokenizer.vocabulary=20"],
-    "generator": ["train_generator", *PAIRS, "corpus.directions=[label-en]", "tokenizer.vocabulary=20"],
+    "classifier": ["train_classifier", *PAIRS, "corpus.directions=[en-label]", "tokenizer.vocab_size=20"],
+    "tagger": ["train_tagger", *PAIRS, "corpus.directions=[en-tags]", "tokenizer.vocab_size=20"],
+    "generator": ["train_generator", *PAIRS, "corpus.directions=[label-en]", "tokenizer.vocab_size=20"],
 }
 TRANSLATE = ["translate", "source=en", "target=de", "cores=1", "precision=fp32", "input=text/test.en"]
 BEAM = ["output_format=json", "details=[tokens,alignments]", "search.n_best=3"]

@@ -98,7 +98,7 @@ def test_quotes_of_hydra_mean_what_they_mean(names: list[str]) -> None:
         (["train", "corpus=multi30k", "corpus.local.train=[ü,2016]"], ["ü", "2016"]),
         (["train", "tokenizer=existing", "tokenizer.folder=ü a"], "ü a"),
         (["train", "tokenizer=unigram", "tokenizer.source_tags=[ü,1]"], ["ü", "1"]),
-        (["train", "tokenizer.vocabulary=500"], 500),
+        (["train", "tokenizer.vocab_size=500"], 500),
         (["train", "trainer.updates=+500"], "+500"),
         (["train", "trainer.hours=0.5"], 0.5),
         (["train", "trainer.metric=ü"], "ü"),

@@ -47,7 +47,7 @@ def from_yaml(name: str, **values: object) -> Noise:
 
 def robust(share: float = 0.2) -> dict[str, Noise]:
     listed = yaml.safe_load((FOLDER / "robust.yaml").read_text("utf-8"))["defaults"]
-    return {name: from_yaml(name, share=share) for name in listed}
+    return {name: from_yaml(name, probability=share) for name in listed}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_any_part_of_an_epoch_is_its_tail(prepared: PreparedCorpus) -> None:
 def test_shares_are_kept_and_the_rest_is_as_it_was(prepared: PreparedCorpus) -> None:
     plain = lines(loader(prepared, None), 0, prepared)
     for name, share in (("upper", 0.2), ("joined", 0.4), ("tags", 0.5)):
-        made = loader(prepared, {name: from_yaml(name, share=share)}, tokens=400)
+        made = loader(prepared, {name: from_yaml(name, probability=share)}, tokens=400)
         found = Counter(
             noisy[row] != plain[row] for noisy in (lines(made, 0, prepared), lines(made, 1, prepared)) for row in plain
         )
@@ -290,7 +290,7 @@ def test_as_many_letters_are_mistyped_as_the_rate_says() -> None:
 @pytest.mark.parametrize(
     ("name", "key", "value"),
     [
-        ("upper", "share", 1.5),
+        ("upper", "probability", 1.5),
         ("typos", "rate", 0.0),
         ("joined", "three", -0.1),
         ("no_punctuation", "final", 2.0),

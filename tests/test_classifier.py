@@ -170,7 +170,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def overrides(folder: Path, updates: int = 120) -> list[str]:
-    text = ["corpus=tsv", f"corpus.path={folder}", "corpus.directions=[text-label]", "tokenizer.vocabulary=24"]
+    text = ["corpus=tsv", f"corpus.path={folder}", "corpus.directions=[text-label]", "tokenizer.vocab_size=24"]
     return [*text, *SHALLOW, f"trainer.updates={updates}", "trainer.validate_every=40", "loader.max_tokens=300"]
 
 

@@ -106,4 +106,4 @@ def test_the_recorded_configuration_holds_every_setting_and_no_memory() -> None:
     member = Duplicate(5)
     before = repr(member)
     member.keep(pair("a", "b"))
-    assert repr(member) == before == "Duplicate(remembered=5)"
+    assert repr(member) == before == "Duplicate(max_remembered=5)"

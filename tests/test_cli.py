@@ -21,7 +21,7 @@ from seq2seq.errors import Seq2SeqError
 pytestmark = pytest.mark.slow
 
 SMALL = (
-    "tokenizer.vocabulary=36",
+    "tokenizer.vocab_size=36",
     "tokenizer.byte_fallback=false",
     "model.width=16",
     "encoder.layers=1",
@@ -108,11 +108,11 @@ def test_evaluate_writes_every_direction_with_signatures(trained: Run, seq2seq: 
 
 
 def test_doctor_says_what_would_spoil_a_training(toy_text: Path, seq2seq: Runner, tmp_path: Path) -> None:
-    command = ["doctor", *corpus(toy_text), *SMALL[:2], "doctor.leakage=1"]
+    command = ["doctor", *corpus(toy_text), *SMALL[:2], "doctor.max_leakage=1"]
     healthy = seq2seq([*command, "output=report.json"], tmp_path)
     assert healthy.returncode == 0, healthy.stdout + healthy.stderr
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["problems"] == 0
-    ill = seq2seq([*command, "tokenizer.vocabulary=5000"], tmp_path)
+    ill = seq2seq([*command, "tokenizer.vocab_size=5000"], tmp_path)
     assert ill.returncode == 1 and "problem" in ill.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 

@@ -77,7 +77,7 @@ def test_quantities_nobody_has_heard_of_are_shown_too(tmp_path: Path) -> None:
 
 def test_without_tokens_that_axis_is_not_offered(tmp_path: Path) -> None:
     assert read([run_folder(tmp_path / "a", VALIDATION)]).axes() == ["update", "hours"]
-    assert main(["analyse", "curves", f"run={tmp_path / 'a'}", "x=tokens", "formats=[html]"]) == 1
+    assert main(["analyse", "curves", f"run={tmp_path / 'a'}", "x_axis=tokens", "formats=[html]"]) == 1
 
 
 def test_runs_are_told_apart_by_the_shortest_paths(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_matplotlib_is_asked_for_only_by_the_picture(
         (["analyse", "curvse"], 2, "did you mean analyse curves?"),
         (["analyse", "curves"], 2, "run: a value is needed"),
         (["analyse", "curves", "run=nowhere"], 1, "nowhere/log.jsonl: No such file"),
-        (["analyse", "curves", "run=nowhere", "x=days"], 1, "x: expected"),
+        (["analyse", "curves", "run=nowhere", "x_axis=days"], 1, "x_axis: expected"),
         (["analyse", "curves", "run=nowhere", "formats=[svg]"], 1, "formats"),
         (["analyse", "curves", "run=[]"], 1, "at least one run folder"),
     ],

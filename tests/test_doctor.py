@@ -156,7 +156,7 @@ def test_ailments_of_the_text_are_counted(tmp_path: Path) -> None:
 def test_a_vocabulary_that_the_text_cannot_fill_is_a_problem(tmp_path: Path) -> None:
     report = examine(toy_corpus(tmp_path), vocabulary(size=30_000))
     assert [(one.where, one.what) for one in report.problems] == [("train", "tokenizer")]
-    assert "set tokenizer.vocabulary=" in report.problems[0].found
+    assert "set tokenizer.vocab_size=" in report.problems[0].found
 
 
 def test_a_batch_that_cannot_hold_the_longest_line_is_a_problem(tmp_path: Path) -> None:
@@ -198,9 +198,9 @@ def test_longer_lines_need_more_memory_and_more_tokens_more_time() -> None:
 
 def test_senseless_plans_are_refused(tmp_path: Path) -> None:
     corpus = toy_corpus(tmp_path)
-    with pytest.raises(ConfigError, match=r"doctor\.tokens: expected a number above 0"):
+    with pytest.raises(ConfigError, match=r"doctor\.max_tokens: expected a number above 0"):
         examine(corpus, tokens=0)
-    with pytest.raises(ConfigError, match=r"doctor\.leakage"):
+    with pytest.raises(ConfigError, match=r"doctor\.max_leakage"):
         examine(corpus, leakage=1.5)
 
 

@@ -174,7 +174,7 @@ def words_of_labels(folder: Path) -> None:
 
 
 def overrides(folder: Path, direction: str = "label-text", updates: int = 120) -> list[str]:
-    text = ["corpus=files", f"corpus.path={folder}", f"corpus.directions=[{direction}]", "tokenizer.vocabulary=22"]
+    text = ["corpus=files", f"corpus.path={folder}", f"corpus.directions=[{direction}]", "tokenizer.vocab_size=22"]
     depth = ["decoder.layers=1", "decoder.feed_forward=0", "cleaning=none", "cell=gru", "attention=dot"]
     budget = [
         f"trainer.updates={updates}",

@@ -225,7 +225,7 @@ def test_moments_follow_the_rows(tmp_path: Path, toy_text: Path) -> None:
         initial.moments(model)
 
 
-OWN = "tokenizer.vocabulary=285"
+OWN = "tokenizer.vocab_size=285"
 
 
 def train(place: Path, text: Path, run: str, *more: str) -> int:

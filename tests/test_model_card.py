@@ -186,7 +186,7 @@ def test_every_training_writes_a_card(tmp_path: Path) -> None:
         write(tmp_path / "text", f"{split}.text", lines)
         write(tmp_path / "text", f"{split}.label", [LABELS[number % 3] for number in range(len(lines))])
     given = ("corpus=files", f"corpus.path={tmp_path / 'text'}", "corpus.directions=[text-label]")
-    budget = ("trainer.updates=1", "tokenizer.vocabulary=18", "license=mit")
+    budget = ("trainer.updates=1", "tokenizer.vocab_size=18", "license=mit")
     assert run("train_classifier", tmp_path, *given, *budget, *SHALLOW) == 0
     found = text(tmp_path / "run" / "model")
     assert front(found)["license"] == "mit" and front(found)["pipeline_tag"] == "text-classification"

@@ -85,7 +85,7 @@ def test_every_objective_trains_from_the_command_line(
     text = ["corpus=files", f"corpus.path={toy_text}", "corpus.directions=[en-de,de-en]"]
     sampled = [
         "tokenizer=bpe",
-        "tokenizer.vocabulary=330",
+        "tokenizer.vocab_size=330",
         "loader.sampled_sides=[source,target]",
         "loader.max_tokens=120",
     ]

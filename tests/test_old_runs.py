@@ -24,7 +24,7 @@ def test_a_run_of_an_older_version_goes_on(
     shutil.copytree(STORED / version, tmp_path / "run")
     shutil.copytree(toy_text, tmp_path / "text")
     expected = (tmp_path / "run" / "continued.jsonl").read_text("utf-8").splitlines()
-    small = "tokenizer.vocabulary=30 tokenizer.byte_fallback=false model.width=8 model.embedding=8 encoder.layers=1"
+    small = "tokenizer.vocab_size=30 tokenizer.byte_fallback=false model.width=8 model.embedding=8 encoder.layers=1"
     plain = "decoder.layers=1 encoder.feed_forward=0 decoder.feed_forward=0 attention=dot trainer.average_checkpoints=0"
     budget = "loader.max_tokens=200 validation.max_lines=4 trainer.updates=9 trainer.validate_every=3 schedule.warmup=2"
     exact = "trainer.precision=fp32 trainer.cores=1 corpus.path=text corpus.directions=[en-de] run=run"

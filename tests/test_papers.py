@@ -74,7 +74,7 @@ def test_a_paper_trains_and_translates(paper: str, toy_text: Path, tmp_path: Pat
         "corpus.directions=[en-de]",
         f"cache={toy_text.parent / 'cache'}",
     ]
-    small = ["tokenizer.vocabulary=36", "tokenizer.byte_fallback=false", "model.width=16", "loader.max_tokens=300"]
+    small = ["tokenizer.vocab_size=36", "tokenizer.byte_fallback=false", "model.width=16", "loader.max_tokens=300"]
     budget = ["trainer.updates=1", "trainer.validate_every=1", "trainer.cores=1", "validation.max_lines=4"]
     run = tmp_path / "run"
     assert main(["train", *text, *small, *budget, f"paper={paper}", "search.max_length_ratio=1", f"run={run}"]) == 0

@@ -66,7 +66,7 @@ def train(tmp_path: Path, text: Path, capfd: pytest.CaptureFixture[str]) -> Call
 
     def trained(command: str, updates: int, *more: str) -> tuple[int, str]:
         given = ["corpus=files", f"corpus.path={text}", f"run={tmp_path / 'run'}", f"cache={tmp_path / 'cache'}"]
-        pieces = [] if "tokenizer=existing" in more else ["tokenizer.vocabulary=290"]
+        pieces = [] if "tokenizer=existing" in more else ["tokenizer.vocab_size=290"]
         code = main([command, *given, *SMALL, *pieces, *COMMANDS[command], f"trainer.updates={updates}", *more])
         return code, capfd.readouterr().err
 
@@ -160,7 +160,7 @@ def test_a_tokenizer_that_changed_in_its_folder(train: Train, text: Path, tmp_pa
 def test_pairs_that_are_kept_otherwise(train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A filter that has changed in the toolkit, not in the configuration; in the configuration it may be accepted."""
     assert train("train", 2)[0] == 0
-    accepted = ["cleaning.length.longest=30", "trainer.allow_changed=[cleaning]"]
+    accepted = ["cleaning.length.max_length=30", "trainer.allow_changed=[cleaning]"]
     assert train("train", 4, *accepted)[0] == 0
     monkeypatch.setattr(Empty, "keep", lambda self, pair: not pair.source.startswith("1"))
     monkeypatch.setattr("seq2seq.data.dataset.prepare.FORMAT", 0)  # the cache's entries are of the version before

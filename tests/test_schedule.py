@@ -49,7 +49,7 @@ def test_ends_at_its_floor(member: type[Cosine] | type[Linear]) -> None:
 
 
 def test_plateau_falls_once_per_patience_and_never_under_its_floor() -> None:
-    schedule = Plateau(warmup=0, factor=0.5, patience=2, floor=0.2)
+    schedule = Plateau(warmup=0, factor=0.5, patience=2, min_lr_ratio=0.2)
     state, shares = schedule.start(), []
     for better in (True, True, False, True, *(False,) * 6):
         state = schedule.observe(better, state)
@@ -61,8 +61,8 @@ def test_plateau_falls_once_per_patience_and_never_under_its_floor() -> None:
     ("make", "key"),
     [
         (lambda: InverseSqrt(-1), "warmup"),
-        (lambda: Cosine(1, 1.5), "floor"),
-        (lambda: Linear(1, -0.1), "floor"),
+        (lambda: Cosine(1, 1.5), "min_lr_ratio"),
+        (lambda: Linear(1, -0.1), "min_lr_ratio"),
         (lambda: Plateau(1, 1.0, 1, 0.0), "factor"),
         (lambda: Plateau(1, 0.5, 0, 0.0), "patience"),
     ],

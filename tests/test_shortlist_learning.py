@@ -30,9 +30,21 @@ from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, learn_lex
 from seq2seq.translation.shortlist.shortlist import ABOUT, FILE, Shortlist, leading
 from seq2seq.translation.translator_folder import load, save
 
-VOCABULARY = {"algorithm": "unigram", "vocabulary": 290, "joint": True, "byte_fallback": True}
-REST = {"normalisation": "identity", "collapse_spaces": True, "coverage": 1.0, "sample": 1.0, "seed": 1}
-LEARNING = {"pairs": 1000, "threshold": 0.05, "most": 3, "common": 5, "share": 6.0}
+VOCABULARY = {"algorithm": "unigram", "vocab_size": 290, "joint": True, "byte_fallback": True}
+REST = {
+    "normalisation": "identity",
+    "collapse_spaces": True,
+    "character_coverage": 1.0,
+    "sample_megabytes": 1.0,
+    "seed": 1,
+}
+LEARNING = {
+    "max_pairs": 1000,
+    "threshold": 0.05,
+    "max_candidates": 3,
+    "frequent_pieces": 5,
+    "candidates_per_piece": 6.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +98,7 @@ def run(prepared: PreparedCorpus, text: Path, tmp_path: Path) -> Path:
         "source_tags": [],
         "canonical": True,
     }
-    node = {"corpus": corpus, "cleaning": {}, "tokenizer": tokenizer, "prepare": {"longest": 100}}
+    node = {"corpus": corpus, "cleaning": {}, "tokenizer": tokenizer, "prepare": {"max_length": 100}}
     (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(node))
     return tmp_path / "run"
 
@@ -153,21 +165,39 @@ def test_a_bounded_number_of_pairs_is_read(prepared: PreparedCorpus, monkeypatch
     read: list[list[int]] = []
     ids = Store.ids
     monkeypatch.setattr(Store, "ids", lambda self, rows: read.append(rows.tolist()) or ids(self, rows))
-    few = [learn(prepared.train, prepared.tokenizer, **{**LEARNING, "pairs": 3}).to_bytes() for _ in range(2)]
+    few = [learn(prepared.train, prepared.tokenizer, **{**LEARNING, "max_pairs": 3}).to_bytes() for _ in range(2)]
     whole = learn(prepared.train, prepared.tokenizer, **LEARNING).to_bytes()
     assert few[0] == few[1] and few[0] != whole
     assert all(0 < len(rows) <= 3 for rows in read[:4]) and max(read[0]) > 20  # from everywhere
-    assert whole == learn(prepared.train, prepared.tokenizer, **{**LEARNING, "pairs": 10**6}).to_bytes()
+    assert whole == learn(prepared.train, prepared.tokenizer, **{**LEARNING, "max_pairs": 10**6}).to_bytes()
 
 
-@pytest.mark.parametrize("wrong", [{"pairs": 0}, {"most": 0}, {"common": -1}, {"share": 0.0}, {"threshold": 1.5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_pairs": 0},
+        {"max_candidates": 0},
+        {"frequent_pieces": -1},
+        {"candidates_per_piece": 0.0},
+        {"threshold": 1.5},
+    ],
+)
 def test_settings_are_checked(prepared: PreparedCorpus, wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         learn(prepared.train, prepared.tokenizer, **{**LEARNING, **wrong})
 
 
 def command(run: Path, text: Path) -> int:
-    return main(["shortlist", f"model={run}", f"cache={text / 'cache'}", "pairs=1000", "threshold=0.05", "common=5"])
+    return main(
+        [
+            "shortlist",
+            f"model={run}",
+            f"cache={text / 'cache'}",
+            "max_pairs=1000",
+            "threshold=0.05",
+            "frequent_pieces=5",
+        ]
+    )
 
 
 def test_the_command_puts_it_beside_the_model(run: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -146,7 +146,7 @@ def colours(words: list[str]) -> list[str]:
 
 
 def overrides(folder: Path, updates: int = 100) -> list[str]:
-    text = ["corpus=files", f"corpus.path={folder}", "corpus.directions=[text-label]", "tokenizer.vocabulary=24"]
+    text = ["corpus=files", f"corpus.path={folder}", "corpus.directions=[text-label]", "tokenizer.vocab_size=24"]
     return [
         *text,
         *SHALLOW,

@@ -202,7 +202,7 @@ def test_the_sample_is_fair_to_every_place_and_language() -> None:
 
 def test_a_vocabulary_that_cannot_be_is_refused_with_one_that_can(tmp_path: Path) -> None:
     corpus = toy_corpus(tmp_path)
-    with pytest.raises(ConfigError, match=r"more than this text can fill; set tokenizer\.vocabulary=\d+"):
+    with pytest.raises(ConfigError, match=r"more than this text can fill; set tokenizer\.vocab_size=\d+"):
         train_tokenizer(corpus, vocabulary(size=30_000))
     with pytest.raises(ConfigError, match=r"does not even hold the characters; set it to at least 2\d\d"):
         train_tokenizer(corpus, vocabulary(size=100))

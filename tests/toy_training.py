@@ -46,7 +46,7 @@ SETTINGS = Settings(
     seed=3,
     allow_changed=(),
 )
-SCHEDULE = Plateau(warmup=4, factor=0.5, patience=1, floor=0.1)
+SCHEDULE = Plateau(warmup=4, factor=0.5, patience=1, min_lr_ratio=0.1)
 
 
 class ToyModel(nn.Module):

@@ -8,7 +8,7 @@ run=runs/back_translation
 . "$(dirname "$0")/../run_folder.sh"
 
 python "$here/data.py" split "${SEQ2SEQ_DATA:?names the folder of corpora}/multi30k" "$run/text"
-data=(corpus=files tokenizer.vocabulary=3000 'tokenizer.source_tags=[BT]' "cache=$run/cache")
+data=(corpus=files tokenizer.vocab_size=3000 'tokenizer.source_tags=[BT]' "cache=$run/cache")
 small=(model.width=128 encoder.layers=1 decoder.layers=1 sublayer.dropout=0.1 loader.max_tokens=400 schedule.warmup=300 trainer.ema_decay=0.998
     trainer.validate_every=500 trainer.report_every=100)
 seq2seq train "run=$run/back" "corpus.path=$run/text/pairs" 'corpus.directions=[de-en]' "${data[@]}" "${small[@]}" trainer.updates=2000 "$@"

@@ -14,7 +14,7 @@ from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.device import formats, precision
 from seq2seq.network.model import Model
 
-WIDE = ["tokenizer=bpe", "tokenizer.vocabulary=8000", "model.embedding=256", "model.width=512"]
+WIDE = ["tokenizer=bpe", "tokenizer.vocab_size=8000", "model.embedding=256", "model.width=512"]
 WIDE += ["encoder.feed_forward=0"]
 ATTENTIVE = ["attention=multihead", "decoder.feed_forward=0", "decoder.attend=all"]
 UNEVEN = ["encoder.layers=4", "decoder.layers=1"]  # where they are read once: a decoder is read for every hypothesis

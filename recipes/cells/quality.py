@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seq2seq.config.build import configuration_folder
 
-TEXT = ("corpus=eutrans", "corpus.test=[valid]", "tokenizer.vocabulary=500")
+TEXT = ("corpus=eutrans", "corpus.test=[valid]", "tokenizer.vocab_size=500")
 SMALL = ("model.width=128", "encoder.layers=1", "decoder.layers=1", "encoder.feed_forward=0", "decoder.feed_forward=0")
 BUDGET = (  # validated once, at the end: no weights are chosen on the lines that they are scored on
     "trainer.updates=600",

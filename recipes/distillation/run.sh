@@ -12,7 +12,7 @@ teacher=${TEACHER:-$run/teacher}
 python "$here/data.py" "${SEQ2SEQ_DATA:?names the folder of corpora}/multi30k" "$run/text"
 data=(corpus=files 'corpus.directions=[en-de]' 'corpus.test=[test_2016]' "cache=$run/cache")
 budget=(loader.max_tokens=400 schedule.warmup=400 trainer.ema_decay=0.998 trainer.updates=1500 trainer.validate_every=500 trainer.report_every=100)
-[ -n "${TEACHER:-}" ] || seq2seq train "run=$teacher" "corpus.path=$run/text/references" tokenizer.vocabulary=6000 "${data[@]}" "${budget[@]}" \
+[ -n "${TEACHER:-}" ] || seq2seq train "run=$teacher" "corpus.path=$run/text/references" tokenizer.vocab_size=6000 "${data[@]}" "${budget[@]}" \
     trainer.updates=3000 "$@"
 seq2seq evaluate "model=$teacher" corpus=files "corpus.path=$run/text/references" 'corpus.directions=[en-de]' 'corpus.test=[test_2016]' "output=$run/teacher"
 seq2seq translate "model=$teacher" source=en target=de "input=$run/text/references/train.en" "output=$run/text/distilled/train.de" || [ $? = 3 ] # some came out truncated

@@ -5,7 +5,7 @@ set -euo pipefail
 run=runs/eutrans
 . "$(dirname "$0")/../run_folder.sh"
 
-data=(corpus=eutrans 'corpus.test=[valid]' tokenizer.vocabulary=1000 "cache=$run/cache")
+data=(corpus=eutrans 'corpus.test=[valid]' tokenizer.vocab_size=1000 "cache=$run/cache")
 seq2seq prepare "${data[@]}"
 
 small=(model.width=192 encoder.layers=1 decoder.layers=2 encoder.feed_forward=0 decoder.feed_forward=0

@@ -7,7 +7,7 @@ run=runs/generation
 . "$(dirname "$0")/../run_folder.sh"
 
 python "$here/data.py" "${SEQ2SEQ_DATA:?names the folder of corpora}/tatoeba_multi4" "$run/text"
-phrases=(corpus=files "corpus.path=$run/text/phrases" tokenizer.vocabulary=2000 "cache=$run/cache")
+phrases=(corpus=files "corpus.path=$run/text/phrases" tokenizer.vocab_size=2000 "cache=$run/cache")
 budget=(trainer.accumulation=2 trainer.cores=2 trainer.report_every=200 trainer.ema_decay=0.99 schedule.warmup=100)
 small=(decoder.layers=1 decoder.feed_forward=0 loader.max_tokens=1000)
 seq2seq train_generator "run=$run/phrases_model" "${phrases[@]}" 'corpus.directions=[label-text]' "${small[@]}" "${budget[@]}" \

@@ -6,7 +6,7 @@ set -euo pipefail
 run=runs/multi30k_en_de
 . "$(dirname "$0")/../run_folder.sh"
 
-data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocabulary=6000 "cache=$run/cache")
+data=(corpus=multi30k 'corpus.directions=[en-de]' tokenizer.vocab_size=6000 "cache=$run/cache")
 seq2seq prepare "${data[@]}"
 
 tuned=(loader.max_tokens=400 optimizer.learning_rate=0.002 schedule.warmup=400 trainer.ema_decay=0.998

@@ -49,7 +49,7 @@ TUNING = (  # fine-tuning of the first variant
     "schedule.warmup=20",
 )
 RISK = (BPE, *TUNING, "objective=minimum_risk", "objective.weight=0.9", "objective.sharpness=0.5")
-REFERENCE = "objective.reference=true"
+REFERENCE = "objective.include_reference=true"
 METRIC = "objective.metric._target_=seq2seq.evaluation.sentence_metric"
 TUNED = {
     "bpe_then_likelihood": (BPE, *TUNING),
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side, a core each")
     chosen, overrides = parser.parse_known_args()
     text = ("corpus=files", f"corpus.path={written(chosen.folder, chosen.pairs)}", "corpus.directions=[en-de]")
-    text = (*text, f"tokenizer.vocabulary={chosen.vocabulary}", f"cache={chosen.folder / 'cache'}")
+    text = (*text, f"tokenizer.vocab_size={chosen.vocabulary}", f"cache={chosen.folder / 'cache'}")
     for tokenizer in (BPE, UNIGRAM):
         seq2seq(("prepare", *text, tokenizer), chosen.folder / "prepare.log")
     for first, variants in ((True, VARIANTS), (False, TUNED)):  # the second begin where one of the first ended

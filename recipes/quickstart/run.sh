@@ -8,7 +8,7 @@ run=runs/quickstart
 
 python "$here/generate.py" "$run/text"
 data=(corpus=files "corpus.path=$run/text" 'corpus.languages=[en,de,fr,es,cs]' corpus.directions=all 'corpus.test=[test]'
-    tokenizer.vocabulary=800 "cache=$run/cache")
+    tokenizer.vocab_size=800 "cache=$run/cache")
 seq2seq prepare "${data[@]}"
 
 small=(model.width=128 encoder.layers=1 decoder.layers=2 encoder.feed_forward=0 decoder.feed_forward=0

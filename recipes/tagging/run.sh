@@ -7,7 +7,7 @@ run=runs/tagging
 . "$(dirname "$0")/../run_folder.sh"
 
 python "$here/data.py" "${SEQ2SEQ_DATA:?names the folder of corpora}/tatoeba_en_de" "$run/text"
-data=(corpus=files "corpus.path=$run/text" 'corpus.directions=[text-case]' tokenizer.vocabulary=4000 "cache=$run/cache")
+data=(corpus=files "corpus.path=$run/text" 'corpus.directions=[text-case]' tokenizer.vocab_size=4000 "cache=$run/cache")
 small=(model.width=128 encoder.layers=2 encoder.feed_forward=0 sublayer.dropout=0.1)
 budget=(loader.max_tokens=2000 trainer.accumulation=2 trainer.cores=2 trainer.label_smoothing=0 trainer.updates=2000 trainer.validate_every=500
     trainer.report_every=200 trainer.ema_decay=0.99 schedule.warmup=100)

@@ -13,7 +13,7 @@ from seq2seq.io.atomic import storing
 SEVERAL = Path("runs/curves")  # where those of several runs go
 
 
-def run(run: Path | list[Path], output: Path | None, x: Axis, formats: list[Literal["png", "html"]]) -> int:
+def run(run: Path | list[Path], output: Path | None, x_axis: Axis, formats: list[Literal["png", "html"]]) -> int:
     """Writes curves.png and curves.html and says where."""
     folders = [run] if isinstance(run, Path) else run
     if not folders or not formats:
@@ -24,14 +24,14 @@ def run(run: Path | list[Path], output: Path | None, x: Axis, formats: list[Lite
     pictures = [place / f"curves.{form}" for form in formats]
     check_places({"run": [folder / "log.jsonl" for folder in folders]}, {"output": pictures})
     curves = read(folders)
-    if x not in curves.axes():
-        raise ConfigError(f"x: {AXES[x]} are not in every log; these are: {', '.join(curves.axes())}")
+    if x_axis not in curves.axes():
+        raise ConfigError(f"x: {AXES[x_axis]} are not in every log; these are: {', '.join(curves.axes())}")
     with storing(place, then="give the same command again"):
         place.mkdir(parents=True, exist_ok=True)
         for form, path in zip(formats, pictures, strict=True):
             if form == "png":
-                drawing.draw(curves, x, path)
+                drawing.draw(curves, x_axis, path)
             else:
-                path.write_text(page(curves, x), encoding="utf-8")
+                path.write_text(page(curves, x_axis), encoding="utf-8")
             print(path)
     return 0

@@ -24,7 +24,15 @@ from seq2seq.translation.translator_folder import KIND
 KEYS = ("corpus", "cleaning", "tokenizer", "prepare")  # of a run's configuration: what makes its text
 
 
-def run(model: Path, cache: Path, pairs: int, threshold: float, most: int, common: int, share: float) -> int:
+def run(
+    model: Path,
+    cache: Path,
+    max_pairs: int,
+    threshold: float,
+    max_candidates: int,
+    frequent_pieces: int,
+    candidates_per_piece: float,
+) -> int:
     """Writes `shortlist.safetensors` into the model folder of a run, and says how much of held-out text it covers."""
     place = find(model)  # what else is in it, perhaps a damaged shortlist, is not read
     if (kind := read_config(place)["kind"]) != KIND:
@@ -35,7 +43,9 @@ def run(model: Path, cache: Path, pairs: int, threshold: float, most: int, commo
             f"{model}: its text now makes another tokenizer than the model has: give back the text that it was "
             "trained on (corpus of its config.yaml)"
         )
-    shortlist = learn(prepared.train, prepared.tokenizer, pairs, threshold, most, common, share)
+    shortlist = learn(
+        prepared.train, prepared.tokenizer, max_pairs, threshold, max_candidates, frequent_pieces, candidates_per_piece
+    )
     path = add(model, FILE, shortlist.to_bytes())
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     for split in prepared.valid:

@@ -78,6 +78,34 @@ RENAMED: Mapping[str, str] = {
     "batch": "batch_size",
     "batch_lines": "batch_size",
     "reference": "references",
+    "cleaning.ratio.most": "cleaning.ratio.max_ratio",
+    "cleaning.ratio.free": "cleaning.ratio.exempt_below",
+    "cleaning.identical.free": "cleaning.identical.exempt_below",
+    "cleaning.duplicate.remembered": "cleaning.duplicate.max_remembered",
+    "cleaning.length.shortest": "cleaning.length.min_length",
+    "cleaning.length.longest": "cleaning.length.max_length",
+    "prepare.longest": "prepare.max_length",
+    "tokenizer.vocabulary": "tokenizer.vocab_size",
+    "tokenizer.coverage": "tokenizer.character_coverage",
+    "tokenizer.sample": "tokenizer.sample_megabytes",
+    "schedule.floor": "schedule.min_lr_ratio",
+    "objective.reference": "objective.include_reference",
+    **{
+        f"{noise}.share": f"{noise}.probability"
+        for noise in (
+            *("joined", "lower", "no_diacritics", "no_punctuation", "numbers", "quotes", "spaces", "tags", "title"),
+            *("typos", "upper"),
+        )
+    },
+    "doctor.tokens": "doctor.max_tokens",
+    "doctor.speed": "doctor.tokens_per_second",
+    "doctor.leakage": "doctor.max_leakage",
+    "doctor.remembered": "doctor.max_remembered",
+    "x": "x_axis",
+    "pairs": "max_pairs",
+    "most": "max_candidates",
+    "common": "frequent_pieces",
+    "share": "candidates_per_piece",
 }
 # keys without a successor of the same meaning: what to write instead
 REMOVED: Mapping[str, str] = {

@@ -41,7 +41,7 @@ class CoveragePenalty:
             if not attentions:
                 raise ConfigError(
                     "coverage_penalty: this model has no attention that looks at words (attention=none or last, or "
-                    "decoder.attend=none): set coverage=0"
+                    "decoder.attend=none): set coverage_penalty=0"
                 )
             add_hook(attentions[-1], partial(self._hear, number))
         self.network: Model | Ensemble = Ensemble(copies, self.shares) if isinstance(network, Ensemble) else copies[0]

@@ -80,7 +80,7 @@ class MicroBatch:
         if len(largest.target) == 1 or isinstance(self.model, Stateful):
             raise TrainingError(
                 f"memory does not hold a batch of {len(largest.target)} rows, {largest.source.shape[1]} source and "
-                f"{largest.target.shape[1]} target ids long: lower loader.max_tokens or prepare.longest (of running "
+                f"{largest.target.shape[1]} target ids long: lower loader.max_tokens or prepare.max_length (of running "
                 "text, reading.streams or reading.bptt_length), the model's sizes or trainer.cores"
             )
         self.room = positions(largest) / 2

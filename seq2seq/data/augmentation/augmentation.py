@@ -83,10 +83,10 @@ class Augmentation:
         others = np.full((len(rows), sum(noise.most - 1 for noise in self.noises)), -1, dtype=np.int64)
         for kind, (noise, seed) in enumerate(zip(self.noises, self._seeds, strict=True)):
             numbers = uniform(rows, seed, epoch, DRAWN)
-            drawn[:, kind] = numbers < noise.share
+            drawn[:, kind] = numbers < noise.probability
             if noise.most > 1:
                 some = drawn[:, kind]
-                counts = [noise.pairs(number / noise.share) for number in numbers[some].tolist()]
+                counts = [noise.pairs(number / noise.probability) for number in numbers[some].tolist()]
                 others[some, self._columns[kind]] = self._partners(rows[some], noise.most, counts, seed, epoch)
         source, target = self._lengths(plain, drawn, others)
         long = np.maximum(source, target) >= self.tokens

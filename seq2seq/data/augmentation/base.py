@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 class Noise(ABC):
     """One kind of change: a pure function of a pair (or of several that become one) and of random numbers.
 
-    share: the probability that a pair of the training text is changed so; of a noisy test set every pair is.
+    probability: the probability that a pair of the training text is changed so; of a noisy test set every pair is.
     Members call nothing but `random()` of the generator: only that gives equal numbers in every version of Python.
     Raises ConfigError.
     """
@@ -26,11 +26,11 @@ class Noise(ABC):
     cased: ClassVar[bool] = True  # whether the case of a translation counts: not where the source has lost its own
     most: ClassVar[int] = 1  # pairs that become one, at most
 
-    share: float
+    probability: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise ConfigError(f"share: expected a probability from 0 to 1, got {self.share}")
+        if not 0 <= self.probability <= 1:
+            raise ConfigError(f"probability: expected a probability from 0 to 1, got {self.probability}")
 
     def pairs(self, number: float) -> int:
         """How many pairs become one; `number` is a random one in [0, 1)."""

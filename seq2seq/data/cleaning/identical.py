@@ -11,14 +11,16 @@ from seq2seq.errors import ConfigError
 class Identical(Filter):
     """Drops a pair with the same text on both sides, outer white space apart: most were never translated.
 
-    Texts of at most `free` characters stay (names, numbers).
+    Texts of at most `exempt_below` characters stay (names, numbers).
     """
 
-    free: int
+    exempt_below: int
 
     def __post_init__(self) -> None:
-        if self.free < 0:
-            raise ConfigError(f"cleaning.identical.free: expected 0 or more characters, got {self.free}")
+        if self.exempt_below < 0:
+            raise ConfigError(
+                f"cleaning.identical.exempt_below: expected 0 or more characters, got {self.exempt_below}"
+            )
 
     def keep(self, pair: Pair) -> bool:
-        return pair.source.strip() != pair.target.strip() or len(pair.source) <= self.free
+        return pair.source.strip() != pair.target.strip() or len(pair.source) <= self.exempt_below

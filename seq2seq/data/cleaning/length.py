@@ -9,17 +9,20 @@ from seq2seq.errors import ConfigError
 
 @dataclass(frozen=True)
 class Length(Filter):
-    """Drops a pair where either side has fewer than `shortest` or more than `longest` characters."""
+    """Drops a pair where either side has fewer than `min_length` or more than `max_length` characters."""
 
-    shortest: int
-    longest: int
+    min_length: int
+    max_length: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.shortest <= self.longest:
+        if not 0 <= self.min_length <= self.max_length:
             raise ConfigError(
-                "cleaning.length: expected 0 <= shortest <= longest, "
-                f"got shortest={self.shortest}, longest={self.longest}"
+                "cleaning.length: expected 0 <= min_length <= max_length, "
+                f"got min_length={self.min_length}, max_length={self.max_length}"
             )
 
     def keep(self, pair: Pair) -> bool:
-        return self.shortest <= len(pair.source) <= self.longest and self.shortest <= len(pair.target) <= self.longest
+        return (
+            self.min_length <= len(pair.source) <= self.max_length
+            and self.min_length <= len(pair.target) <= self.max_length
+        )

@@ -9,21 +9,22 @@ from seq2seq.errors import ConfigError
 
 @dataclass(frozen=True)
 class Ratio(Filter):
-    """Drops a pair where one side is more than `most` times as long as the other, in bytes of UTF-8.
+    """Drops a pair where one side is more than `max_ratio` times as long as the other, in bytes of UTF-8.
 
     Bytes, because a Han character (3 bytes) says as much as some letters (1 byte each): by characters good pairs of
-    Japanese and English go. Pairs whose longer side has at most `free` bytes stay: short texts vary more.
+    Japanese and English go. Pairs whose longer side has at most `exempt_below` bytes stay: short texts vary more.
     """
 
-    most: float
-    free: int
+    max_ratio: float
+    exempt_below: int
 
     def __post_init__(self) -> None:
-        if self.most < 1 or self.free < 0:
+        if self.max_ratio < 1 or self.exempt_below < 0:
             raise ConfigError(
-                f"cleaning.ratio: expected most >= 1 and free >= 0, got most={self.most}, free={self.free}"
+                "cleaning.ratio: expected max_ratio >= 1 and exempt_below >= 0, "
+                f"got max_ratio={self.max_ratio}, exempt_below={self.exempt_below}"
             )
 
     def keep(self, pair: Pair) -> bool:
         shorter, longer = sorted((len(pair.source.encode()), len(pair.target.encode())))
-        return longer <= self.free or longer <= self.most * shorter
+        return longer <= self.exempt_below or longer <= self.max_ratio * shorter

@@ -1,6 +1,6 @@
 """From a corpus to stores that can be trained on: clean, tokenise, write; everything is cached by content and settings.
 
-    prepared = prepare(corpus, cleaning, settings, cache=Path("runs/cache"), longest=250)
+    prepared = prepare(corpus, cleaning, settings, cache=Path("runs/cache"), max_length=250)
     prepared.train, prepared.valid["valid"], prepared.tokenizer, prepared.counts
 
 The cache folder gets one entry per tokenizer and per store, named by a hash of all that it was made from. An entry that
@@ -60,22 +60,22 @@ def prepare(
     cleaning: Mapping[str, Filter],
     tokenizer: TokenizerSettings | PretrainedTokenizer | Tokenizer,
     cache: Path,
-    longest: int,
+    max_length: int,
     report: Report = lambda message: None,
     fingerprints: Mapping[str, str] = NONE,
 ) -> PreparedCorpus:
     """Prepares the training and validation splits of a corpus, or finds them prepared.
 
     cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or
-    where one exists, or that one itself. longest: pieces a side; longer training pairs are dropped, see `too_long`.
+    where one exists, or that one itself. max_length: pieces a side; longer training pairs are dropped, see `too_long`.
     report: is told in a line what is being done. fingerprints: those of the corpus's splits that are known already.
     Raises DataError, also where cleaning leaves no training pair.
     """
-    if longest < 1:
-        raise ConfigError(f"longest: expected at least 1 piece, got {longest}")
+    if max_length < 1:
+        raise ConfigError(f"max_length: expected at least 1 piece, got {max_length}")
     build = _Build(corpus, place(cache), report, fingerprints)
     name, trained, overlong = build.tokenizer(tokenizer)
-    folder = build.store("train", corpus.train, name, trained, cleaning, longest)
+    folder = build.store("train", corpus.train, name, trained, cleaning, max_length)
     train = Store(folder)
     if len(train) == 0:
         raise DataError(f"corpus.train: no pair left of {_counts(folder)}; see what cleaning drops")

@@ -66,7 +66,7 @@ def prepare_labelled(
     cleaning: Mapping[str, Filter],
     tokenizer: TokenizerSettings | PretrainedTokenizer,
     cache: Path,
-    longest: int,
+    max_length: int,
     report: Report,
     fingerprints: Mapping[str, str] = NONE,
 ) -> tuple[PreparedCorpus, Form]:
@@ -81,7 +81,7 @@ def prepare_labelled(
         lambda: prepare_tokenizer(plain, tokenizer, cache, report, fingerprints), plain.label, plain.labels()
     )
     checked = LabelledCorpus(corpus, form.text_first, made.check)
-    return prepare(checked, cleaning, made, cache, longest, report, fingerprints), made
+    return prepare(checked, cleaning, made, cache, max_length, report, fingerprints), made
 
 
 def _listed(corpus: Corpus) -> str:

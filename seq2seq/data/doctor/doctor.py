@@ -1,6 +1,6 @@
 """A look at the data before anything is spent on it: findings of three kinds, and never a crash on a broken file.
 
-report = doctor(corpus, cleaning, tokenizer, ..., leakage=0.5, remembered=30_000_000, short_lines=short_lines)
+report = doctor(corpus, cleaning, tokenizer, ..., max_leakage=0.5, max_remembered=30_000_000, short_lines=short_lines)
 report.problems      # what would spoil a training: the command line exits with 1 when there is one
 report.to_json()
 """
@@ -63,30 +63,30 @@ def doctor(
     corpus: Corpus,
     cleaning: Mapping[str, Filter],
     tokenizer: TokenizerSettings | PretrainedTokenizer,
-    tokens: int,
-    longest: int,
+    max_tokens: int,
+    max_length: int,
     epochs: float,
-    speed: float,
+    tokens_per_second: float,
     width: int,
     layers: int,
     heads: int,
-    leakage: float,
-    remembered: int,
+    max_leakage: float,
+    max_remembered: int,
     short_lines: Callable[[Sequence[str], str], int],
 ) -> Report:
     """Examines every split of a corpus.
 
-    cleaning, tokenizer, longest: as for prepare. tokens (of a batch), epochs, speed (target tokens a second), width,
-    layers (a side), heads: of the training to be estimated. leakage: share of a valid or test split's records that may
-    stand in train; more is a problem, any a warning. remembered: lines among which duplicates and leakage are sought.
-    short_lines: how many lines of a language have too few words for BLEU.
-    Raises ConfigError for illegal settings only.
+    cleaning, tokenizer, max_length: as for prepare. max_tokens (of a batch), epochs, tokens_per_second (target), width,
+    layers (a side), heads: of the training to be estimated. max_leakage: share of a valid or test split's records that
+    may stand in train; more is a problem, any a warning. max_remembered: lines among which duplicates and leakage are
+    sought. short_lines: how many lines of a language have too few words for BLEU. Raises ConfigError for illegal
+    settings only.
     """
-    plan = estimate.Plan(tokens, longest, epochs, speed, width, layers, heads, _tokens_of(tokenizer))
+    plan = estimate.Plan(max_tokens, max_length, epochs, tokens_per_second, width, layers, heads, _tokens_of(tokenizer))
     plan.check()
-    if not 0 <= leakage <= 1:
-        raise ConfigError(f"doctor.leakage: expected a share from 0 to 1, got {leakage}")
-    examination = _Examination(corpus, leakage, remembered, short_lines)
+    if not 0 <= max_leakage <= 1:
+        raise ConfigError(f"doctor.max_leakage: expected a share from 0 to 1, got {max_leakage}")
+    examination = _Examination(corpus, max_leakage, max_remembered, short_lines)
     examination.codes()
     train = [one for split in corpus.train if (one := examination.split(split, training=True))]
     for split in dict.fromkeys([*corpus.valid, *corpus.test]):
@@ -166,14 +166,14 @@ class _Examination:
             pieces[language] = _pieces_per_byte(trained.tokenizer, surveys, language)
             longest = max(longest, *(_pieces(trained.tokenizer, one.longest, language) for one in surveys))
         self._long(longest, plan)
-        self._estimates(train, pieces, min(longest, plan.longest), plan)
+        self._estimates(train, pieces, min(longest, plan.max_length), plan)
 
     def _tokenizer(self, settings: TokenizerSettings | PretrainedTokenizer) -> TrainedTokenizer:
-        """Trained on less text than for a preparation, where that suffices to fill the vocabulary."""
+        """TrainedTokenizer on less text than for a preparation, where that suffices to fill the vocabulary."""
         if isinstance(settings, PretrainedTokenizer):
             return TrainedTokenizer(settings.look(), 0, 0)
         less = copy(settings)
-        less.sample = min(SAMPLE, settings.sample)
+        less.sample_megabytes = min(SAMPLE, settings.sample_megabytes)
         try:
             return train_tokenizer(self.corpus, less)
         except ConfigError:
@@ -237,12 +237,12 @@ class _Examination:
             )
 
     def _long(self, longest: int, plan: estimate.Plan) -> None:
-        told = f"{longest:,} pieces; pairs above {plan.longest:,} are dropped"
-        self.note("warning" if longest > plan.longest else "fine", "train", "longest line", told)
-        if min(longest, plan.longest) + 1 > plan.tokens:
-            told = f"{plan.tokens:,} tokens do not hold a line of {min(longest, plan.longest):,} pieces and EOS"
+        told = f"{longest:,} pieces; pairs above {plan.max_length:,} are dropped"
+        self.note("warning" if longest > plan.max_length else "fine", "train", "longest line", told)
+        if min(longest, plan.max_length) + 1 > plan.max_tokens:
+            told = f"{plan.max_tokens:,} tokens do not hold a line of {min(longest, plan.max_length):,} pieces and EOS"
             self.note(
-                "problem", "train", "batch", f"{told}; set a larger loader.max_tokens or a smaller prepare.longest"
+                "problem", "train", "batch", f"{told}; set a larger loader.max_tokens or a smaller prepare.max_length"
             )
 
     def _estimates(self, train: list[SplitSurvey], pieces: dict[str, float], longest: int, plan: estimate.Plan) -> None:
@@ -261,12 +261,12 @@ class _Examination:
         self.note(
             "fine", "estimate", "disk", f"{_size(estimate.disk(pairs, text, both, plan.vocabulary))} in the cache"
         )
-        epochs = f"{plan.epochs:g} epochs {_time(training)} at {plan.speed:,.0f} target tokens a second"
+        epochs = f"{plan.epochs:g} epochs {_time(training)} at {plan.tokens_per_second:,.0f} target tokens a second"
         self.note("fine", "estimate", "time", f"preparing {_time(preparing)}, {epochs}")
 
 
 def _tokens_of(tokenizer: TokenizerSettings | PretrainedTokenizer) -> int:
-    return max(tokenizer.look().sizes) if isinstance(tokenizer, PretrainedTokenizer) else tokenizer.vocabulary
+    return max(tokenizer.look().sizes) if isinstance(tokenizer, PretrainedTokenizer) else tokenizer.vocab_size
 
 
 def _pieces(tokenizer: Tokenizer, text: str, language: str) -> int:

@@ -12,15 +12,15 @@ MAPS = 4  # copies of an attention's weights: scores, weights, dropped weights a
 
 
 class Plan(NamedTuple):
-    """The training to be estimated. tokens: of a batch, on either side. longest: pieces a side. epochs: passes.
+    """The training to be estimated. max_tokens: of a batch. max_length: pieces a side. epochs: passes.
 
-    speed: target tokens a second. width, layers, heads: of the model, layers on each side.
+    tokens_per_second: target tokens a second. width, layers, heads: of the model, layers on each side.
     """
 
-    tokens: int
-    longest: int
+    max_tokens: int
+    max_length: int
     epochs: float
-    speed: float
+    tokens_per_second: float
     width: int
     layers: int
     heads: int
@@ -41,7 +41,7 @@ def weights_memory(plan: Plan) -> int:
 
 def batch_memory(plan: Plan, longest: int) -> int:
     """Bytes that the activations of the worst batch need in fp32: as many rows as fit of the longest pair's length."""
-    rows = max(1, plan.tokens // (longest + 1))
+    rows = max(1, plan.max_tokens // (longest + 1))
     positions = rows * (longest + 2)
     activations = 2 * positions * plan.layers * SAVED * plan.width
     attention = MAPS * plan.layers * plan.heads * positions * (longest + 2)
@@ -55,4 +55,4 @@ def disk(pairs: int, text_bytes: int, tokens: int, vocabulary: int) -> int:
 
 def seconds(pairs: int, target_tokens: int, plan: Plan) -> tuple[float, float]:
     """Seconds of preparing, and of `epochs` passes of training."""
-    return pairs / PAIRS_PER_SECOND, plan.epochs * target_tokens / plan.speed
+    return pairs / PAIRS_PER_SECOND, plan.epochs * target_tokens / plan.tokens_per_second

@@ -26,25 +26,25 @@ class TokenizerSettings:
     """The settings of a tokenizer that is yet to be trained.
 
     algorithm: `unigram` (Kudo 2018), `bpe` (Sennrich 2016) or `characters`, each a piece, so that a line comes back as
-    it was (but for U+2581, sentencepiece's own sign for a space). vocabulary: ids a model; for characters at most.
+    it was (but for U+2581, sentencepiece's own sign for a space). vocab_size: ids a model; for characters at most.
     joint: one model for both sides. byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's
-    rule; `identity` changes nothing. collapse_spaces: runs of spaces become one, outer ones go. coverage: share of the
-    characters that get a piece. sample: megabytes (UTF-8) of training text a model sees at most, the same for every
-    language. source_tags: names of kinds of source lines; of `[BT]`, a source line `<BT> some text` is a tag and text,
-    and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). canonical: whether lines are
-    read in one form of all that readers take for the same (canonical.py). Raises ConfigError.
+    rule; `identity` changes nothing. collapse_spaces: runs of spaces become one, outer ones go. character_coverage:
+    share of the characters that get a piece. sample_megabytes: megabytes (UTF-8) of training text a model sees at most,
+    the same for every language. source_tags: names of kinds of source lines; of `[BT]`, a source line `<BT> some text`
+    is a tag and text, and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). canonical:
+    whether lines are read in one form of all that readers take for the same (canonical.py). Raises ConfigError.
     """
 
     def __init__(
         self,
         algorithm: str,
-        vocabulary: int,
+        vocab_size: int,
         joint: bool,
         byte_fallback: bool,
         normalisation: str,
         collapse_spaces: bool,
-        coverage: float,
-        sample: float,
+        character_coverage: float,
+        sample_megabytes: float,
         seed: int,
         source_tags: Sequence[str],
         canonical: bool,
@@ -55,15 +55,21 @@ class TokenizerSettings:
             raise ConfigError(
                 f"tokenizer.normalisation: expected one of {', '.join(NORMALISATIONS)}, got {normalisation!r}"
             )
-        if vocabulary < 8:
-            raise ConfigError(f"tokenizer.vocabulary: expected at least 8, got {vocabulary}")
-        if not 0.9 <= coverage <= 1:
-            raise ConfigError(f"tokenizer.coverage: expected 0.9 to 1, got {coverage}")
-        if not 0 < sample <= 1000:
-            raise ConfigError(f"tokenizer.sample: expected megabytes above 0 and up to 1000, got {sample}")
-        self.algorithm, self.vocabulary, self.joint, self.byte_fallback = algorithm, vocabulary, joint, byte_fallback
-        self.normalisation, self.collapse_spaces, self.coverage = normalisation, collapse_spaces, coverage
-        self.sample, self.seed = sample, seed
+        if vocab_size < 8:
+            raise ConfigError(f"tokenizer.vocab_size: expected at least 8, got {vocab_size}")
+        if not 0.9 <= character_coverage <= 1:
+            raise ConfigError(f"tokenizer.character_coverage: expected 0.9 to 1, got {character_coverage}")
+        if not 0 < sample_megabytes <= 1000:
+            raise ConfigError(
+                f"tokenizer.sample_megabytes: expected megabytes above 0 and up to 1000, got {sample_megabytes}"
+            )
+        self.algorithm, self.vocab_size, self.joint, self.byte_fallback = algorithm, vocab_size, joint, byte_fallback
+        self.normalisation, self.collapse_spaces, self.character_coverage = (
+            normalisation,
+            collapse_spaces,
+            character_coverage,
+        )
+        self.sample_megabytes, self.seed = sample_megabytes, seed
         for name in source_tags:
             if not TAG_NAME.fullmatch(name) or list(source_tags).count(name) > 1:
                 raise ConfigError(
@@ -92,7 +98,7 @@ def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> TrainedToken
     sides: list[tuple[list[str], list[Side]]] = (
         [(corpus.languages, ["source", "target"])] if settings.joint else [(sources, ["source"]), (targets, ["target"])]
     )
-    sample = Sample(corpus.languages, int(settings.sample * 1e6), settings.seed)
+    sample = Sample(corpus.languages, int(settings.sample_megabytes * 1e6), settings.seed)
     for split in corpus.train:
         for record in corpus.records(split):
             sample.add({language: untagged(text, settings.source_tags) for language, text in record.texts.items()})
@@ -181,12 +187,12 @@ def _train(lines: list[str], languages: Sequence[str], settings: TokenizerSettin
             sentence_iterator=iter(lines),
             model_writer=model,
             model_type=ALGORITHMS[settings.algorithm],
-            vocab_size=settings.vocabulary,
+            vocab_size=settings.vocab_size,
             byte_fallback=settings.byte_fallback,
             normalization_rule_name=settings.normalisation,
             remove_extra_whitespaces=settings.collapse_spaces,
             add_dummy_prefix=settings.algorithm != "characters",  # a space before the line, which words need
-            character_coverage=settings.coverage,
+            character_coverage=settings.character_coverage,
             control_symbols=[*map(symbols.tag, languages), *map(symbols.source_tag, settings.source_tags)],
             pad_id=symbols.PAD,
             unk_id=symbols.UNK,
@@ -197,7 +203,7 @@ def _train(lines: list[str], languages: Sequence[str], settings: TokenizerSettin
             minloglevel=2,  # its progress lines would drown ours
         )
     except RuntimeError as error:
-        raise ConfigError(_unsuitable(str(error), settings.vocabulary)) from error
+        raise ConfigError(_unsuitable(str(error), settings.vocab_size)) from error
     return marked_canonical(model.getvalue()) if settings.canonical else model.getvalue()
 
 
@@ -205,17 +211,17 @@ def _unsuitable(message: str, vocabulary: int) -> str:
     """What to do about sentencepiece's complaint."""
     if most := re.search(r"value <= (\d+)", message):
         return (
-            f"tokenizer.vocabulary: {vocabulary} is more than this text can fill; set tokenizer.vocabulary={most[1]} "
-            "or less (more text, or a larger tokenizer.sample, allows more)"
+            f"tokenizer.vocab_size: {vocabulary} is more than this text can fill; set tokenizer.vocab_size={most[1]} "
+            "or less (more text, or a larger tokenizer.sample_megabytes, allows more)"
         )
     if least := re.search(r"required_chars\D*\d+ vs (\d+)", message):
         return (
-            f"tokenizer.vocabulary: {vocabulary} does not even hold the characters; set it to at least "
-            f"{least[1]}, or tokenizer.coverage below 1"
+            f"tokenizer.vocab_size: {vocabulary} does not even hold the characters; set it to at least "
+            f"{least[1]}, or tokenizer.character_coverage below 1"
         )
     if "char_model" in message:
         return (
-            f"tokenizer.vocabulary: {vocabulary} does not hold the 4 symbols, a tag per language and (with "
+            f"tokenizer.vocab_size: {vocabulary} does not hold the 4 symbols, a tag per language and (with "
             "tokenizer.byte_fallback) 256 bytes; set it to at least 300"
         )
-    return f"tokenizer.vocabulary: {vocabulary} does not suit this text: {message.rsplit('] ', 1)[-1].strip()}"
+    return f"tokenizer.vocab_size: {vocabulary} does not suit this text: {message.rsplit('] ', 1)[-1].strip()}"

@@ -75,18 +75,23 @@ class MinimumRisk:
         metric: Metric,
         search: Search,
         candidates: int,
-        reference: bool,
+        include_reference: bool,
         sharpness: float,
         weight: float,
     ) -> None:
-        if candidates < 2 - reference:
-            raise ConfigError(f"objective.candidates: expected at least {2 - reference}, got {candidates}")
+        if candidates < 2 - include_reference:
+            raise ConfigError(f"objective.candidates: expected at least {2 - include_reference}, got {candidates}")
         if not sharpness > 0:
             raise ConfigError(f"objective.sharpness: expected a positive number, got {sharpness}")
         if not 0 < weight <= 1:
             raise ConfigError(f"objective.weight: expected a share above 0 and up to 1, got {weight}")
         self.tokenizer, self.metric, self.search = tokenizer, metric, search
-        self.candidates, self.reference, self.sharpness, self.weight = candidates, reference, sharpness, weight
+        self.candidates, self.include_reference, self.sharpness, self.weight = (
+            candidates,
+            include_reference,
+            sharpness,
+            weight,
+        )
         self.languages = {tokenizer.tag_id(language): language for language in tokenizer.languages}
 
     def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
@@ -131,7 +136,7 @@ class MinimumRisk:
         owners: list[int] = []
         for number, reference in enumerate(references):
             own = lines[number * self.candidates : (number + 1) * self.candidates]
-            distinct = dict.fromkeys(map(tuple, [reference, *own] if self.reference else own))
+            distinct = dict.fromkeys(map(tuple, [reference, *own] if self.include_reference else own))
             kept += map(list, distinct)
             owners += [number] * len(distinct)
         return Candidates(kept, owners)

@@ -44,5 +44,5 @@ class Schedule(ABC):
 def check_floor(floor: float) -> float:
     """`floor`, where it is a share. Raises ConfigError otherwise."""
     if not 0 <= floor <= 1:
-        raise ConfigError(f"schedule.floor: expected a share of the peak from 0 to 1, got {floor}")
+        raise ConfigError(f"schedule.min_lr_ratio: expected a share of the peak from 0 to 1, got {floor}")
     return floor

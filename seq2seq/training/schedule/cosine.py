@@ -7,7 +7,7 @@ from seq2seq.training.schedule.base import Schedule, ScheduleState, check_floor
 
 
 class Cosine(Schedule):
-    """`warm-up * (floor + (1 - floor) * (1 + cos(pi * progress)) / 2)`
+    """`warm-up * (min_lr_ratio + (1 - min_lr_ratio) * (1 + cos(pi * progress)) / 2)`
     (Loshchilov & Hutter 2017, equation 5, one period).
 
     A longer budget given to a finished run lifts the rate again: progress is a share of the budget.
@@ -15,9 +15,11 @@ class Cosine(Schedule):
 
     needs_budget: ClassVar[bool] = True
 
-    def __init__(self, warmup: int, floor: float) -> None:
+    def __init__(self, warmup: int, min_lr_ratio: float) -> None:
         super().__init__(warmup)
-        self.floor = check_floor(floor)
+        self.min_lr_ratio = check_floor(min_lr_ratio)
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        return self.warm(update) * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * progress)) / 2)
+        return self.warm(update) * (
+            self.min_lr_ratio + (1 - self.min_lr_ratio) * (1 + math.cos(math.pi * progress)) / 2
+        )

@@ -6,16 +6,16 @@ from seq2seq.training.schedule.base import Schedule, ScheduleState, check_floor
 
 
 class Linear(Schedule):
-    """`warm-up * (1 - (1 - floor) * progress)`.
+    """`warm-up * (1 - (1 - min_lr_ratio) * progress)`.
 
     A longer budget given to a finished run lifts the rate again: progress is a share of the budget.
     """
 
     needs_budget: ClassVar[bool] = True
 
-    def __init__(self, warmup: int, floor: float) -> None:
+    def __init__(self, warmup: int, min_lr_ratio: float) -> None:
         super().__init__(warmup)
-        self.floor = check_floor(floor)
+        self.min_lr_ratio = check_floor(min_lr_ratio)
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        return self.warm(update) * (1 - (1 - self.floor) * progress)
+        return self.warm(update) * (1 - (1 - self.min_lr_ratio) * progress)

@@ -7,10 +7,11 @@ from seq2seq.training.schedule.base import Schedule, ScheduleState, check_floor
 class Plateau(Schedule):
     """`warm-up * factor ** times`: `times` counts the plateaus of `patience` validations without a better score.
 
-    The share never falls below `floor`. Raises ConfigError when `factor` is not between 0 and 1 or `patience` under 1.
+    The share never falls below `min_lr_ratio`. Raises ConfigError when `factor` is not between 0 and 1 or `patience`
+    under 1.
     """
 
-    def __init__(self, warmup: int, factor: float, patience: int, floor: float) -> None:
+    def __init__(self, warmup: int, factor: float, patience: int, min_lr_ratio: float) -> None:
         super().__init__(warmup)
         if not 0 < factor < 1:
             raise ConfigError(f"schedule.factor: expected a number between 0 and 1, got {factor}")
@@ -18,10 +19,10 @@ class Plateau(Schedule):
             raise ConfigError(f"schedule.patience: expected a number of validations, 1 or more, got {patience}")
         self.factor = factor
         self.patience = patience
-        self.floor = check_floor(floor)
+        self.min_lr_ratio = check_floor(min_lr_ratio)
 
     def share(self, update: int, progress: float, state: ScheduleState) -> float:
-        return self.warm(update) * max(self.floor, state["share"])
+        return self.warm(update) * max(self.min_lr_ratio, state["share"])
 
     def start(self) -> ScheduleState:
         """The full peak."""

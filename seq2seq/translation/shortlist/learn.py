@@ -15,27 +15,38 @@ from seq2seq.translation.shortlist.shortlist import Candidates, Shortlist, leadi
 
 
 def learn(
-    store: Store, tokenizer: Tokenizer, pairs: int, threshold: float, most: int, common: int, share: float
+    store: Store,
+    tokenizer: Tokenizer,
+    max_pairs: int,
+    threshold: float,
+    max_candidates: int,
+    frequent_pieces: int,
+    candidates_per_piece: float,
 ) -> Shortlist:
     """The shortlists of every target language of a store.
 
-    pairs: of each target language, at most so many are looked at; drawn without a generator. threshold: the least
-    p(target | source) of a candidate; most: of a source piece, the likeliest; common: pieces of every list, the most
-    frequent ones; share: see Shortlist. Raises ConfigError.
+    max_pairs: of each target language, at most so many are looked at; drawn without a generator. threshold: the least
+    p(target | source) of a candidate; max_candidates: of a source piece, the likeliest; frequent_pieces: pieces of
+    every list, the most frequent ones; candidates_per_piece: see Shortlist. Raises ConfigError.
     """
-    for name, value in {"pairs": pairs, "most": most, "common": common, "share": share}.items():
+    for name, value in {
+        "max_pairs": max_pairs,
+        "max_candidates": max_candidates,
+        "frequent_pieces": frequent_pieces,
+        "candidates_per_piece": candidates_per_piece,
+    }.items():
         if value <= 0:
             raise ConfigError(f"{name}: expected a positive number, got {value}")
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold: expected a probability from 0 to 1, got {threshold}")
     languages = {}
-    for number, rows in _sampled(store, pairs):
+    for number, rows in _sampled(store, max_pairs):
         sources, targets = store.ids(rows)
         found = learn_lexicon(sources, targets, _same(tokenizer), tokenizer.sizes[1])
         counts = np.bincount(np.concatenate(targets), minlength=tokenizer.sizes[1])
-        always = _common(tokenizer, counts, common)
-        languages[store.languages[number]] = _candidates(found, threshold, most, always, tokenizer.sizes[0])
-    return Shortlist(languages, share)
+        always = _common(tokenizer, counts, frequent_pieces)
+        languages[store.languages[number]] = _candidates(found, threshold, max_candidates, always, tokenizer.sizes[0])
+    return Shortlist(languages, candidates_per_piece)
 
 
 def _sampled(store: Store, pairs: int) -> list[tuple[int, Integers]]:

@@ -1,7 +1,6 @@
 """Files that outlive a full disk, a kill and a power cut: they are on the disk before they get their name."""
 
 import errno
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from seq2seq.errors import StorageError
+from seq2seq.io.file_lock import lock, opens_folders
 
 ADVICE = {  # by the number of the system's error
     errno.ENOSPC: "free space there",
@@ -50,7 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
         return
     try:
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)
@@ -58,7 +58,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 def sync(path: Path) -> None:
     """Make sure that a file, or a folder's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and not opens_folders():
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # Windows syncs what can be written
     try:
         os.fsync(descriptor)
     finally:

@@ -1,6 +1,5 @@
 """Files under way that a killed command goes on with: what of them is whole stands in a journal beside the first."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from seq2seq.errors import DataError
 from seq2seq.io.atomic import put, storing
+from seq2seq.io.file_lock import lock
 from seq2seq.io.json import read_json
 
 THEN = "the same command then goes on where it stopped"
@@ -68,7 +68,7 @@ class Journal:
 
     def _claim(self) -> None:
         try:
-            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._journal, wait=False)
         except BlockingIOError:
             self.close()
             raise DataError(f"{self.paths[0]}: another process is writing it: wait, or name another output=") from None

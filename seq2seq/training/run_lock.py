@@ -1,12 +1,12 @@
 """One run folder, one process: the same command given twice must not train twice into the same files."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seq2seq.errors import TrainingError
 from seq2seq.io.atomic import storing
+from seq2seq.io.file_lock import lock
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def run_lock(folder: Path) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context((folder / ".claim").open("w"))
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file, wait=False)
             except BlockingIOError as error:
                 raise TrainingError(f"{folder}: another process is training there: wait, or stop it first") from error
         yield

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -166,12 +167,17 @@ def executor(searcher: Searcher, count: int) -> Executor:
 
     Only the main thread forks: of one that runs beside others a child inherits locks that nobody will ever open.
     """
-    forks = "fork" in multiprocessing.get_all_start_methods() and threading.current_thread() is threading.main_thread()
-    if count < 2 or searcher.device.type != "cpu" or not forks:
+    if count < 2 or searcher.device.type != "cpu" or not _forks():
         torch.set_num_threads(count)
         return InlineExecutor(searcher)
     torch.set_num_threads(1)
     return ForkedExecutor(searcher, count)
+
+
+def _forks() -> bool:
+    """Whether this thread may fork. Windows cannot, and macOS's products of matrices do not outlive a fork."""
+    able = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+    return able and threading.current_thread() is threading.main_thread()
 
 
 def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -> None:

@@ -43,7 +43,7 @@ def test_every_file_is_in_the_wheel_and_nothing_else(wheel: list[str]) -> None:
 
 def test_versions_agree() -> None:
     assert PROJECT["version"] == seq2seq.__version__
-    assert f"## {seq2seq.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"## [{seq2seq.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_torch_is_bounded() -> None:

@@ -1,4 +1,4 @@
-"""Who may import whom (ARCHITECTURE.md, Layers), read from the source of every module."""
+"""Who may import whom (docs/design.md, Layers), read from the source of every module."""
 
 import ast
 import functools

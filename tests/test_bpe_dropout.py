@@ -183,11 +183,11 @@ def test_the_loaders_draw_depends_on_seed_epoch_pair_and_side_only(prepared: Pre
     program = f"""
 import sys
 import numpy as np
-from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 store = Store(sys.argv[1])
-sampling = Sampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.2, 0.2, ["source", "target"])
+sampling = SubwordSampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.2, 0.2, ["source", "target"])
 print([[ids.tolist() for ids in side] for side in sampling(store, np.arange({len(rows)}), 3)])
 """
     prepared.tokenizer.save(prepared.train.folder)

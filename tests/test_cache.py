@@ -18,14 +18,14 @@ NAMES = [f"{role}-0123456789abcdef" for role in ("tokenizer", "train", "valid")]
 MAKING = """
 import sys
 from pathlib import Path
-from seq2seq.data.dataset.cache import entry
+from seq2seq.data.dataset.cache import cache_entry
 
 def make(folder):
     (folder / "half").write_text("half")
     print("making", flush=True)
     sys.stdin.readline()
 
-entry(Path(sys.argv[1]), sys.argv[2], make)
+cache_entry(Path(sys.argv[1]), sys.argv[2], make)
 """
 
 

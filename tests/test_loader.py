@@ -194,11 +194,11 @@ def test_another_process_draws_the_same(prepared: PreparedCorpus) -> None:
 import sys
 import numpy as np
 from seq2seq.data.loader.shuffle import permuted
-from seq2seq.data.tokenizer.subword_sampling import Sampling
+from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 store = Store(sys.argv[1])
-sampling = Sampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.3, 0.1, ["source", "target"])
+sampling = SubwordSampling(Tokenizer.load(sys.argv[1]), 1, 8, 0.3, 0.1, ["source", "target"])
 print([[ids.tolist() for ids in side] for side in sampling(store, permuted(np.arange(50), len(store), 1, 3), 3)])
 """
     prepared.tokenizer.save(prepared.train.folder)

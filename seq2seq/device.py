@@ -188,12 +188,12 @@ def _int8_is_exact(rows: int, inner: int) -> bool:
     scales, zeros = torch.ones(64), torch.zeros(64, dtype=torch.long)
     try:
         packed = torch.ops.onednn.qlinear_prepack(weight, None)
-        found = torch.ops.onednn.qlinear_pointwise(
+        result = torch.ops.onednn.qlinear_pointwise(
             largest, 1.0, 0, packed, scales, zeros, None, 1.0, 0, torch.float32, "none", [], ""
         )
     except RuntimeError:
         return False
-    return bool((found == 255 * 127 * inner).all())
+    return bool((result == 255 * 127 * inner).all())
 
 
 def _libc() -> ctypes.CDLL | None:

@@ -119,8 +119,8 @@ def matching(code: str, known: Sequence[str]) -> list[str]:
     `zh-CN` and `zh-Hans`), else one that says more or less (`en` and `en-GB`, never `en-US` and `en-GB`).
     """
     for same in (str.__eq__, same_code, _same_language, _compatible):
-        if found := [one for one in known if same(code, one)]:
-            return found
+        if result := [one for one in known if same(code, one)]:
+            return result
     return []
 
 

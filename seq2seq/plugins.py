@@ -36,16 +36,16 @@ def use(folder: str) -> None:
 
 def code(modules: Iterable[str]) -> dict[str, str]:
     """The SHA-256 of the source of those modules that are a user's own, and of the own ones that they import."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     pending = [name for name in modules if name.startswith(PREFIX)]
     while pending:
-        if (name := pending.pop()) not in found:
+        if (name := pending.pop()) not in result:
             module = importlib.import_module(name)
             source = inspect.getsourcefile(module)
-            found[name] = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()
+            result[name] = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()
             used = (getattr(one, "__module__", None) or getattr(one, "__name__", "") for one in vars(module).values())
             pending += [one for one in used if isinstance(one, str) and one.startswith(PREFIX)]
-    return dict(sorted(found.items()))
+    return dict(sorted(result.items()))
 
 
 def code_of(configuration: object) -> dict[str, str]:

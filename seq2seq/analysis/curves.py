@@ -68,11 +68,13 @@ class Curves(NamedTuple):
 def read(folders: Sequence[Path]) -> Curves:
     """The curves of some run folders. Raises DataError where there is no log, or nothing in it."""
     logs = [_records(folder) for folder in folders]
-    found: dict[str, list[Curve]] = {}
+    result: dict[str, list[Curve]] = {}
     for run, records in enumerate(logs):
         for name, curve in _curves(run, records):
-            found.setdefault(name, []).append(curve)
-    panels = [Panel(name, TITLES.get(name, name.replace("_", " ")), found[name]) for name in sorted(found, key=_order)]
+            result.setdefault(name, []).append(curve)
+    panels = [
+        Panel(name, TITLES.get(name, name.replace("_", " ")), result[name]) for name in sorted(result, key=_order)
+    ]
     return Curves(_names(folders), panels)
 
 
@@ -91,16 +93,16 @@ def _records(folder: Path) -> list[Record]:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; give the folder of a run that seq2seq train has begun") from error
-    found: dict[tuple[object, object], Record] = {}
+    result: dict[tuple[object, object], Record] = {}
     for number, line in enumerate(lines[:-1], 1):  # what follows the last line end is nothing, or half a line
         try:
             record = read_json(line)
-            found[record["event"], record["update"]] = record
+            result[record["event"], record["update"]] = record
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}:{number}: expected a record with event and update, found {line[:60]!r}") from error
-    if not found:
+    if not result:
         raise DataError(f"{path}: no records yet; the first comes after trainer.report_every updates")
-    return sorted(found.values(), key=lambda record: _number(record["update"]) or 0.0)
+    return sorted(result.values(), key=lambda record: _number(record["update"]) or 0.0)
 
 
 def _curves(run: int, records: Sequence[Record]) -> Iterator[tuple[str, Curve]]:
@@ -123,10 +125,10 @@ def _values(record: Record) -> dict[str, float | None]:
     if record["event"] == "skipped":
         return {}
     scores = record.get("scores")
-    found = {name: value for name, value in record.items() if name not in NO_CURVES}
+    result = {name: value for name, value in record.items() if name not in NO_CURVES}
     if isinstance(scores, Mapping):  # the loss alone is the same quantity as in training
-        found |= {name if name == "loss" else f"{SCORE}{name}": value for name, value in scores.items()}
-    return {name: _number(value) for name, value in found.items() if value is None or _number(value) is not None}
+        result |= {name if name == "loss" else f"{SCORE}{name}": value for name, value in scores.items()}
+    return {name: _number(value) for name, value in result.items() if value is None or _number(value) is not None}
 
 
 def _places(records: Sequence[Record], known: Sequence[tuple[float, float]]) -> dict[Axis, Sequence[float]]:

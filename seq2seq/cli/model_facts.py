@@ -31,5 +31,5 @@ def model_facts(
 
 def corpus_name(node: Node) -> str:
     """What a corpus is called, with a stroke behind it: its name on the hub, or its folder's or file's."""
-    found = node.get("name") or node.get("path")
-    return f"{place(found).resolve().name}/" if isinstance(found, str) else ""
+    result = node.get("name") or node.get("path")
+    return f"{place(result).resolve().name}/" if isinstance(result, str) else ""

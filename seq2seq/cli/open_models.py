@@ -46,10 +46,10 @@ def open_translator(
 
 def folders(model: Path | list[Path]) -> list[Path]:
     """The folders that `model` names. Raises ConfigError where there is none."""
-    found = [model] if isinstance(model, Path) else model
-    if not found:
+    result = [model] if isinstance(model, Path) else model
+    if not result:
         raise ConfigError("model: expected a run folder, or a list of at least one")
-    return found
+    return result
 
 
 def files(*paths: Path | None) -> list[Path]:

@@ -78,13 +78,13 @@ def model_places(folder: Path) -> list[Place]:
 
     Nothing where there is no model: whoever opens it says so.
     """
-    found: list[Place] = [folder / name for name in ("config.yaml", "log.jsonl")]
-    found.append(Tree(folder / "checkpoints"))
+    result: list[Place] = [folder / name for name in ("config.yaml", "log.jsonl")]
+    result.append(Tree(folder / "checkpoints"))
     with suppress(ModelError, OSError):
         place = find(folder)
         named = [path for path in place.iterdir() if path.suffix in MODEL_ENDINGS]
-        found += [*named, *(place / name for name in MODEL_FILES), place / "labels.json"]
-    return found
+        result += [*named, *(place / name for name in MODEL_FILES), place / "labels.json"]
+    return result
 
 
 def run_places(run: Path) -> list[Place]:
@@ -117,11 +117,11 @@ def _known(places: Places) -> Iterator[_Known]:
 def _identity(place: Place) -> object:
     """Of a file or folder its number on its disk, or its full name while there is none; None for devices and pipes."""
     try:
-        found = os.fstat(place.descriptor) if isinstance(place, Stream) else _path(place).stat()
+        result = os.fstat(place.descriptor) if isinstance(place, Stream) else _path(place).stat()
     except OSError:
         return None if isinstance(place, Stream) else os.path.realpath(_path(place))
-    kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
-    return (found.st_dev, found.st_ino) if kept else None
+    kept = stat.S_ISREG(result.st_mode) or stat.S_ISDIR(result.st_mode)
+    return (result.st_dev, result.st_ino) if kept else None
 
 
 def _above(place: Place) -> frozenset[object]:

@@ -57,11 +57,11 @@ def prepared_corpus(
 
 def text_places(corpus: Corpus) -> list[Place]:
     """The files of all splits, but for those that cannot be found: whoever reads them says so."""
-    found: list[Place] = []
+    result: list[Place] = []
     for split in dict.fromkeys((*corpus.train, *corpus.valid, *corpus.test)):
         with suppress(DataError):
-            found += corpus.paths(split)
-    return found
+            result += corpus.paths(split)
+    return result
 
 
 def say(message: str) -> None:

@@ -50,7 +50,7 @@ def run(
         translator = load(places, number_format=precision, weights=weights)
         asked = direction(source, target, translator.directions)
         scorer = PairScorer(translator, max_length)
-        found = score_pairs(scorer, *asked, input, translations, output, output_format, alignments).to_json()
+        result = score_pairs(scorer, *asked, input, translations, output, output_format, alignments).to_json()
     else:
         given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
         _refuse({**given, "weights": weights}, places[0], "no translator")
@@ -58,10 +58,10 @@ def run(
             raise ConfigError("top_k: text has no room for other tokens: choose output_format=json")
         limits = {"batch_tokens": batch_tokens, "top_k": top_k}
         reader: Scorer = call(Scorer, {**open_language_model(places[0], precision, cores), **limits})
-        found = score_file(reader, chosen(language, reader.languages), input, output, output_format).to_json()
+        result = score_file(reader, chosen(language, reader.languages), input, output, output_format).to_json()
     if totals is not None:
         with writing(totals) as write:
-            write([found])
+            write([result])
     return 0
 
 

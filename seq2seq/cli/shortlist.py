@@ -69,8 +69,8 @@ def _prepared(folder: Path, cache: Path) -> PreparedCorpus:
         tokenizer = older(folder, "tokenizer") | tokenizer
     text: Corpus = build(corpus, where="corpus")
     check_places({"corpus": text_places(text)}, {"model": [find(folder) / FILE], "cache": [cache]})
-    files, found = text_differences(text, folder)
-    if changed := [one.how for one in found if one.key == "data.train"]:
+    files, result = text_differences(text, folder)
+    if changed := [one.how for one in result if one.key == "data.train"]:
         raise ModelError(
             f"{folder}: its text is not the one that it was trained on: {'; '.join(changed)}: give it back"
         )

@@ -55,8 +55,8 @@ def form(annotation: object) -> Form | None:
 
 
 def _is_text(annotation: object) -> bool:
-    found = form(annotation)
-    return found is not None and found.scalar
+    result = form(annotation)
+    return result is not None and result.scalar
 
 
 class TextKeys:
@@ -96,7 +96,7 @@ class TextKeys:
             return object if referring is None else self._annotation(referring)
         for called in getattr(hints.get(head), "__metadata__", ()):  # Annotated[Node, the function that gets it]
             return _inside(_hints(called).get(rest[0], object), rest[1:])
-        return next((found for node in self._nodes(head) if (found := _walk(node, rest)) is not object), object)
+        return next((result for node in self._nodes(head) if (result := _walk(node, rest)) is not object), object)
 
     def _collect(self, name: str) -> None:
         """Reads the file of a command, and those that it includes."""

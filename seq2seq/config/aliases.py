@@ -134,12 +134,12 @@ def renamed(key: str) -> str:
 def renamed_keys(node: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """A configuration that an older version stored, with the names of this version."""
     own = current_name(str(node.get("_target_", ""))).startswith(tuple(PACKAGES.values()))  # their keys are theirs
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in node.items():
         full = f"{where}.{key}" if where else str(key)
         now = full if own else renamed(full)
-        found[now.rpartition(".")[2]] = renamed_keys(value, now) if isinstance(value, Mapping) else value
-    return found
+        result[now.rpartition(".")[2]] = renamed_keys(value, now) if isinstance(value, Mapping) else value
+    return result
 
 
 def removed(key: str) -> str:

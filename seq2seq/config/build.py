@@ -111,15 +111,15 @@ def find_target(name: object, where: str) -> Callable[..., typing.Any]:
     name = current_name(name)
     module_name, _, attribute = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
+        result = getattr(importlib.import_module(module_name), attribute)
     except (ModuleNotFoundError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("seq2seq"):
             raise ConfigError(f"{key}: {name} needs the package {error.name}, which is not installed") from error
         advice = " in the folder that --config-dir names" if name.startswith("seq2seq.plugins.") else ""
         raise ConfigError(f"{key}: there is no {name}{advice}") from error
-    if not callable(found) or getattr(found, "__module__", None) != module_name:
+    if not callable(result) or getattr(result, "__module__", None) != module_name:
         raise ConfigError(f"{key}: {name} is not a class or function defined in {module_name}")
-    return typing.cast(Callable[..., typing.Any], found)
+    return typing.cast(Callable[..., typing.Any], result)
 
 
 def _checked(

@@ -51,14 +51,14 @@ def _pieces(text: str, language: str) -> Iterator[list[str]]:
     """Sentence after sentence as the stretches that windows cut it into."""
     begin, pending = 0, list[str]()
     while begin < len(text):
-        found = _sentences(text[begin : begin + WINDOW], language)
-        done = found if begin + WINDOW >= len(text) else found[:-1]
+        result = _sentences(text[begin : begin + WINDOW], language)
+        done = result if begin + WINDOW >= len(text) else result[:-1]
         for one in done:
             yield [*pending, one]
             pending = []
         if not done:
-            pending.append(found[0])
-        begin += sum(map(len, done or found))
+            pending.append(result[0])
+        begin += sum(map(len, done or result))
     if pending:
         yield pending
 
@@ -82,11 +82,11 @@ def _sentences(text: str, language: str) -> list[str]:
     ends = {end for end in _ends(text, language) if not _continues(text, end, language)}
     ends.update(match.end() for match in MARKS.finditer(text))
     ends.update(match.end() for match in ELLIPSIS.finditer(text) if text[match.end() : match.end() + 1].isupper())
-    found = []
+    result = []
     for begin, end in pairwise(sorted({0, *ends, len(text)})):
         for one in _unquoted(text[begin:end], language):
-            found += _main_clauses(one)
-    return found
+            result += _main_clauses(one)
+    return result
 
 
 def _ends(text: str, language: str) -> Iterator[int]:
@@ -102,7 +102,7 @@ def _unquoted(text: str, language: str) -> list[str]:
     if len(PAIRED.findall(text)) < 2 or not _substantial(text):
         return [text]
     plain = PAIRED.sub(" ", text)
-    begin, found = 0, []
+    begin, result = 0, []
     for end in _ends(plain, language):
         if _continues(plain, end, language) or text[end : end + 1].islower():
             continue
@@ -110,19 +110,19 @@ def _unquoted(text: str, language: str) -> list[str]:
             end = opening.start() if opening.start() > begin else end
         closed = text[begin:end].rstrip()[-1:] in BRACKETS
         if closed or (_substantial(text[begin:end]) and _substantial(text[end:])):
-            found.append(text[begin:end])
+            result.append(text[begin:end])
             begin = end
-    return [*found, text[begin:]]
+    return [*result, text[begin:]]
 
 
 def _main_clauses(text: str) -> list[str]:
     """A sentence, cut at semicolons where both sides are as long as sentences: one by one less of them is lost."""
-    begin, found = 0, []
+    begin, result = 0, []
     for match in SEMICOLON.finditer(text):
         if _substantial(text[begin : match.end()]) and _substantial(text[match.end() :]):
-            found.append(text[begin : match.end()])
+            result.append(text[begin : match.end()])
             begin = match.end()
-    return [*found, text[begin:]]
+    return [*result, text[begin:]]
 
 
 def _substantial(text: str) -> bool:

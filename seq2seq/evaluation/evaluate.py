@@ -77,9 +77,9 @@ def _scored(
     hypotheses = translated(translator, pairs)
     with writing(_hypotheses(folder, version.name, source, target)) as write:
         write(hypotheses)
-    found = score(hypotheses, [pair.target for pair in pairs], target, version.cased)
-    report(f"{version.name} {source}-{target}: BLEU {found.bleu:.1f}, chrF {found.chrf:.1f}, TER {found.ter:.1f}")
-    return found
+    result = score(hypotheses, [pair.target for pair in pairs], target, version.cased)
+    report(f"{version.name} {source}-{target}: BLEU {result.bleu:.1f}, chrF {result.chrf:.1f}, TER {result.ter:.1f}")
+    return result
 
 
 def evaluate_files(hypotheses: Path, references: Path, target: str, report: Callable[[str], None]) -> Scores:
@@ -109,8 +109,8 @@ def validation_scores(translator: Translator, pairs: Sequence[Pair]) -> dict[str
 
 def validation_signatures(directions: Sequence[Direction]) -> dict[str, str]:
     """How those are computed: sacreBLEU's signature a metric, several where target languages are split differently."""
-    found = [score(["a"], ["a"], target).signature for target in dict.fromkeys(target for _, target in directions)]
-    return {name: " / ".join(dict.fromkeys(one[name] for one in found)) for name in ("bleu", "chrf")}
+    result = [score(["a"], ["a"], target).signature for target in dict.fromkeys(target for _, target in directions)]
+    return {name: " / ".join(dict.fromkeys(one[name] for one in result)) for name in ("bleu", "chrf")}
 
 
 def grouped(pairs: Iterator[Pair] | Sequence[Pair]) -> dict[Direction, list[Pair]]:

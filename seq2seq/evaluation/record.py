@@ -40,7 +40,7 @@ def record_scores(
         scores, data = dict(content.get("scores", {})), dict(content.get("data", {}))
         splits = dict(data.get("splits", {}))
         for split, directions in results.items():
-            scores[name + split] = {one: {**found._asdict(), **where} for one, found in directions.items()}
+            scores[name + split] = {one: {**result._asdict(), **where} for one, result in directions.items()}
             splits[name + split] = tests[split]
         return {**content, "scores": scores, "data": {**data, "splits": splits}}
 

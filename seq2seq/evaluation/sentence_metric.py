@@ -53,16 +53,16 @@ class BLEU:
         numbers: dict[str, int] = {}
         lines = [[numbers.setdefault(word, len(numbers)) for word in line] for line in bleu_words(texts, language)]
         lengths = torch.tensor([len(line) for line in lines], dtype=torch.float64)
-        logarithms, found = torch.zeros(2, len(lines), len(lines), dtype=torch.float64)
-        smoothing = torch.ones_like(found)
+        logarithms, result = torch.zeros(2, len(lines), len(lines), dtype=torch.float64)
+        smoothing = torch.ones_like(result)
         for totals, matches in overlaps(lines, WORDS):
             smoothing = torch.where(matches == 0, 2 * smoothing, smoothing)  # 1/2, 1/4, ... of a match where none is
             precision = torch.where(matches == 0, 1 / smoothing, matches) / totals.clamp(min=1).unsqueeze(1)
             logarithms += torch.where(totals.unsqueeze(1) > 0, precision.log(), 0)
-            found += matches
+            result += matches
         orders = lengths.clamp(1, WORDS).unsqueeze(1)
         brevity = (1 - lengths / lengths.clamp(min=1).unsqueeze(1)).clamp(max=0)
-        return (100 * (brevity + logarithms / orders).exp()).masked_fill(found == 0, 0)
+        return (100 * (brevity + logarithms / orders).exp()).masked_fill(result == 0, 0)
 
 
 def _counts(line: str) -> Counts:

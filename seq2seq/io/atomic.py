@@ -80,5 +80,5 @@ def listed(folder: Path) -> list[Path]:
 
 
 def _number(error: SafetensorError) -> int | None:
-    found = NUMBER.search(str(error))
-    return int(found[1]) if found else None
+    match = NUMBER.search(str(error))
+    return int(match[1]) if match else None

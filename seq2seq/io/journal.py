@@ -80,13 +80,13 @@ class Journal:
         sizes = [path.stat().st_size if path.exists() else 0 for path in self._partial]
         while head == key and lines:
             try:
-                found = Done(**read_json(lines[-1]))
+                result = Done(**read_json(lines[-1]))
             except (ValueError, TypeError):  # half a line, or none of ours
                 lines.pop()
                 continue
-            if all(size <= there for size, there in zip(found.sizes, sizes, strict=True)):
+            if all(size <= there for size, there in zip(result.sizes, sizes, strict=True)):
                 self._journal.truncate(sum(len(line) + 1 for line in [head, *lines]))
-                return found
+                return result
             lines.pop()
         self._journal.truncate(0)
         self._journal.write(key + b"\n")

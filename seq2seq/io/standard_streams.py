@@ -11,5 +11,5 @@ def descriptor(path: Path) -> int | None:
     """The number that a path such as /dev/stdout stands for."""
     if str(path) in STANDARD:
         return STANDARD[str(path)]
-    found = DESCRIPTOR.fullmatch(str(path))
-    return int(found[1]) if found else None
+    match = DESCRIPTOR.fullmatch(str(path))
+    return int(match[1]) if match else None

@@ -54,9 +54,9 @@ def decode(raw: bytes, path: Path, number: int, head: bytes = b"") -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        found = raw[error.start : error.end].hex(" ")
+        result = raw[error.start : error.end].hex(" ")
         raise DataError(
-            f"{path}:{number}: expected UTF-8, found the bytes {found} at byte {error.start + 1} of the line; "
+            f"{path}:{number}: expected UTF-8, found the bytes {result} at byte {error.start + 1} of the line; "
             f"{advice(raw if is_utf8(head) else head)}"
         ) from error
 
@@ -78,11 +78,11 @@ def check_line(raw: bytes, where: str) -> None:
 
 def find(folder: Path, name: str) -> Path:
     """The file `folder/name`, plain or with one of the known endings. DataError where none or several exist."""
-    found = [path for ending in ENDINGS if (path := folder / f"{name}{ending}").is_file()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise DataError(f"{folder}: found {', '.join(path.name for path in found)}; keep only one of them")
+    result = [path for ending in ENDINGS if (path := folder / f"{name}{ending}").is_file()]
+    if len(result) == 1:
+        return result[0]
+    if result:
+        raise DataError(f"{folder}: found {', '.join(path.name for path in result)}; keep only one of them")
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder; set corpus.path to the folder that holds {name} (for a named corpus: the "

@@ -192,20 +192,20 @@ def _directions(config: Mapping[str, Any]) -> list[str]:
 
 
 def _pairs(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = config.get("directions")
-    rows = [one for one in found if isinstance(one, list) and len(one) == 2] if isinstance(found, list) else []
+    result = config.get("directions")
+    rows = [one for one in result if isinstance(one, list) and len(one) == 2] if isinstance(result, list) else []
     return [(str(source), str(target)) for source, target in rows]
 
 
 def _texts(config: Mapping[str, Any], key: str) -> list[str]:
-    found = config.get(key)
-    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+    result = config.get(key)
+    return [one for one in result if isinstance(one, str)] if isinstance(result, list) else []
 
 
 def _table(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """A mapping inside another one; nothing where there is none."""
-    found = config.get(key)
-    return found if isinstance(found, Mapping) else {}
+    result = config.get(key)
+    return result if isinstance(result, Mapping) else {}
 
 
 def _tables(config: Mapping[str, Any], key: str | None = None) -> list[tuple[str, Mapping[str, Any]]]:

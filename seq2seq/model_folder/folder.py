@@ -267,13 +267,13 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     if unknown := sorted(weights.keys() - wanted.keys()):
         raise ModelError(f"{path}: holds {len(unknown)} tensors that the model lacks, among them {unknown[0]}")
     for name, tensor in wanted.items():
-        found = weights[name]
-        if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+        result = weights[name]
+        if (result.shape, result.dtype) != (tensor.shape, tensor.dtype):
             raise ModelError(
-                f"{path}: {name}: expected {tuple(tensor.shape)} of {tensor.dtype}, found {tuple(found.shape)} of "
-                f"{found.dtype}; the weights belong to another {CONFIG}"
+                f"{path}: {name}: expected {tuple(tensor.shape)} of {tensor.dtype}, found {tuple(result.shape)} of "
+                f"{result.dtype}; the weights belong to another {CONFIG}"
             )
-        tensor.data = found
+        tensor.data = result
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -115,8 +115,8 @@ def _scores(network: Model | LanguageModel, features: Tensor, batch: Batch) -> T
     mask = batch.target_mask[:, 1:]
     gold = batch.target[:, 1:][mask]
     size = max(1, LOGITS // len(network.output_weight))
-    found = []
+    result = []
     for first in range(0, len(gold), size):
         likely = network.logits(features[first : first + size]).float().log_softmax(-1)
-        found.append(likely.gather(1, gold[first : first + size].unsqueeze(1)).squeeze(1))
-    return torch.zeros(mask.shape, device=mask.device).masked_scatter_(mask, torch.cat(found))
+        result.append(likely.gather(1, gold[first : first + size].unsqueeze(1)).squeeze(1))
+    return torch.zeros(mask.shape, device=mask.device).masked_scatter_(mask, torch.cat(result))

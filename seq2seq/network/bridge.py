@@ -54,10 +54,10 @@ class Last(Bridge):
                 f"{len(last)}: set encoder.layers={len(cells)} or use bridge=projected"
             )
         for layer, (end, cell) in enumerate(zip(last, cells, strict=True), 1):
-            found, wanted = _sizes(end), _sizes(cell.initial_state((1,)))
-            if found != wanted:
+            result, wanted = _sizes(end), _sizes(cell.initial_state((1,)))
+            if result != wanted:
                 raise ConfigError(
-                    f"bridge last: the state of encoder layer {layer}, of sizes {found}, does not fit the decoder's, "
+                    f"bridge last: the state of encoder layer {layer}, of sizes {result}, does not fit the decoder's, "
                     f"{wanted}: use the same cell on both sides or bridge=projected"
                 )
 

@@ -59,15 +59,15 @@ def double(keep: Tensor, write: Tensor, start: Tensor, backwards: bool, states: 
     """In log2(time) rounds: after round r a position holds the share of the 2^r positions up to itself."""
     if backwards:
         keep, write = keep.flip(1), write.flip(1)
-    found = torch.cat([torch.addcmul(write[:, :1], keep[:, :1], start.unsqueeze(1)), write[:, 1:]], dim=1)
+    result = torch.cat([torch.addcmul(write[:, :1], keep[:, :1], start.unsqueeze(1)), write[:, 1:]], dim=1)
     reach = 1
     while reach < keep.shape[1]:
-        reached = torch.addcmul(found[:, reach:], keep[:, reach:], found[:, :-reach])
-        found = torch.cat([found[:, :reach], reached], dim=1)
+        reached = torch.addcmul(result[:, reach:], keep[:, reach:], result[:, :-reach])
+        result = torch.cat([result[:, :reach], reached], dim=1)
         keep = torch.cat([keep[:, :reach], keep[:, reach:] * keep[:, :-reach]], dim=1)
         reach *= 2
-    found = found.flip(1) if backwards else found
-    return found if states is None else states.copy_(found)
+    result = result.flip(1) if backwards else result
+    return result if states is None else states.copy_(result)
 
 
 def _accumulator(*tensors: Tensor) -> torch.dtype:

@@ -122,7 +122,7 @@ def search(
     memory, state = start(request.source, request.mask)
     rows = torch.arange(len(request.first), device=request.first.device)
     going, finished = beginning(request.first)
-    found: dict[int, list[Hypothesis]] = {}
+    result: dict[int, list[Hypothesis]] = {}
     for length in count(1):
         likely, state = step(going.tokens[..., -1], state, memory)
         ending, longer, parents = grow(going, likely, limits, rows)
@@ -134,13 +134,13 @@ def search(
         keep = kept_rows(~done)
         if len(keep) < len(rows):
             lists = contest.results(pick(finished, done), pick(longer, done), length)
-            found.update(zip(rows[done].tolist(), lists, strict=True))
+            result.update(zip(rows[done].tolist(), lists, strict=True))
             if len(keep) == 0:
                 break
             rows, limits, parents, longer = rows[keep], limits.pick(keep), parents[keep], pick(longer, keep)
             finished, memory = pick(finished, keep), select(memory, keep)
         state, going = reorder(state, keep, parents), longer
-    return [found[row] for row in range(len(request.first))]
+    return [result[row] for row in range(len(request.first))]
 
 
 def beginning(first: Int[Tensor, " batch"]) -> tuple[Beams, Beams]:

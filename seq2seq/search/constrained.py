@@ -76,8 +76,8 @@ def unmet(tokens: Sequence[int], required: Sequence[Sequence[int]]) -> list[list
     missing = []
     for phrase, times in Counter(tuple(one) for one in required if len(one)).items():
         places = range(len(tokens) - len(phrase) + 1)
-        found = sum(tuple(tokens[place : place + len(phrase)]) == phrase for place in places)
-        missing += [list(phrase)] * max(0, times - found)
+        result = sum(tuple(tokens[place : place + len(phrase)]) == phrase for place in places)
+        missing += [list(phrase)] * max(0, times - result)
     return missing
 
 
@@ -103,8 +103,8 @@ class PhraseConstraints:
         if history.shape[2] == 0:
             return self.times.unsqueeze(1).expand(-1, history.shape[1], -1)
         runs = pad(history, (self.whole.shape[2] - 1, 0), value=NOWHERE - 1).unfold(2, self.whole.shape[2], 1)
-        found = _fits(self.whole[:, None, :, None], runs.unsqueeze(2))  # batch beam phrases past
-        return (self.times.unsqueeze(1) - found.sum(-1)).clamp(min=0)
+        result = _fits(self.whole[:, None, :, None], runs.unsqueeze(2))  # batch beam phrases past
+        return (self.times.unsqueeze(1) - result.sum(-1)).clamp(min=0)
 
     def begun(self, history: Int[Tensor, "batch beam past"]) -> Bool[Tensor, "batch beam phrases longest"]:
         """Whether the history ends in a phrase's first n tokens, for every n below its length."""

@@ -67,7 +67,7 @@ class Diverse:
         limits = self.rules.limits(request)
         rows = torch.arange(len(request.first), device=request.first.device)
         beam_groups = [_Group(*beginning(request.first))] * self.groups
-        found: dict[int, list[Hypothesis]] = {}
+        result: dict[int, list[Hypothesis]] = {}
         for length in count(1):
             # at first there is the empty hypothesis alone, which all groups go on from
             tokens = torch.cat([one.going.tokens for one in beam_groups[: 1 if length == 1 else None]], 1)
@@ -81,13 +81,13 @@ class Diverse:
             done = ended.all(0)
             keep = kept_rows(~done)
             if len(keep) < len(rows):
-                found.update(zip(rows[done].tolist(), self._results(beam_groups, done, length), strict=True))
+                result.update(zip(rows[done].tolist(), self._results(beam_groups, done, length), strict=True))
                 if len(keep) == 0:
                     break
                 rows, limits, memory = rows[keep], limits.pick(keep), select(memory, keep)
             state = reorder(state, keep, parents[keep])
             beam_groups = [one.without(over).pick(keep) for one, over in zip(beam_groups, ended, strict=True)]
-        return [found[row] for row in range(len(request.first))]
+        return [result[row] for row in range(len(request.first))]
 
     def _grow(
         self,

@@ -68,7 +68,7 @@ class Sampling:
         if self.num_samples == 1:
             return self._drawn_rows(start, step, request, limits, keys)
         memory, state = start(request.source, request.mask)
-        found: list[list[Hypothesis]] = []
+        result: list[list[Hypothesis]] = []
         share = max(1, len(keys) // self.num_samples)
         for begin in range(0, len(keys), share):
             rows = torch.arange(begin, min(begin + share, len(keys)), device=keys.device)
@@ -86,8 +86,8 @@ class Sampling:
                 _apart(keys[several], numbers),
             )
             ones = [one for [one] in drawn]
-            found += [ones[at : at + self.num_samples] for at in range(0, len(ones), self.num_samples)]
-        return [sorted(ones, key=lambda one: -one.normalised) for ones in found]
+            result += [ones[at : at + self.num_samples] for at in range(0, len(ones), self.num_samples)]
+        return [sorted(ones, key=lambda one: -one.normalised) for ones in result]
 
     def draw(
         self,

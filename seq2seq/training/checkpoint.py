@@ -76,11 +76,11 @@ class Checkpoints:
 
     def contents(self) -> list[dict[str, Any]]:
         """What the kept checkpoints hold besides tensors, the newest first; nothing of damaged ones."""
-        found = []
+        result = []
         for path in self._newest_first():
             with suppress(_Damaged), storing(path), _opened(path) as file:
-                found.append(read_json((file.metadata() or {})["content"]))
-        return found
+                result.append(read_json((file.metadata() or {})["content"]))
+        return result
 
     def save_best(self, update: int, weights: Mapping[str, Tensor]) -> None:
         """Keep the weights that were validated at `update`."""

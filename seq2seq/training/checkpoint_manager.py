@@ -95,8 +95,8 @@ class CheckpointManager:
         """Raises TrainingError, in all processes, where one of them has other data than the leader."""
         leaders, *others = self.group.all_gather([self.data])
         for number, data in enumerate(others, 1):
-            if found := differences(leaders, data, made_otherwise=False):
-                lines = "\n".join(f"  {one.key}: {one.how}" for one in found)
+            if result := differences(leaders, data, made_otherwise=False):
+                lines = "\n".join(f"  {one.key}: {one.how}" for one in result)
                 raise TrainingError(
                     f"rank {number} of {self.group.world_size} has other data than rank 0:\n{lines}\n"
                     "Copy the same text, and the same tokenizer, to every machine."

@@ -31,8 +31,8 @@ def check_text(corpus: Corpus, folder: Path, allowed: Collection[str]) -> dict[s
 
     Returns the corpus's fingerprints of the splits that were looked at. Raises TrainingError.
     """
-    files, found = text_differences(corpus, folder)
-    _refuse(found, allowed, folder)
+    files, result = text_differences(corpus, folder)
+    _refuse(result, allowed, folder)
     return files
 
 
@@ -44,15 +44,15 @@ def text_differences(corpus: Corpus, folder: Path) -> tuple[dict[str, str], list
     contents = Checkpoints(folder / "checkpoints").contents()
     before: Fingerprint | None = contents[0].get(DATA) if contents else None
     files: dict[str, str] = {}
-    found: list[Difference] = []
+    result: list[Difference] = []
     for role in ROLES if before else ():
         splits: list[str] = getattr(corpus, role)
         files |= {split: corpus.fingerprint(split) for split in splits}
         old = before[role]  # type: ignore[index]
         changed = [split for split in splits if old.get(split, {}).get("files") != files[split]]
         now = {split: split_content(corpus, split)._asdict() if split in changed else old[split] for split in splits}
-        found += _splits(role, old, now)
-    return files, found
+        result += _splits(role, old, now)
+    return files, result
 
 
 def check_data(
@@ -68,29 +68,29 @@ def check_data(
 
 def differences(before: Fingerprint, now: Fingerprint, made_otherwise: bool) -> list[Difference]:
     """What differs in content; what follows from another difference is not told twice."""
-    found = [one for role in ROLES for one in _splits(role, before.get(role, {}), now.get(role, {}))]
+    result = [one for role in ROLES for one in _splits(role, before.get(role, {}), now.get(role, {}))]
     if before.get("tokenizer") != now.get("tokenizer"):
-        found.append(
+        result.append(
             Difference(f"{DATA}.tokenizer", "another tokenizer: the rows of the weights would mean other pieces")
         )
     code = now.get(OWN, {})
     known = {current_name(name): source for name, source in before.get(OWN, {}).items()}
     for module in [name for name, source in known.items() if code.get(name) != source]:
-        found.append(Difference(f"{DATA}.{OWN}", f"the code of {module} is another one"))
-    if not found and not made_otherwise and before.get("prepared") != now.get("prepared"):
+        result.append(Difference(f"{DATA}.{OWN}", f"the code of {module} is another one"))
+    if not result and not made_otherwise and before.get("prepared") != now.get("prepared"):
         old, new = (one.get("prepared", {}).get("pairs", 0) for one in (before, now))
         kept = (
             "the same number of pairs is kept, with other pieces"
             if old == new
             else f"{new:,} pairs kept, {old:,} before"
         )
-        found.append(Difference(f"{DATA}.prepared", f"the same text is prepared in another way: {kept}"))
-    return found
+        result.append(Difference(f"{DATA}.prepared", f"the same text is prepared in another way: {kept}"))
+    return result
 
 
 def _splits(role: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
     """The splits of one role that differ."""
-    found = []
+    result = []
     for split in dict.fromkeys((*before, *now)):
         old, new = before.get(split), now.get(split)
         if old is None or new is None:
@@ -101,8 +101,8 @@ def _splits(role: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> lis
             how = f"has {new['pairs']:,} pairs as before, with other text"
         else:
             how = f"had {old['pairs']:,} pairs, has {new['pairs']:,}"
-        found.append(Difference(f"{DATA}.{role}", f"{split} {how}"))
-    return found
+        result.append(Difference(f"{DATA}.{role}", f"{split} {how}"))
+    return result
 
 
 def _refuse(found: list[Difference], allowed: Collection[str], folder: Path) -> None:

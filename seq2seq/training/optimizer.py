@@ -136,14 +136,14 @@ class ParameterGroup:
 
 def _read(groups: Groups) -> list[ParameterGroup]:
     """The groups, checked. Raises ConfigError with the key."""
-    found = []
+    result = []
     for number, node in enumerate(groups):
         where = f"optimizer.groups[{number}]"
         try:
-            found.append(call(ParameterGroup, node, where))
+            result.append(call(ParameterGroup, node, where))
         except ConfigError as error:
             raise (error if where in str(error) else ConfigError(f"{where}.{error}")) from None
-    return found
+    return result
 
 
 def _divided(

@@ -17,7 +17,7 @@ def matching_names(patterns: Sequence[str], names: Collection[str], where: str) 
 
     Raises ConfigError for a pattern that means none; `where` is the key that holds the patterns.
     """
-    found: set[str] = set()
+    result: set[str] = set()
     for pattern in patterns:
         meant = {one for one in names if one == pattern or one.startswith(f"{pattern}.") or fnmatchcase(one, pattern)}
         if not meant:
@@ -27,18 +27,18 @@ def matching_names(patterns: Sequence[str], names: Collection[str], where: str) 
                 f"{where}: no parameter is called {pattern!r}{f', did you mean {near[0]}?' if near else ';'} there are "
                 f"{', '.join(beginnings)}, and their parts, such as {max(names, key=len)}"
             )
-        found |= meant
-    return [one for one in names if one in found]
+        result |= meant
+    return [one for one in names if one in result]
 
 
 def names_of(model: nn.Module) -> dict[str, list[str]]:
     """Every parameter's first name, under which optimisers and checkpoints know it, and all its names: a tied table has
     several."""
     first = {one: name for name, one in model.named_parameters()}
-    found: dict[str, list[str]] = {name: [] for name in first.values()}
+    result: dict[str, list[str]] = {name: [] for name in first.values()}
     for name, one in model.named_parameters(remove_duplicate=False):
-        found[first[one]].append(name)
-    return found
+        result[first[one]].append(name)
+    return result
 
 
 def first_names(model: nn.Module, patterns: Sequence[str], where: str) -> list[str]:

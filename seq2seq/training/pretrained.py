@@ -114,9 +114,9 @@ class PretrainedWeights:
         for name, parameter in parameters.items():
             rows = self._rows(name)
             expected = parameter.shape if rows is None else (rows.before, *parameter.shape[1:])
-            found = self._serving(called[name])
-            if [one.shape for one in found] != [torch.Size(expected)]:
-                was = " and ".join(str(tuple(one.shape)) for one in found) or "not there"
+            result = self._serving(called[name])
+            if [one.shape for one in result] != [torch.Size(expected)]:
+                was = " and ".join(str(tuple(one.shape)) for one in result) or "not there"
                 raise ModelError(self._mismatch(f"{name} was {was}, is {tuple(parameter.shape)}", differing))
         known = {one for names in called.values() for one in names}
         for name in sorted(self.opened.weights.keys() - known):

@@ -127,9 +127,9 @@ def flat(node: object, where: str = "") -> dict[str, object]:
     """`{"a": {"b": 1}}` as `{"a.b": 1}`; lists are values."""
     if not isinstance(node, Mapping):
         return {where: list(node) if isinstance(node, tuple) else node}
-    found: dict[str, object] = {}
+    result: dict[str, object] = {}
     for key, value in node.items():
         if key == "_target_" and isinstance(value, str):
             value = current_name(value)
-        found.update(flat(value, f"{where}.{key}" if where else str(key)))
-    return found
+        result.update(flat(value, f"{where}.{key}" if where else str(key)))
+    return result

@@ -22,8 +22,8 @@ def log_probabilities(
     """
     dtype = number_format(features, weight)
     with torch.autocast(features.device.type, enabled=False):
-        found: Tensor = _LogProbabilities.apply(features, weight, bias, gold, dtype)  # type: ignore[no-untyped-call]
-    return found
+        result: Tensor = _LogProbabilities.apply(features, weight, bias, gold, dtype)  # type: ignore[no-untyped-call]
+    return result
 
 
 class _LogProbabilities(torch.autograd.Function):
@@ -40,11 +40,11 @@ class _LogProbabilities(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(features, weight, bias, gold)  # type: ignore[arg-type]
         ctx.dtype = dtype  # type: ignore[attr-defined]
-        found = [features.new_zeros(0, dtype=torch.float32)]
+        result = [features.new_zeros(0, dtype=torch.float32)]
         for logits, words, _ in _chunks(features, weight, bias, gold, dtype):
             chosen = logits.gather(1, words[:, None])[:, 0].float()
-            found.append(chosen - logits.float().logsumexp(1))
-        return torch.cat(found)
+            result.append(chosen - logits.float().logsumexp(1))
+        return torch.cat(result)
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, *scales: Tensor) -> tuple[Tensor | None, ...]:

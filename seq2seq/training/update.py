@@ -72,16 +72,16 @@ class Updater:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next update depends on: weights, moments, the moving average, a carried state."""
-        found: dict[str, Tensor] = {}
+        result: dict[str, Tensor] = {}
         for name, parameter in self.parameters.items():
-            found[f"weights/{name}"] = parameter.detach()
+            result[f"weights/{name}"] = parameter.detach()
             for key, value in self.optimizer.state[parameter].items():
-                found[f"optimizer/{key}/{name}"] = value
+                result[f"optimizer/{key}/{name}"] = value
         if self.average is not None:
-            found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
+            result |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
         for number, batch in enumerate(sorted(self.gradient.carried(), key=lambda one: int(one[0][0]))):
-            found |= {f"carried/{number}/{name}": tensor for name, tensor in enumerate(batch)}
-        return found
+            result |= {f"carried/{number}/{name}": tensor for name, tensor in enumerate(batch)}
+        return result
 
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:

@@ -49,8 +49,8 @@ def _search(wanted: str | Mapping[str, object] | None) -> Search:
     names = sorted(path.stem for path in (configuration_folder() / "search").glob("*.yaml"))
     if name not in names:
         raise ConfigError(f"search: expected one of {', '.join(names)}, got {name!r}{suggestion(str(name), names)}")
-    found: Search = build(_merged(_defaults(f"search/{name}"), given), where="search")
-    return found
+    result: Search = build(_merged(_defaults(f"search/{name}"), given), where="search")
+    return result
 
 
 def assemble(
@@ -68,33 +68,33 @@ def assemble(
     """
     device = default_device()
     wanted = products(number_format, device)
-    found = [model_folder.load(folder) for folder in folders]
-    for other in found[1:]:
-        if other.tokenizer.models != found[0].tokenizer.models:
+    result = [model_folder.load(folder) for folder in folders]
+    for other in result[1:]:
+        if other.tokenizer.models != result[0].tokenizer.models:
             raise ModelError(
                 f"model: {', '.join(map(str, folders))} have different tokenizers: the models of an ensemble must be "
                 "trained on the same prepared text"
             )
-    directions = [one for one in found[0].directions if all(one in other.directions for other in found)]
+    directions = [one for one in result[0].directions if all(one in other.directions for other in result)]
     if not directions:
         raise ModelError(f"model: {', '.join(map(str, folders))} have no direction in common")
-    models = [_ready(one.model, wanted, device) for one in found]
+    models = [_ready(one.model, wanted, device) for one in result]
     alone = len(models) == 1 and weights is None
     network = models[0] if alone else Ensemble(models, weights or [1.0] * len(models))
     extra = {
-        "model": added(network, found[0].tokenizer) if added else network,
-        "tokenizer": found[0].tokenizer,
+        "model": added(network, result[0].tokenizer) if added else network,
+        "tokenizer": result[0].tokenizer,
         "search": search,
         "directions": directions,
         "dtype": precision("auto" if wanted == "int8" else wanted, device),
         "device": device,
-        "languages": found[0].languages,
-        "learnt_shortlist": found[0].shortlist,  # an ensemble has no use for it
+        "languages": result[0].languages,
+        "learnt_shortlist": result[0].shortlist,  # an ensemble has no use for it
         "letterless": {
-            one for each in found for one in (each.directions if each.letterless is None else each.letterless)
+            one for each in result for one in (each.directions if each.letterless is None else each.letterless)
         },
-        "usage": shared_usage([one.usage for one in found]),
-        "lengths": shared([one.lengths for one in found]),
+        "usage": shared_usage([one.usage for one in result]),
+        "lengths": shared([one.lengths for one in result]),
     }
     built: Translator = build(translator, extra, "translator")()
     return built

@@ -47,7 +47,7 @@ def details(
     device: torch.device,
 ) -> list[Detail]:
     """Of each translation into `language`, read again with all its tokens at once; alignments where `aligned`."""
-    found: dict[int, Detail] = {}
+    result: dict[int, Detail] = {}
     for rows, batch in batches(pairs, tokenizer.tag_id(language), device):
         chosen = [pairs[row] for row in rows]
         forced = forcing(batch, aligned)
@@ -55,8 +55,8 @@ def details(
         for place, (row, pair) in enumerate(zip(rows, chosen, strict=True)):
             length = len(pair.target) + pair.finished
             links = _links(looked[place], pair, tokenizer, language) if pair.spans else None
-            found[row] = Detail(forced.scores[place, :length].tolist(), links)
-    return [found[row] for row in range(len(pairs))]
+            result[row] = Detail(forced.scores[place, :length].tolist(), links)
+    return [result[row] for row in range(len(pairs))]
 
 
 def batches(pairs: Sequence[Pair], tag: int, device: torch.device) -> Iterator[tuple[list[int], Batch]]:

@@ -122,8 +122,8 @@ class ForkedExecutor:
             self._idle.put((pipe, process))
         if isinstance(answer, str):
             raise ModelError(f"a process that translated failed:\n{answer}")
-        found: Found = answer
-        return found
+        result: Found = answer
+        return result
 
 
 def _forked(searcher: Searcher, others: Sequence[Connection]) -> tuple[Connection, Any]:

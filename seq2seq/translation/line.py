@@ -39,11 +39,11 @@ class Line(NamedTuple):
         """
         if not self.constraints:
             return True
-        found = _plain(translation)
+        result = _plain(translation)
         return (
-            _begins(found, self.prefix, language)
-            and all(_has(found, _plain(phrase), language) for phrase in self.required)
-            and not any(_has(found, _plain(phrase), language) for phrase in self.banned)
+            _begins(result, self.prefix, language)
+            and all(_has(result, _plain(phrase), language) for phrase in self.required)
+            and not any(_has(result, _plain(phrase), language) for phrase in self.banned)
         )
 
 
@@ -55,17 +55,17 @@ def parsed(raw: str, where: str) -> Line:
     if not raw.strip():
         return Line("")
     try:
-        found = read_json(raw)
+        result = read_json(raw)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: expected a JSON object with the key text, found no JSON: {error}") from error
-    if not isinstance(found, dict) or not isinstance(found.get("text"), str):
+    if not isinstance(result, dict) or not isinstance(result.get("text"), str):
         raise DataError(f"{where}: expected a JSON object with the key text, found {raw[:60]!r}")
-    if others := [key for key in found if key not in KEYS]:
+    if others := [key for key in result if key not in KEYS]:
         raise DataError(f"{where}: unknown key {others[0]!r}, allowed: {', '.join(KEYS)}")
-    if not isinstance(found.get("prefix", ""), str):
-        raise DataError(f"{where}: prefix: expected text, found {found['prefix']!r}")
+    if not isinstance(result.get("prefix", ""), str):
+        raise DataError(f"{where}: prefix: expected text, found {result['prefix']!r}")
     return Line(
-        found["text"], found.get("prefix", ""), _phrases(found, "required", where), _phrases(found, "banned", where)
+        result["text"], result.get("prefix", ""), _phrases(result, "required", where), _phrases(result, "banned", where)
     )
 
 

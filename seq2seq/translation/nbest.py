@@ -12,10 +12,10 @@ from seq2seq.search.base import Hypothesis
 
 def distinct(hypotheses: Sequence[Hypothesis], texts: Sequence[str]) -> list[Hypothesis]:
     """Those whose text none before them has."""
-    found: dict[str, Hypothesis] = {}
+    result: dict[str, Hypothesis] = {}
     for one, text in zip(hypotheses, texts, strict=True):
-        found.setdefault(text, one)
-    return list(found.values())
+        result.setdefault(text, one)
+    return list(result.values())
 
 
 def followed(best: Sequence[Hypothesis], others: Sequence[Hypothesis]) -> list[Hypothesis]:

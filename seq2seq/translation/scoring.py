@@ -77,11 +77,11 @@ class PairScorer:
             for side in (lines, translations)
         ]
         encoded = tokenizer.encode(short[0], source, "source"), tokenizer.encode(short[1], target, "target")
-        found = [
+        result = [
             PairScore(self._status(line.text, translation.text, *ids))
             for line, translation, *ids in zip(lines, translations, *encoded, strict=True)
         ]
-        rows = [row for row, one in enumerate(found) if one.status is Scored.OK]
+        rows = [row for row, one in enumerate(result) if one.status is Scored.OK]
         pairs = [Pair(encoded[0][row], encoded[1][row], True) for row in rows]
         if alignments:
             pairs = [
@@ -94,8 +94,8 @@ class PairScorer:
         for row, pair, detail in zip(rows, pairs, self._read(pairs, target, alignments), strict=True):
             pieces = tokenizer.pieces([*pair.target, EOS])
             tokens = tuple(map(Token, pieces, detail.scores))
-            found[row] = PairScore(Scored.OK, tokens, detail.alignment)
-        return found
+            result[row] = PairScore(Scored.OK, tokens, detail.alignment)
+        return result
 
     @torch.inference_mode()
     def _read(self, pairs: Sequence[Pair], target: str, alignments: bool) -> list[Detail]:
@@ -113,5 +113,5 @@ class PairScorer:
 def _spans(tokenizer: Tokenizer, read: TracedText, given: str, language: str, side: Side) -> list[Span]:
     """Which words of a given line each piece holds of what was read of it."""
     own = numbers(read, given, language)
-    found = text_spans(tokenizer, read.text, language, side)
-    return [Span(own[span.begin], own[span.end - 1] + 1) for span in found]
+    result = text_spans(tokenizer, read.text, language, side)
+    return [Span(own[span.begin], own[span.end - 1] + 1) for span in result]

@@ -119,12 +119,12 @@ class Searcher:
         """The answer to each part."""
         assert not getattr(self.model, "training", False), "dropout would translate differently every time"
         began = time.perf_counter()
-        found = self._found(parts, order)
-        repaired = self._repaired(parts, order, found) if self.repair else set()
-        unattended = self._unattended(parts, order, found)
-        answers = [SegmentResult(hypotheses) for hypotheses in found]
+        result = self._found(parts, order)
+        repaired = self._repaired(parts, order, result) if self.repair else set()
+        unattended = self._unattended(parts, order, result)
+        answers = [SegmentResult(hypotheses) for hypotheses in result]
         if order.tokens or any(part.spans for part in parts):
-            answers = self._detailed(parts, found, order)
+            answers = self._detailed(parts, result, order)
         self._normalise(sum(len(part.ids) for part in parts))
         seconds = (time.perf_counter() - began) / len(parts)
         return [
@@ -143,11 +143,11 @@ class Searcher:
 
     def _found(self, parts: Parts, order: DecodeOptions) -> list[list[Hypothesis]]:
         """Each part's hypotheses, best first, no text twice among them (see nbest.py)."""
-        found = self._searched(parts, order)
+        result = self._searched(parts, order)
         if not (isinstance(self.search, HasNBest) and self.search.n_best > 1):
-            return found
-        lists = [distinct(one, self._texts(one, order.target)) for one in found]
-        short = [row for row, one in enumerate(lists) if len(one) < len(found[row])]
+            return result
+        lists = [distinct(one, self._texts(one, order.target)) for one in result]
+        short = [row for row, one in enumerate(lists) if len(one) < len(result[row])]
         if short:
             more = self._extended._searched([parts[row] for row in short], order)
             for row, others in zip(short, more, strict=True):
@@ -172,16 +172,16 @@ class Searcher:
         request = self.request(parts, order)
         with autocast(self.dtype, self.device):
             if self.among is not None and self.among.knows(order.target):
-                found = self.among(request, [part.ids for part in parts], order.target)
+                result = self.among(request, [part.ids for part in parts], order.target)
             else:
-                found = self.search(self.model.start, self.model.step, request)
-        if not all(found) or any(math.isnan(row[0].score) for row in found):
+                result = self.search(self.model.start, self.model.step, request)
+        if not all(result) or any(math.isnan(row[0].score) for row in result):
             raise ModelError(
                 "the model computes no finite numbers: its weights are damaged; copy the model folder again"
             )
         if isinstance(self.search, Reranker):
-            found = [self._reranked(self.search, hypotheses, order.target) for hypotheses in found]
-        return found
+            result = [self._reranked(self.search, hypotheses, order.target) for hypotheses in result]
+        return result
 
     def _repaired(self, parts: Parts, order: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
         """Searches again where that is needed; the numbers of the parts whose hypotheses it could replace."""

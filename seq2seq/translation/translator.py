@@ -118,8 +118,8 @@ class Translator:
 
     @property
     def _searching(self) -> Executor:
-        found: Executor = getattr(self._own, "searching", self._alone)
-        return found
+        result: Executor = getattr(self._own, "searching", self._alone)
+        return result
 
     def translate(
         self,
@@ -217,30 +217,32 @@ class Translator:
         own = [
             limits._replace(sentences=len(one.given.text) or 1) if one.given.required else limits for one in prepared
         ]
-        found = rows(texts, source, lambda units: self.tokenizer.encode(units, source, "source"), own)
-        parts = [part for one, cuts in zip(prepared, found, strict=True) for part in preparing.parts(one, cuts)]
+        result = rows(texts, source, lambda units: self.tokenizer.encode(units, source, "source"), own)
+        parts = [part for one, cuts in zip(prepared, result, strict=True) for part in preparing.parts(one, cuts)]
         longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
         batches = list(self._batches(longest, parts))
         promised = [how.submit([parts[part] for part in batch], order) for batch in batches]
         begins = [
             places(text, [cut.text for cut in cuts], source) if len(cuts) > 1 else [0]
-            for text, cuts in zip(texts, found, strict=True)
+            for text, cuts in zip(texts, result, strict=True)
         ]
-        return PendingChunk(chunk, prepared, [[cut.whole for cut in cuts] for cuts in found], begins, batches, promised)
+        return PendingChunk(
+            chunk, prepared, [[cut.whole for cut in cuts] for cuts in result], begins, batches, promised
+        )
 
     def _finish(self, promises: "PendingChunk", preparing: Preprocessor, order: DecodeOptions) -> TranslatedChunk:
         """The translations of a portion's stretches."""
         answers = {
             part: answer
-            for batch, found in zip(promises.batches, promises.found, strict=True)
-            for part, answer in zip(batch, wait(found), strict=True)
+            for batch, result in zip(promises.batches, promises.found, strict=True)
+            for part, answer in zip(batch, wait(result), strict=True)
         }
         remaining = iter(answers[part] for part in range(len(answers)))
         translations = []
         for prepared, whole, begins in zip(promises.lines, promises.whole, promises.begins, strict=True):
             own, broken = [next(remaining) for _ in whole], not all(whole)
-            found = joined(own, prepared.masked.text, begins, broken, preparing.source, order, self.tokenizer)
-            translations.append(preparing.finished(found, prepared))
+            result = joined(own, prepared.masked.text, begins, broken, preparing.source, order, self.tokenizer)
+            translations.append(preparing.finished(result, prepared))
         return TranslatedChunk(promises.chunk, [prepared.given.text for prepared in promises.lines], translations)
 
     def _batches(self, order: list[int], parts: list[Segment]) -> Iterator[list[int]]:

@@ -117,11 +117,11 @@ class Augmentation:
 
     def _partners(self, rows: Integers, most: int, counts: list[int], seed: int, epoch: int) -> Integers:
         """Rows that each row is joined with, so that there are `counts` of them; -1 beyond that."""
-        found = np.full((len(rows), most - 1), -1, dtype=np.int64)
-        for number, column in enumerate(found.T):
+        result = np.full((len(rows), most - 1), -1, dtype=np.int64)
+        for number, column in enumerate(result.T):
             some = np.array(counts, dtype=np.int64) > number + 1
             column[some] = partners(self.store, rows[some], uniform(rows[some], seed, epoch, PARTNERS + number))
-        return found
+        return result
 
     def _lengths(self, plain: Plan, drawn: Flags, others: Integers) -> tuple[Integers, Integers]:
         """The most pieces of each row's source and target."""
@@ -138,7 +138,7 @@ class Augmentation:
         numbers = (uniform(plan.rows, self._details, epoch, 0) * 2**53).astype(np.int64).tolist()
         added = np.unique(plan.partners[plan.partners >= 0])
         others = dict(zip(added.tolist(), self._pairs(added), strict=True))
-        found = []
+        result = []
         for pair, drawn, row, number in zip(self._pairs(plan.rows), plan.drawn, plan.partners, numbers, strict=True):
             tags, source = self.tokenizer.parted(pair.source)
             changed = pair._replace(source=source)
@@ -146,13 +146,13 @@ class Augmentation:
                 more = [self._untagged(others[one], tags) for one in row[self._columns[kind]].tolist() if one >= 0]
                 random = Random(number << 32 | self._keys[kind])
                 changed = self.noises[kind]([changed, *(other for other in more if other)], random)
-            found.append(changed._replace(source=tags + changed.source))
-        return found
+            result.append(changed._replace(source=tags + changed.source))
+        return result
 
     def _untagged(self, pair: Pair, tags: str) -> Pair | None:
         """A pair without its source tags; None where they are others."""
-        found, source = self.tokenizer.parted(pair.source)
-        return pair._replace(source=source) if found == tags else None
+        result, source = self.tokenizer.parted(pair.source)
+        return pair._replace(source=source) if result == tags else None
 
     def _pairs(self, rows: Integers) -> list[Pair]:
         names = self.store.languages

@@ -12,7 +12,7 @@ BLOCK = (
 
 def partners(store: Store, rows: Integers, numbers: Reals) -> Integers:
     """Another row of the same direction for each row, chosen by a number in [0, 1); -1 where its block has none."""
-    found = np.full(len(rows), -1, dtype=np.int64)
+    result = np.full(len(rows), -1, dtype=np.int64)
     order = np.argsort(rows, kind="stable")
     blocks, counts = np.unique(rows // BLOCK, return_counts=True)
     edges = np.cumsum([0, *counts])
@@ -24,8 +24,8 @@ def partners(store: Store, rows: Integers, numbers: Reals) -> Integers:
         of_rows = directions[rows[places] - members[0]]
         for direction in np.unique(of_rows):
             chosen = places[of_rows == direction]
-            found[chosen] = _others(members[directions == direction], rows[chosen], numbers[chosen])
-    return found
+            result[chosen] = _others(members[directions == direction], rows[chosen], numbers[chosen])
+    return result
 
 
 def _others(members: Integers, rows: Integers, numbers: Reals) -> Integers:

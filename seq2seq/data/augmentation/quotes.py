@@ -25,7 +25,7 @@ class Quotes(SourceNoise):
             begins = match.start() == 0 or text[match.start() - 1].isspace() or text[match.start() - 1] in "([{"
             return pair[:1] if begins else pair[1:]
 
-        found = QUOTES.sub(mark, text)
-        found = APOSTROPHE.sub("'" if random.random() < 0.5 else "’", found)
-        found = DASH.sub("-–—"[int(random.random() * 3)], found)
-        return found if found.strip() else text
+        result = QUOTES.sub(mark, text)
+        result = APOSTROPHE.sub("'" if random.random() < 0.5 else "’", result)
+        result = DASH.sub("-–—"[int(random.random() * 3)], result)
+        return result if result.strip() else text

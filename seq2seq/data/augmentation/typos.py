@@ -52,5 +52,5 @@ class Typos(SourceNoise):
 
 def _mistyped(one: str, letters: list[str], random: Random) -> str:
     near = NEIGHBOURS.get(one.lower(), "") if random.random() < 0.5 else ""
-    found = near[int(random.random() * len(near))] if near else letters[int(random.random() * len(letters))]
-    return found.upper() if one.isupper() else found.lower()
+    result = near[int(random.random() * len(near))] if near else letters[int(random.random() * len(letters))]
+    return result.upper() if one.isupper() else result.lower()

@@ -37,7 +37,7 @@ class HashSet:
         """Where the key stands, or the empty slot where it would."""
         table, last = self._table, len(self._table) - 1
         slot = key & last
-        while (found := table[slot]) and found != key:
+        while (result := table[slot]) and result != key:
             slot = (slot + 1) & last
         return slot
 

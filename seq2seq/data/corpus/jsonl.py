@@ -46,12 +46,12 @@ class JSONL(Corpus):
         broken = Broken()
         for number, line in enumerate(file, start=1):
             try:
-                found = record(_object(line, f"{path}:{number}"), columns, f"{path}:{number}")
+                result = record(_object(line, f"{path}:{number}"), columns, f"{path}:{number}")
             except DataError as error:
                 broken.add(number, str(error))
                 continue
             if not broken.count:
-                yield found
+                yield result
         broken.check()
         self.carriage_returns[path.name] = file.carriage_returns
 

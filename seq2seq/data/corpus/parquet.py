@@ -57,12 +57,12 @@ class Parquet(Corpus):
                         for row in batch.to_pylist():
                             number += 1
                             try:
-                                found = record(row, columns, f"{path.name}:{number}")
+                                result = record(row, columns, f"{path.name}:{number}")
                             except DataError as error:
                                 broken.add(number, str(error))
                                 continue
                             if not broken.count:
-                                yield found
+                                yield result
             except (pa.ArrowException, UnicodeDecodeError) as error:
                 raise DataError(f"{path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
             broken.check()

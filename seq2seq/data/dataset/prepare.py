@@ -165,8 +165,8 @@ class _Build:
                     counts.drop(TOO_LONG, origin)
         if removed := sum(self.corpus.carriage_returns.values()):
             self.report(f"removed {removed:,} carriage returns at line ends; the files are from Windows")
-        found = {split: text.content._asdict() for split, text in texts.items()}
-        report = {"total": counts.total, "dropped": counts.dropped, "splits": found}
+        result = {split: text.content._asdict() for split, text in texts.items()}
+        report = {"total": counts.total, "dropped": counts.dropped, "splits": result}
         (folder / REPORT).write_text(json.dumps(report))
 
     def _entry(self, name: str, make: Callable[[Path], None]) -> Path:
@@ -196,9 +196,9 @@ def _counts(folder: Path) -> Counts:
 
 def _report(folder: Path) -> dict[str, Any]:
     try:
-        found = read_json((folder / REPORT).read_text("utf-8"))
-        if isinstance(found, dict):
-            return found
+        result = read_json((folder / REPORT).read_text("utf-8"))
+        if isinstance(result, dict):
+            return result
         problem = "expected an object"
     except (OSError, ValueError) as error:
         problem = str(error)

@@ -157,15 +157,15 @@ class Store:
         return list(zip(chunks.tolist(), (rows - self._starts[chunks]).tolist(), strict=True))
 
     def _gather(self, column: str, rows: Integers) -> Integers:
-        found = np.empty(len(rows), dtype=np.int64)
+        result = np.empty(len(rows), dtype=np.int64)
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
         edges = np.searchsorted(ordered, self._starts)
         for number in np.flatnonzero(np.diff(edges)).tolist():
             part = slice(edges[number], edges[number + 1])
             values = self._chunks[number].batch.column(column).to_numpy()
-            found[order[part]] = values[ordered[part] - self._starts[number]]
-        return found
+            result[order[part]] = values[ordered[part] - self._starts[number]]
+        return result
 
 
 _PAIR = ("source_language", "target_language", "source", "target")

@@ -114,27 +114,27 @@ class _Examination:
     def codes(self) -> None:
         """Whether the languages' codes are known."""
         unknown = [code for code in self.corpus.languages if not is_code(code)]
-        found = f"{', '.join(unknown)}: no known code, so words stand between spaces and BLEU takes 13a's"
-        self.note("warning" if unknown else "fine", "all", "language codes", found if unknown else "known")
+        result = f"{', '.join(unknown)}: no known code, so words stand between spaces and BLEU takes 13a's"
+        self.note("warning" if unknown else "fine", "all", "language codes", result if unknown else "known")
 
     def split(self, split: str, training: bool) -> SplitSurvey | None:
         """What is in a split; None where it cannot be read."""
         try:
-            found = survey(self.corpus.records(split), self.memory, self.remembered, training)
+            result = survey(self.corpus.records(split), self.memory, self.remembered, training)
         except Seq2SeqError as error:
             self.note("problem", split, "cannot be read", str(error))
             return None
-        counted = ", ".join(f"{language} {one.lines:,}" for language, one in found.languages.items())
+        counted = ", ".join(f"{language} {one.lines:,}" for language, one in result.languages.items())
         self.note("fine", split, "lines", counted)
-        level: Level = "warning" if found.duplicates > found.records // 10 else "fine"
-        self.note(level, split, "duplicate records", _share(found.duplicates, found.records))
-        for language, one in found.languages.items():
+        level: Level = "warning" if result.duplicates > result.records // 10 else "fine"
+        self.note(level, split, "duplicate records", _share(result.duplicates, result.records))
+        for language, one in result.languages.items():
             self._language(f"{split} {language}", one, None if training else self.memory.characters.get(language))
-        self._ratios(split, found)
+        self._ratios(split, result)
         if not training:
-            self._leaks(split, found)
-            self._short(split, found)
-        return found
+            self._leaks(split, result)
+            self._short(split, result)
+        return result
 
     def cleaning(self, cleaning: Mapping[str, Filter]) -> None:
         """What the filters would leave of the training pairs."""
@@ -145,8 +145,8 @@ class _Examination:
         level: Level = "problem" if not counts.kept else "warning" if 2 * counts.kept < counts.total else "fine"
         self.note(level, "train", "cleaning", str(counts))
         returns = {name: count for name, count in self.corpus.carriage_returns.items() if count}
-        found = ", ".join(f"{name} {count:,}" for name, count in returns.items()) or "none"
-        self.note("warning" if returns else "fine", "all", "carriage returns removed at line ends", found)
+        result = ", ".join(f"{name} {count:,}" for name, count in returns.items()) or "none"
+        self.note("warning" if returns else "fine", "all", "carriage returns removed at line ends", result)
 
     def needs(
         self, train: list[SplitSurvey], tokenizer: TokenizerSettings | PretrainedTokenizer, plan: estimate.Plan

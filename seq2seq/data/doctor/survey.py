@@ -123,13 +123,13 @@ class SplitSurvey:
 
 def survey(records: Iterable[Record], memory: TextMemory, remembered: int, training: bool) -> SplitSurvey:
     """Counts a split's records."""
-    found = SplitSurvey(memory, remembered, training)
+    result = SplitSurvey(memory, remembered, training)
     for record in records:
-        found.add(record)
+        result.add(record)
     if training:
-        for language, one in found.languages.items():
+        for language, one in result.languages.items():
             memory.characters.setdefault(language, Counter()).update(one.characters)
-    return found
+    return result
 
 
 def quantile(histogram: Counter[int], share: float) -> int:
@@ -145,12 +145,12 @@ def quantile(histogram: Counter[int], share: float) -> int:
 
 def scripts(characters: Counter[str]) -> list[tuple[str, float]]:
     """The scripts of the letters with their shares, the most frequent first."""
-    found: Counter[str] = Counter()
+    result: Counter[str] = Counter()
     for character, count in characters.items():
         if character.isalpha():
-            found[script(character)] += count
-    whole = sum(found.values())
-    return [(name, count / whole) for name, count in found.most_common()]
+            result[script(character)] += count
+    whole = sum(result.values())
+    return [(name, count / whole) for name, count in result.most_common()]
 
 
 def script(character: str) -> str:

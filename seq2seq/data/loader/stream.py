@@ -92,12 +92,12 @@ class Stream:
 
 def _sentences(ids: list[int]) -> list[list[int]]:
     """The ids cut after every EOS."""
-    found: list[list[int]] = [[]]
+    result: list[list[int]] = [[]]
     for one in ids:
-        found[-1].append(one)
+        result[-1].append(one)
         if one == symbols.EOS:
-            found.append([])
-    return [sentence for sentence in found if sentence]
+            result.append([])
+    return [sentence for sentence in result if sentence]
 
 
 class TokenStream:
@@ -125,14 +125,14 @@ class TokenStream:
 
     def ids(self, place: int, count: int) -> Integers:
         """The `count` ids from `place` on, fewer where the text ends."""
-        found: list[Integers] = []
+        result: list[Integers] = []
         missing = min(count, len(self) - place)
         while missing > 0:
             block = int(np.searchsorted(self.edges, place, side="right")) - 1
             ids = self._read(block, place - int(self.edges[block]), missing)
-            found.append(ids)
+            result.append(ids)
             place, missing = place + len(ids), missing - len(ids)
-        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+        return np.concatenate(result) if result else np.empty(0, dtype=np.int64)
 
     def _read(self, block: int, skip: int, count: int) -> Integers:
         """At most `count` ids of a block of lines, without its first `skip`."""

@@ -50,14 +50,14 @@ class BPEDropout:
     def __call__(self, line: str, seed: int) -> list[int]:
         """The pieces of a line as the model sees it (see Tokenizer.normalised); equal seeds give equal pieces."""
         chance = _Chance(self.rate, seed)
-        found: list[int] = []
+        result: list[int] = []
         for word in self._word.findall(line):
             usual = self._usual.get(word) or self._remember(word)
             if chance.pass_over(usual.merges):
-                found += usual.ids
+                result += usual.ids
             else:
-                found += _flat(self._merge(usual.characters, usual.ranks, chance)[0])
-        return _joined(found) if symbols.UNK in found else found
+                result += _flat(self._merge(usual.characters, usual.ranks, chance)[0])
+        return _joined(result) if symbols.UNK in result else result
 
     def _remember(self, word: str) -> "_Usual":
         characters = self._split(word)
@@ -74,13 +74,13 @@ class BPEDropout:
         """Characters; where a symbol of its own stands, that symbol."""
         if not self._symbols:
             return [self._character(one) for one in word]
-        found: list[Symbol] = []
+        result: list[Symbol] = []
         place = 0
         for match in self._special.finditer(word):
-            found += map(self._character, word[place : match.start()])
-            found.append((self._symbols[match[0]],))
+            result += map(self._character, word[place : match.start()])
+            result.append((self._symbols[match[0]],))
             place = match.end()
-        return found + [self._character(one) for one in word[place:]]
+        return result + [self._character(one) for one in word[place:]]
 
     def _character(self, one: str) -> Symbol:
         if one in self._pieces:
@@ -89,16 +89,16 @@ class BPEDropout:
 
     def _merge(self, characters: Sequence[Symbol], first: Sequence[int], chance: "_Chance") -> tuple[list[Symbol], int]:
         """What they become, in how many steps; `first` holds the rank of every pair of neighbours."""
-        found, ranks, steps = list(characters), list(first), 0
+        result, ranks, steps = list(characters), list(first), 0
         while (place := _chosen(ranks, chance)) is not None:
             steps += 1
-            found[place : place + 2] = [self._merged[ranks[place]]]
+            result[place : place + 2] = [self._merged[ranks[place]]]
             del ranks[place]
             if place:
-                ranks[place - 1] = self._ranks.get((found[place - 1], found[place]), NEVER)
+                ranks[place - 1] = self._ranks.get((result[place - 1], result[place]), NEVER)
             if place < len(ranks):
-                ranks[place] = self._ranks.get((found[place], found[place + 1]), NEVER)
-        return found, steps
+                ranks[place] = self._ranks.get((result[place], result[place + 1]), NEVER)
+        return result, steps
 
 
 class _Usual(NamedTuple):

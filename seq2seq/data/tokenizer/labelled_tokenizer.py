@@ -249,11 +249,11 @@ def items(line: str) -> list[str]:
 
 def numbers(line: str, count: int) -> list[int]:
     """The numbers of a line, each as the int that its fp32 bits spell. ValueError unless `count` finite ones."""
-    found = items(line)
-    if len(found) != count:
-        raise ValueError(f"expected {count} numbers by spaces, found {len(found)}")
+    result = items(line)
+    if len(result) != count:
+        raise ValueError(f"expected {count} numbers by spaces, found {len(result)}")
     try:
-        values = np.array([float(one) for one in found], dtype=np.float64)
+        values = np.array([float(one) for one in result], dtype=np.float64)
     except ValueError as error:
         raise ValueError(f"expected {count} numbers by spaces, {error}") from None
     if not (np.abs(values) <= np.finfo(np.float32).max).all():  # nor NaN

@@ -147,8 +147,8 @@ class Tokenizer:
     def best(self, line: str, side: Side, count: int) -> list[list[int]]:
         """The `count` most probable segmentations of a line, best first (unigram models only)."""
         tags, rest = self._tagged(line, side)
-        found: list[list[int]] = self._processors[side].nbest_encode(rest, nbest_size=count, out_type=int)
-        return [[*tags, *ids] for ids in found]
+        result: list[list[int]] = self._processors[side].nbest_encode(rest, nbest_size=count, out_type=int)
+        return [[*tags, *ids] for ids in result]
 
     def normalised(self, line: str, side: Side) -> tuple[list[int], str]:
         """The source tags that a line begins with, and what the model sees of the rest, with `▁` for a space."""
@@ -230,11 +230,11 @@ def marked_canonical(model: bytes) -> bytes:
 
 def _is_canonical(model: bytes) -> bool:
     """Whether a model records that. ModelError where it needs rules that this toolkit has not."""
-    if not (found := NAME.search(model[-40:])):
+    if not (match := NAME.search(model[-40:])):
         return False
-    if int(found[1]) != VERSION:
+    if int(match[1]) != VERSION:
         raise ModelError(
-            f"the tokenizer reads text by version {int(found[1])} of the rules for canonical text, this toolkit knows "
+            f"the tokenizer reads text by version {int(match[1])} of the rules for canonical text, this toolkit knows "
             f"version {VERSION}: use a newer toolkit"
         )
     return True
@@ -247,17 +247,17 @@ def _processor(model: bytes) -> SentencePieceProcessor:
         processor.id_to_piece(list(range(processor.get_piece_size())))
     except (RuntimeError, UnicodeDecodeError) as error:
         raise ModelError(f"the tokenizer's model is damaged: {error}") from error
-    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
-    if found != (symbols.PAD, symbols.UNK, symbols.BOS, symbols.EOS):
+    result = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if result != (symbols.PAD, symbols.UNK, symbols.BOS, symbols.EOS):
         raise ModelError(
-            f"the tokenizer's PAD, UNK, BOS and EOS are {found}, expected 0, 1, 2, 3; train it with seq2seq"
+            f"the tokenizer's PAD, UNK, BOS and EOS are {result}, expected 0, 1, 2, 3; train it with seq2seq"
         )
     return processor
 
 
 def _controls(processor: SentencePieceProcessor) -> tuple[list[str], list[str]]:
     """The languages whose tags follow EOS, and the names of the source tags behind them, in their order."""
-    found: tuple[list[str], list[str]] = ([], [])
+    result: tuple[list[str], list[str]] = ([], [])
     spellings = [symbols.tag("|").split("|"), symbols.source_tag("|").split("|")]
     for piece in range(symbols.EOS + 1, processor.get_piece_size()):
         if not processor.is_control(piece):
@@ -265,8 +265,8 @@ def _controls(processor: SentencePieceProcessor) -> tuple[list[str], list[str]]:
         spelling = processor.id_to_piece(piece)
         kind = 0 if spelling.startswith(spellings[0][0]) else 1
         before, after = spellings[kind]
-        found[kind].append(spelling.removeprefix(before).removesuffix(after))
-    return found
+        result[kind].append(spelling.removeprefix(before).removesuffix(after))
+    return result
 
 
 def _piece(processor: SentencePieceProcessor, number: int) -> Piece:

@@ -50,8 +50,8 @@ class Packed(Tensor):
         if func is F.linear:
             x, weight, bias = _linear_arguments(*args, **given)
             if isinstance(weight, Packed):
-                found = weight.product(x.reshape(-1, x.shape[-1]), bias)
-                return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], found.shape[-1])
+                result = weight.product(x.reshape(-1, x.shape[-1]), bias)
+                return result[: x.numel() // x.shape[-1]].view(*x.shape[:-1], result.shape[-1])
         with torch._C.DisableTorchFunctionSubclass():
             if func is torch.lstm and _suits_kernel(*args, **given):
                 return _lstm(*args[:3])
@@ -117,10 +117,10 @@ class Float32:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]:
-        found: Tensor = torch.ops.mkldnn._linear_pointwise(
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(
             _filled(rows, torch.float32), self.packed, bias, "none", [], ""
         )
-        return found
+        return result
 
 
 class BFloat16:
@@ -131,10 +131,10 @@ class BFloat16:
         self.biases: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]:
-        found: Tensor = torch.ops.mkldnn._linear_pointwise(
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(
             _filled(rows, torch.bfloat16), self.packed, None if bias is None else self._cast(bias), "none", [], ""
         )
-        return found
+        return result
 
     def _cast(self, bias: Tensor) -> Tensor:
         if not isinstance(bias, nn.Parameter):  # made for this product alone: to keep it would fill the memory
@@ -172,10 +172,10 @@ class Int8:
         levels = torch.add(self.middle, rows.float(), alpha=1 / self.step).clamp_(0, 2 * ZERO_POINT - 1)
         whole = _filled(levels.to(torch.int16), torch.uint8)  # torch takes four times as long for it in one conversion
         dtype = autocast_dtype()
-        found: Tensor = torch.ops.onednn.qlinear_pointwise(
+        result: Tensor = torch.ops.onednn.qlinear_pointwise(
             whole, self.step, ZERO_POINT, self.packed, self.scales, self.zeros, bias, 1.0, 0, dtype, "none", [], ""
         )
-        return found
+        return result
 
 
 def pack(network: nn.Module, product: Callable[[Tensor], Made]) -> list[Made]:

@@ -45,8 +45,8 @@ class ProjectionCache:
 
     @torch.inference_mode()
     def _fill(self, missing: Tensor, words: Callable[[Tensor], State]) -> None:
-        found = words(missing.unsqueeze(0))
-        for rows, part in zip(tensors(self.rows), tensors(found), strict=True):
+        result = words(missing.unsqueeze(0))
+        for rows, part in zip(tensors(self.rows), tensors(result), strict=True):
             rows.index_copy_(0, missing, part.squeeze(0).to(rows.dtype))
         self.known.index_fill_(0, missing, True)
 

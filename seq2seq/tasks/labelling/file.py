@@ -75,13 +75,13 @@ def _as_json(labeller: Labeller) -> Callable[[Labelling], str]:
     names = labeller.tokenizer.labels.names
 
     def written(one: Labelling) -> str:
-        found: dict[str, object] = {"status": one.status}
+        result: dict[str, object] = {"status": one.status}
         if labeller.tags:
-            found |= {"labels": one.labels, "probabilities": [round(max(row), 4) for row in one.probabilities]}
+            result |= {"labels": one.labels, "probabilities": [round(max(row), 4) for row in one.probabilities]}
         elif one.labels:
             pairs = zip(names, one.probabilities[0], strict=True)
-            found |= {"label": one.labels[0], "probabilities": {name: round(value, 4) for name, value in pairs}}
-        return json.dumps(found, ensure_ascii=False)
+            result |= {"label": one.labels[0], "probabilities": {name: round(value, 4) for name, value in pairs}}
+        return json.dumps(result, ensure_ascii=False)
 
     return written
 
@@ -91,6 +91,6 @@ def _generated_text(generated: Generated) -> str:
 
 
 def _generated_json(generated: Generated) -> str:
-    found = {"text": generated.text, "score": round(generated.score, 4), "status": generated.status}
+    result = {"text": generated.text, "score": round(generated.score, 4), "status": generated.status}
     best = [[text, round(score, 4)] for text, score in generated.best]
-    return json.dumps({**found, "best": best}, ensure_ascii=False)
+    return json.dumps({**result, "best": best}, ensure_ascii=False)

@@ -66,15 +66,15 @@ class LineGenerator:
 
     def _generate_chunk(self, lines: Sequence[str], before: int) -> list[Generated]:
         """`before`: how many lines came before these."""
-        found = [Generated("", 0.0, self._status(line), ()) for line in lines]
-        asked = [number for number, one in enumerate(found) if one.status is GenerationStatus.OK]
+        result = [Generated("", 0.0, self._status(line), ()) for line in lines]
+        asked = [number for number, one in enumerate(result) if one.status is GenerationStatus.OK]
         for start in range(0, len(asked), self.batch_size):
             numbers = asked[start : start + self.batch_size]
             texts = [lines[number] for number in numbers]
             lists = self._search(texts, [before + number for number in numbers])
             for number, hypotheses in zip(numbers, lists, strict=True):
-                found[number] = self._generated(hypotheses)
-        return found
+                result[number] = self._generated(hypotheses)
+        return result
 
     def _status(self, line: str) -> GenerationStatus:
         if not line.strip():
@@ -110,6 +110,6 @@ class LineGenerator:
 
 def share_exact(generation: LineGenerator, pairs: Sequence[Pair]) -> float:
     """Percent of the pairs whose target is generated exactly from their source."""
-    [found] = generation.generate_chunks([[pair.source for pair in pairs]])
-    right = sum(one.text == pair.target for one, pair in zip(found, pairs, strict=True))
+    [result] = generation.generate_chunks([[pair.source for pair in pairs]])
+    right = sum(one.text == pair.target for one, pair in zip(result, pairs, strict=True))
     return 100 * right / max(1, len(pairs))

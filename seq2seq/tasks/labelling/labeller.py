@@ -71,7 +71,7 @@ class Labeller:
     def _label_chunk(self, lines: Sequence[str]) -> list[Labelling]:
         encoded = self.tokenizer.encode(lines, self.tokenizer.languages[0], "source")
         asked = [number for number, line in enumerate(lines) if encoded[number] and (self.tags or line.strip())]
-        found = [Labelling((), (), LabelStatus.BLANK)] * len(lines)
+        result = [Labelling((), (), LabelStatus.BLANK)] * len(lines)
         order = sorted(asked, key=lambda number: len(encoded[number]))
         lengths = np.array([len(encoded[number]) + 1 for number in order], dtype=np.int64)
         edges = fill(lengths, lengths, self.batch_tokens)
@@ -81,8 +81,8 @@ class Labeller:
                 probabilities = self._probabilities([encoded[number] for number in numbers], counts)
                 for number, rows in zip(numbers, torch.split(probabilities, counts), strict=True):
                     best = [self.tokenizer.labels.names[label] for label in rows.argmax(-1).tolist()]
-                    found[number] = Labelling(tuple(best), tuple(map(tuple, rows.tolist())), LabelStatus.OK)
-        return found
+                    result[number] = Labelling(tuple(best), tuple(map(tuple, rows.tolist())), LabelStatus.OK)
+        return result
 
     @torch.inference_mode()
     def _probabilities(self, rows: list[list[int]], counts: list[int]) -> Float[Tensor, "asked labels"]:

@@ -77,8 +77,8 @@ def open_labeller(folder: Path, labeller: Mapping[str, Any], number_format: str)
     """
     device = default_device()
     dtype = precision(number_format, device)
-    found = load(folder, "classifier", "tagger")
-    parts = {"model": found.model.to(device), "tokenizer": found.tokenizer}
+    result = load(folder, "classifier", "tagger")
+    parts = {"model": result.model.to(device), "tokenizer": result.tokenizer}
     built: Labeller = build(labeller, {**parts, "dtype": dtype, "device": device}, "labeller")()
     return built
 
@@ -87,9 +87,9 @@ def open_generation(folder: Path, search: Search, batch_size: int, number_format
     """The generator of a folder, ready to generate, on the GPU where there is one. Raises ModelError, ConfigError."""
     device = default_device()
     dtype = precision(number_format, device)
-    found = load(folder, "generator")
-    assert isinstance(found.model, Generator)
-    return LineGenerator(found.model.to(device), found.tokenizer, search, batch_size, dtype, device)
+    result = load(folder, "generator")
+    assert isinstance(result.model, Generator)
+    return LineGenerator(result.model.to(device), result.tokenizer, search, batch_size, dtype, device)
 
 
 def _tokenizer(opened: StoredModel) -> LabelledTokenizer:

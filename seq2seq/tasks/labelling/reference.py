@@ -24,10 +24,10 @@ class Reference:
 
     def label_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[Labelling]]:
         """What the labeller gives."""
-        for found in self.labeller.label_chunks(chunks):
-            for one in found:
+        for result in self.labeller.label_chunks(chunks):
+            for one in result:
                 self._compare(one)
-            yield found
+            yield result
 
     def agreement(self) -> Agreement:
         """Of everything that passed, which must have been all."""

@@ -33,12 +33,12 @@ class HeldOut:
         counts = LabelCounts()
         nats = 0.0
         for batch in self.batches():
-            found = probabilities(self.model, batch, self.dtype, self.device).cpu()
+            result = probabilities(self.model, batch, self.dtype, self.device).cpu()
             asked = batch.target_mask[:, 1:]
             gold = batch.target[:, 1:][asked]
-            nats -= float(found.gather(1, gold.unsqueeze(1)).log().sum())
+            nats -= float(result.gather(1, gold.unsqueeze(1)).log().sum())
             each = asked.sum(1).tolist()
-            for predicted, wanted in zip(torch.split(found.argmax(1), each), torch.split(gold, each), strict=True):
+            for predicted, wanted in zip(torch.split(result.argmax(1), each), torch.split(gold, each), strict=True):
                 counts.add(self._named(predicted), self._named(wanted))
         one = counts.agreement()
         scores = {"loss": nats / max(1, one.labels), "accuracy": one.accuracy, "macro_f1": one.macro_f1}

@@ -22,10 +22,10 @@ def fuse(
         return network
     if language_model is None or weight is None:
         raise ConfigError("fusion: expected both a language_model and its weight, such as fusion.weight=0.2, or none")
-    found = model_folder.load(place(language_model))
-    if found.tokenizer.models[-1] != tokenizer.models[-1]:
+    result = model_folder.load(place(language_model))
+    if result.tokenizer.models[-1] != tokenizer.models[-1]:
         raise ModelError(
             f"fusion.language_model: {language_model} has another tokenizer than the translator: train it with "
             "seq2seq train_language_model tokenizer=existing tokenizer.folder=(the translator's)"
         )
-    return Fusion(network, found.model.to(default_device()), weight)
+    return Fusion(network, result.model.to(default_device()), weight)

@@ -22,11 +22,11 @@ def open_language_model(folder: Path, number_format: str, cores: int | None) -> 
         torch.set_num_threads(cores)
     device = default_device()
     dtype = precision(number_format, device)
-    found = model_folder.load(folder)
+    result = model_folder.load(folder)
     return {
-        "model": found.model.to(device),
-        "tokenizer": found.tokenizer,
-        "languages": found.languages,
+        "model": result.model.to(device),
+        "tokenizer": result.tokenizer,
+        "languages": result.languages,
         "dtype": dtype,
         "device": device,
     }

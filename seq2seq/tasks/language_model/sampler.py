@@ -62,11 +62,13 @@ class Sampler:
         number = 0
         while chunk := list(islice(prompts, self.batch_size)):
             rows = self.tokenizer.encode(chunk, language, "target")
-            found = self._search(rows, range(number, number + len(chunk)), language)
-            texts = self.tokenizer.decode([[*row, *one.tokens] for row, one in zip(rows, found, strict=True)], language)
+            result = self._search(rows, range(number, number + len(chunk)), language)
+            texts = self.tokenizer.decode(
+                [[*row, *one.tokens] for row, one in zip(rows, result, strict=True)], language
+            )
             yield [
                 Sample(text, beginning, one.score, one.finished)
-                for text, beginning, one in zip(texts, chunk, found, strict=True)
+                for text, beginning, one in zip(texts, chunk, result, strict=True)
             ]
             number += len(chunk)
 
@@ -83,8 +85,8 @@ class Sampler:
             source[number, : len(row) - 1] = torch.tensor(row[:-1], dtype=torch.long, device=self.device)
         request = Request(source, mask, first, self.forbidden, torch.tensor(numbers, device=self.device))
         with autocast(self.dtype, self.device):
-            found = self.search(self.model.start, self.model.step, request)
-        return [self._best(hypotheses, language) for hypotheses in found]
+            match = self.search(self.model.start, self.model.step, request)
+        return [self._best(hypotheses, language) for hypotheses in match]
 
     def _best(self, hypotheses: list[Hypothesis], language: str) -> Hypothesis:
         if not isinstance(self.search, Reranker):

@@ -95,12 +95,12 @@ class Scorer:
     def _chunk(self, lines: Sequence[str], language: str) -> list[Score]:
         encoded = self.tokenizer.encode(lines, language, "target")
         rows = {number: ids for number, ids in enumerate(encoded) if ids and lines[number].strip()}
-        found = [Score((), 0) for _ in lines]
+        result = [Score((), 0) for _ in lines]
         for batch in self._batches(rows):
             ids = [[*rows[number], symbols.EOS] for number in batch]
             for number, row, predicted in zip(batch, ids, self.predict(ids, language), strict=True):
-                found[number] = Score(self._tokens(row, predicted), len(lines[number]) + 1)
-        return found
+                result[number] = Score(self._tokens(row, predicted), len(lines[number]) + 1)
+        return result
 
     def _tokens(self, row: Sequence[int], predicted: "Predicted") -> tuple[Token, ...]:
         top_k = [
@@ -148,12 +148,12 @@ class Scorer:
             features, state = self.model.read(ids[:, :-1], None, state)
             rows, gold = features.flatten(0, 1), ids[:, 1:].flatten().unsqueeze(1)
             size = max(1, LOGITS // len(self.model.output_weight))
-            found = []
+            result = []
             for first in range(0, len(rows), size):
                 scores = self.model.logits(rows[first : first + size]).float().log_softmax(-1)
-                found.append((scores.gather(1, gold[first : first + size]), *scores.topk(self.likeliest)))
+                result.append((scores.gather(1, gold[first : first + size]), *scores.topk(self.likeliest)))
         shape = (len(ids), ids.shape[1] - 1)
-        scores, values, likeliest = (torch.cat(part) for part in zip(*found, strict=True))
+        scores, values, likeliest = (torch.cat(part) for part in zip(*result, strict=True))
         wide = (*shape, self.likeliest)
         return Predicted(scores.view(shape), values.view(wide), likeliest.view(wide)), state
 

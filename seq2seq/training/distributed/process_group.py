@@ -131,14 +131,14 @@ class TorchProcessGroup:
         tensor = torch.tensor(values, dtype=torch.float64)
         with self._exchange():
             torch.distributed.all_reduce(tensor, torch.distributed.ReduceOp.MAX)
-        found: list[float] = tensor.tolist()
-        return found
+        result: list[float] = tensor.tolist()
+        return result
 
     def all_gather(self, values: list[Value]) -> list[Value]:
-        found: list[list[Value]] = [[] for _ in range(self.world_size)]
+        result: list[list[Value]] = [[] for _ in range(self.world_size)]
         with self._exchange():
-            torch.distributed.all_gather_object(found, values)
-        return [value for part in found for value in part]
+            torch.distributed.all_gather_object(result, values)
+        return [value for part in result for value in part]
 
     def all_reduce_sum(self, tensor: Tensor) -> None:
         with self._exchange():

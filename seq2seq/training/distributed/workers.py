@@ -87,11 +87,11 @@ class WorkerGradient:
         """Every process carries the states of its own batches."""
         if not self.carries:
             return []
-        found: list[list[Tensor]] = []
+        result: list[list[Tensor]] = []
         for worker in range(len(self.pipes)):
             self._tell(worker, None)
-            found += [[torch.from_numpy(one) for one in batch] for batch in self._answer(worker)]
-        return found
+            result += [[torch.from_numpy(one) for one in batch] for batch in self._answer(worker)]
+        return result
 
     def close(self) -> None:
         """End the processes: those that do not end by themselves, hung or stopped, are killed."""

@@ -116,7 +116,7 @@ class MinimumRisk:
         numbers = torch.arange(self.candidates).repeat(len(batch.pairs))
         rows = (_times(batch.pairs.cpu(), self.candidates) * self.candidates + numbers).numpy()
         keys = torch.from_numpy((uniform(rows, update, 0, 0) * 2**53).astype(np.int64)).to(source.device)
-        found = self.search.draw(
+        result = self.search.draw(
             lambda *_: (_repeated(memory, self.candidates), _repeated(state, self.candidates)),
             network.step,
             source,
@@ -127,7 +127,7 @@ class MinimumRisk:
         )
         network.train(training)
         torch.clear_autocast_cache()  # torch before 2.13 keeps weights cast without gradient for the next pass
-        lines = [[*one.tokens, symbols.EOS] if one.finished else one.tokens for [one] in found]
+        lines = [[*one.tokens, symbols.EOS] if one.finished else one.tokens for [one] in result]
         return self._distinct(lines, _references(batch))
 
     def _distinct(self, lines: list[list[int]], references: list[list[int]]) -> "Candidates":
@@ -144,13 +144,13 @@ class MinimumRisk:
     def costs(self, drawn: "Candidates", batch: Batch) -> list[float]:
         """Of each candidate, 0 (the reference) to 1."""
         tags, wanted = batch.target[:, 0].tolist(), _references(batch)
-        found: list[float] = []
+        result: list[float] = []
         for number, (tag, reference) in enumerate(zip(tags, wanted, strict=True)):
             language = self.languages[tag]
             own = [line for line, owner in zip(drawn.lines, drawn.owners, strict=True) if owner == number]
             [expected, *texts] = self.tokenizer.decode([reference, *own], language)
-            found += [1 - score / 100 for score in self.metric(texts, expected, language)]
-        return found
+            result += [1 - score / 100 for score in self.metric(texts, expected, language)]
+        return result
 
     def risks(
         self, network: Trainable, batch: Batch, drawn: "Candidates", costs: Float[Tensor, " candidates"]

@@ -75,8 +75,8 @@ class _PairedLoss(torch.autograd.Function):
             part, words = inputs[2 * start : 2 * (start + rows)], gold[start : start + rows]
             logits = part @ matrix.T if bias is None else torch.addmm(bias.to(dtype), part, matrix.T)
             likely = logits.view(-1, 2, vocabulary).log_softmax(-1, dtype=torch.float32)
-            found, slopes = _compared(likely, words, smoothing, alpha, gradients)
-            sums += found
+            result, slopes = _compared(likely, words, smoothing, alpha, gradients)
+            sums += result
             correct += (likely.amax(-1) == likely.gather(-1, _places(words)).squeeze(-1)).sum()
             if total is not None:
                 total.add(2 * start, part, slopes.flatten(0, 1).to(dtype), matrix)

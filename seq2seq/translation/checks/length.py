@@ -58,12 +58,12 @@ def learn_lengths(store: Store) -> dict[tuple[str, str], Lengths]:
     """Those of every direction of a training text."""
     rows = balanced_sample(store, ROWS)
     languages = np.stack(store.language_numbers(rows), 1)
-    found = {}
+    result = {}
     for source, target in np.unique(languages, axis=0).tolist():
         own = rows[(languages == (source, target)).all(1)]
         direction = store.languages[source], store.languages[target]
-        found[direction] = _lengths(*store.lengths(own), store.texts(own)[0], direction[0])
-    return found
+        result[direction] = _lengths(*store.lengths(own), store.texts(own)[0], direction[0])
+    return result
 
 
 def to_json(lengths: Mapping[tuple[str, str], Lengths]) -> list[dict[str, Any]]:
@@ -80,14 +80,14 @@ def from_json(content: Mapping[str, Any], directions: Sequence[tuple[str, str]],
     if usual is not None and (not isinstance(usual, int) or usual < 1):
         raise ModelError(f"{where}: usual_source: expected a positive int or null, got {usual!r}")
     tokens = MOST_TOKENS if usual is None else min(max(OLD * usual, FEWEST_TOKENS), MOST_TOKENS)
-    found = dict.fromkeys(directions, Lengths(tokens=tokens))
+    result = dict.fromkeys(directions, Lengths(tokens=tokens))
     entries = content.get("lengths") or []
     if not isinstance(entries, list):
         raise ModelError(f"{where}: lengths: expected a list, got {entries!r}")
     for entry in entries:
         direction, one = _entry(entry, f"{where}: lengths")
-        found[direction] = one
-    return found
+        result[direction] = one
+    return result
 
 
 def _entry(entry: object, where: str) -> tuple[tuple[str, str], Lengths]:

@@ -42,9 +42,9 @@ def learn_usage(store: Store) -> Usage:
     carried: dict[tuple[str, str, Kind], list[int]] = {}
     capitals: dict[str, list[int]] = {}
     for source, target, one, other in zip(sources, targets, *languages, strict=True):
-        found = {kind(number) for number in numbers(source)}
-        gone = lost(source, target) if found else set()
-        for each in found:
+        result = {kind(number) for number in numbers(source)}
+        gone = lost(source, target) if result else set()
+        for each in result:
             carried.setdefault((one, other, each), [0, 0])[each not in gone] += 1
         letter = next((letter for letter in source if letter.isalpha()), "")
         capitals.setdefault(one, [0, 0])[letter != letter.lower()] += 1

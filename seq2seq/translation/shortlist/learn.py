@@ -42,10 +42,10 @@ def learn(
     languages = {}
     for number, rows in _sampled(store, max_pairs):
         sources, targets = store.ids(rows)
-        found = learn_lexicon(sources, targets, _same(tokenizer), tokenizer.sizes[1])
+        result = learn_lexicon(sources, targets, _same(tokenizer), tokenizer.sizes[1])
         counts = np.bincount(np.concatenate(targets), minlength=tokenizer.sizes[1])
         always = _common(tokenizer, counts, frequent_pieces)
-        languages[store.languages[number]] = _candidates(found, threshold, max_candidates, always, tokenizer.sizes[0])
+        languages[store.languages[number]] = _candidates(result, threshold, max_candidates, always, tokenizer.sizes[0])
     return Shortlist(languages, candidates_per_piece)
 
 

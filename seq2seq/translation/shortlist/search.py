@@ -49,10 +49,10 @@ class ShortlistSearch:
         model = Shortlisted(self.model, self.layers[language], *_filled(own))
         common = self.shortlist.languages[language].common
         lists = [List(common, pieces) for pieces in own]
-        found = self.search(model.start, model.step, _placed(request, lists))
+        match = self.search(model.start, model.step, _placed(request, lists))
         return [
             [one._replace(tokens=known.pieces(one.tokens)) for one in hypotheses]
-            for hypotheses, known in zip(found, lists, strict=True)
+            for hypotheses, known in zip(match, lists, strict=True)
         ]
 
 
@@ -64,8 +64,8 @@ class List:
 
     def pieces(self, places: Phrase) -> list[int]:
         """What stands at these places."""
-        found: list[int] = np.concatenate([self.common, self.own])[list(places)].tolist()
-        return found
+        result: list[int] = np.concatenate([self.common, self.own])[list(places)].tolist()
+        return result
 
     def places(self, phrase: Phrase) -> list[int] | None:
         """Where pieces stand, or None where one is missing."""
@@ -73,10 +73,10 @@ class List:
         common = np.isin(ids, self.common)
         if not (common | np.isin(ids, self.own)).all():
             return None
-        found: list[int] = np.where(
+        result: list[int] = np.where(
             common, np.searchsorted(self.common, ids), len(self.common) + np.searchsorted(self.own, ids)
         ).tolist()
-        return found
+        return result
 
 
 def shortlist_search(
@@ -114,7 +114,7 @@ def _placed(request: Request, lists: Sequence[List]) -> Request:
     """
 
     def placed(known: List, phrases: Sequence[Phrase]) -> list[list[int]]:
-        return [found for found in map(known.places, phrases) if found is not None]
+        return [result for result in map(known.places, phrases) if result is not None]
 
     return request._replace(
         prefixes=[*map(_all, lists, request.prefixes)],
@@ -128,15 +128,15 @@ def _placed(request: Request, lists: Sequence[List]) -> Request:
 def _continuing(continuing: Bool[Tensor, "1 vocabulary"], lists: Sequence[List]) -> Bool[Tensor, "batch places"]:
     """Which places hold pieces that go on with a word."""
     longest = max(len(known.common) + -(-len(known.own) // UNIT) * UNIT for known in lists)
-    found = torch.zeros(len(lists), longest, dtype=torch.bool)
-    for row, known in zip(found, lists, strict=True):
+    result = torch.zeros(len(lists), longest, dtype=torch.bool)
+    for row, known in zip(result, lists, strict=True):
         pieces = torch.from_numpy(np.concatenate([known.common, known.own]))
         row[: len(pieces)] = continuing[0, pieces]
-    return found
+    return result
 
 
 def _all(known: List, phrase: Phrase) -> list[int]:
     """The places of pieces that are in the list."""
-    found = known.places(phrase)
-    assert found is not None, "what is wanted is in the list"
-    return found
+    result = known.places(phrase)
+    assert result is not None, "what is wanted is in the list"
+    return result

@@ -60,13 +60,13 @@ class Shortlist:
         spans = [slice(*span) for span in zip(begins, ends, strict=True)]
         pieces = np.concatenate([known.pieces[span] for span in spans])
         sums = np.bincount(pieces, np.concatenate([known.likely[span] for span in spans]), len(other)) * other
-        found = np.flatnonzero(sums)
+        result = np.flatnonzero(sums)
         count = max(FEWEST, int(self.share * len(source)))
-        if len(found) > count:
-            found = found[np.argpartition(-sums[found], count)[:count]]
+        if len(result) > count:
+            result = result[np.argpartition(-sums[result], count)[:count]]
         if not len(wanted):
-            return np.sort(found)
-        return np.union1d(found, np.setdiff1d(np.asarray(wanted, np.int64), known.common))
+            return np.sort(result)
+        return np.union1d(result, np.setdiff1d(np.asarray(wanted, np.int64), known.common))
 
     def to_bytes(self) -> bytes:
         """The content of `shortlist.safetensors`, 4 bytes a candidate."""

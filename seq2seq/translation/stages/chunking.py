@@ -130,11 +130,11 @@ def _whole(
         every = beginnings([text for text, _ in stretches], source)
         begins = [every[number] for number in spoken]
     seams = {place for place in range(len(spoken) - 1) if _copied_across(stretches, *spoken[place : place + 2])}
-    found = together(best, begins, target, seams)
-    said |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not found.text.strip() else set())
-    said |= {Status.UNMET} if not line.met_by(found.text, target) else set()
+    result = together(best, begins, target, seams)
+    said |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not result.text.strip() else set())
+    said |= {Status.UNMET} if not line.met_by(result.text, target) else set()
     notes, seconds = most_serious(said), sum(one.seconds for _, one in stretches)
-    return Translation(found.text, found.score, notes[0] if notes else Status.OK, (found,), notes, seconds)
+    return Translation(result.text, result.score, notes[0] if notes else Status.OK, (result,), notes, seconds)
 
 
 def _copied_across(stretches: Sequence[tuple[str, Translation]], before: int, behind: int) -> bool:

@@ -44,18 +44,18 @@ class Glossary:
 
 def pairs(path: Path, left: str, right: str) -> dict[str, str]:
     """A file of lines `left TAB right` as a mapping. DataError with file and line."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for number, line in enumerate(Lines(path), 1):
         if not line.strip() or line.startswith("#"):
             continue
         columns = [" ".join(column.split()) for column in line.split("\t")]
         if len(columns) != 2 or not all(columns):
             raise DataError(f"{path}:{number}: expected `{left} TAB {right}`, found {line[:60]!r}")
-        if found.setdefault(*columns) != columns[1]:
+        if result.setdefault(*columns) != columns[1]:
             raise DataError(
-                f"{path}:{number}: {columns[0]!r} is {found[columns[0]]!r} above and {columns[1]!r} here; keep one"
+                f"{path}:{number}: {columns[0]!r} is {result[columns[0]]!r} above and {columns[1]!r} here; keep one"
             )
-    return found
+    return result
 
 
 class _Index:
@@ -77,14 +77,14 @@ class _Index:
     def phrases(self, text: str) -> list[str]:
         parts = tuple(self.cut(text))
         folded = _folded(parts)
-        found: dict[str, None] = {}
+        result: dict[str, None] = {}
         place = 0
         while place < len(parts):
             length, phrase = self._at(parts, folded, place)
             if phrase is not None:
-                found[phrase] = None
+                result[phrase] = None
             place += length
-        return list(found)
+        return list(result)
 
     def _at(self, parts: tuple[str, ...], folded: tuple[str, ...], place: int) -> tuple[int, str | None]:
         """How many parts the term at a place has, and its phrase; one and nothing where none begins."""

@@ -72,11 +72,11 @@ class Passthrough:
 
     def tags(self, line: str, language: str) -> list[Tag]:
         """The tags of a line, but for those inside of something else that is copied."""
-        if not self.markup or not (found := tags(line)):
+        if not self.markup or not (result := tags(line)):
             return []
         runs = self.runs(line, language)
-        inside = [any(begin <= one.begin and one.end <= end for begin, end in runs) for one in found]
-        return without(found, {number for number, is_inside in enumerate(inside) if is_inside})
+        inside = [any(begin <= one.begin and one.end <= end for begin, end in runs) for one in result]
+        return without(result, {number for number, is_inside in enumerate(inside) if is_inside})
 
     def copies(self, line: str, translated: bool) -> bool:
         """Whether a line is copied as it has no letter; `translated`: the model may have learnt to translate such."""
@@ -110,10 +110,10 @@ def translates_letterless(store: Store) -> list[tuple[str, str]]:
     """
     rows = balanced_sample(store, ROWS)
     sources, targets = store.texts(rows)
-    found = [row for row, text in enumerate(sources) if text.strip() and not any(map(str.isalpha, text))]
+    result = [row for row, text in enumerate(sources) if text.strip() and not any(map(str.isalpha, text))]
     numbers = store.language_numbers(rows)
     balance: dict[tuple[str, str], list[int]] = {}
-    for row in found:
+    for row in result:
         direction = store.languages[numbers[0][row]], store.languages[numbers[1][row]]
         balance.setdefault(direction, [0, 0])[sources[row].strip() == targets[row].strip()] += 1
     return sorted(direction for direction, (differ, same) in balance.items() if differ > same and differ >= TOLD)

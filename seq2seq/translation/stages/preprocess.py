@@ -119,7 +119,7 @@ class Preprocessor:
 
     def parts(self, prepared: PreprocessedLine, cuts: Sequence[Cut]) -> list[Segment]:
         """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
-        found = []
+        result = []
         for number, cut in enumerate(cuts):
             required = prepared.required
             if len(cuts) > 1:
@@ -128,7 +128,7 @@ class Preprocessor:
             _check_phrases(required, phrases)
             copied = prepared.masked.placeholders or prepared.markup.changed
             aligned = self.options.alignments or (copied and self.aligning())
-            found.append(
+            result.append(
                 Segment(
                     cut.ids,
                     self.ids(prepared.given.prefix, True) if number == 0 else (),
@@ -138,7 +138,7 @@ class Preprocessor:
                     source_spans(self.tokenizer, cut.text, self.source) if aligned else (),
                 )
             )
-        return found
+        return result
 
     def finished(self, translation: Translation, prepared: PreprocessedLine) -> Translation:
         """The translation with all that was taken out, and what is to be said of it besides."""
@@ -200,15 +200,15 @@ class Preprocessor:
 
     def _whole(self, one: Candidate, prepared: PreprocessedLine) -> Candidate:
         if (whole := prepared.masked.whole) is not None:
-            found = one._replace(text=whole, alignment=own_links(whole, self.source, self.target))
+            result = one._replace(text=whole, alignment=own_links(whole, self.source, self.target))
         else:
             text = self.casing.shown(one.text, prepared.capitals) if self.casing else one.text
-            found = restore(one._replace(text=text), prepared.masked, self.target)
-        found = prepared.markup.restored(found, self.target)
+            result = restore(one._replace(text=text), prepared.masked, self.target)
+        result = prepared.markup.restored(result, self.target)
         if not self.options.alignments:
-            return found._replace(alignment=None)
-        links = {(prepared.numbers[source], target) for source, target in found.alignment or ()}
-        return found._replace(alignment=tuple(sorted(links)))
+            return result._replace(alignment=None)
+        links = {(prepared.numbers[source], target) for source, target in result.alignment or ()}
+        return result._replace(alignment=tuple(sorted(links)))
 
     def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:
         """A phrase as the decoder says it; inside a sentence no space goes before it, where words are not spaced."""
@@ -227,10 +227,10 @@ class Preprocessor:
         """What the next word may not be glued to: phrases that end in a letter, a prefix that ends in a space."""
         if unspaced(self.target):
             return []
-        found = [self.ids(phrase) for phrase in required if goes_on(phrase[-1:])]
+        result = [self.ids(phrase) for phrase in required if goes_on(phrase[-1:])]
         ended = prefix.rstrip() if prefix[-1:].isspace() else ""
-        found += [self.ids(prefix, True)] if goes_on(ended[-1:]) else []
-        return [ids for ids in found if not self.tokenizer.pieces(ids[-1:])[0].endswith(SPACE)]  # it is there already
+        result += [self.ids(prefix, True)] if goes_on(ended[-1:]) else []
+        return [ids for ids in result if not self.tokenizer.pieces(ids[-1:])[0].endswith(SPACE)]  # it is there already
 
     def _is_strange(self, word: str) -> bool:
         return not self.tokenizer.unread.isdisjoint(self.tokenizer.encode([word], self.source, "source")[0])
@@ -238,10 +238,10 @@ class Preprocessor:
 
 def _different(best: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Those whose text none before them has: what was put back may make texts equal."""
-    found: dict[str, Candidate] = {}
+    result: dict[str, Candidate] = {}
     for one in best:
-        found.setdefault(one.text, one)
-    return tuple(found.values())
+        result.setdefault(one.text, one)
+    return tuple(result.values())
 
 
 def _check_phrases(texts: Sequence[str], phrases: Sequence[Sequence[int]]) -> None:

@@ -109,13 +109,13 @@ def _cut(text: str, language: str, encode: Encode, limits: Limits, level: int) -
     if len(units) == 1 and SENTENCES < level < CHARACTERS:
         yield from _cut(text, language, encode, limits, level + 1)
         return
-    found = encode(units)
-    packed = _pack([len(ids) for ids in found], limits.tokens, limits.sentences if level == SENTENCES else len(units))
+    result = encode(units)
+    packed = _pack([len(ids) for ids in result], limits.tokens, limits.sentences if level == SENTENCES else len(units))
     texts = ["".join(units[begin:end]) for begin, end in packed]
     # Tokens of a whole are not quite the sum over its units.
     joined = iter(encode([text for text, (begin, end) in zip(texts, packed, strict=True) if end - begin > 1]))
     for part, (begin, end) in zip(texts, packed, strict=True):
-        ids = next(joined) if end - begin > 1 else found[begin]
+        ids = next(joined) if end - begin > 1 else result[begin]
         if len(ids) <= limits.tokens or len(part) == 1:
             yield Cut(part, ids, level == SENTENCES)
         else:

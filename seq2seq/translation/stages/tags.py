@@ -75,8 +75,8 @@ def tags(line: str) -> list[Tag]:
     """All tags of a line in order."""
     if {"<", "&"}.isdisjoint(line):
         return []
-    found = list(_found(line))
-    partners = _partners(found)
+    result = list(_found(line))
+    partners = _partners(result)
     return [
         Tag(
             one.begin,
@@ -89,7 +89,7 @@ def tags(line: str) -> list[Tag]:
                 line[one.end : one.end + 1].strip() != "",
             ),
         )
-        for number, one in enumerate(found)
+        for number, one in enumerate(result)
     ]
 
 

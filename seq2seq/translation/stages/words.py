@@ -53,12 +53,12 @@ def word_links(
 ) -> tuple[tuple[int, int], ...]:
     """The numbers of the words that hold these characters; of spaces none."""
     before, after = (starts(text, language) for text, language in zip(texts, languages, strict=True))
-    found = {
+    result = {
         (bisect_right(before, one) - 1, bisect_right(after, other) - 1)
         for one, other in pairs
         if not texts[0][one].isspace()
     }
-    return tuple(sorted(found))
+    return tuple(sorted(result))
 
 
 def numbers(text: TracedText, given: str, language: str) -> list[int]:
@@ -71,23 +71,23 @@ def numbers(text: TracedText, given: str, language: str) -> list[int]:
 
 def beginnings(parts: Sequence[str], language: str) -> list[int]:
     """The number of each part's first word in the line that the parts make together; a cut may go through a word."""
-    found, count = [], 0
+    result, count = [], 0
     for before, part in zip(["", *parts], parts, strict=False):
         through = unit(language) == "words" and not any(map(str.isspace, (before[-1:] or " ", part[:1] or " ")))
-        found.append(count - bool(through))
-        count = found[-1] + len(words(part, language))
-    return found
+        result.append(count - bool(through))
+        count = result[-1] + len(words(part, language))
+    return result
 
 
 def places(text: str, parts: Sequence[str], language: str) -> list[int]:
     """The number of each part's first word in a line; of what stands between parts nothing is a word."""
-    begins, found, end = starts(text, language), [], 0
+    begins, result, end = starts(text, language), [], 0
     for part in parts:
         begin = text.find(part, end)
         assert begin >= 0, "parts come from the line, in order"
         end = begin + len(part)
-        found.append(bisect_right(begins, begin + len(part) - len(part.lstrip())) - 1)
-    return found
+        result.append(bisect_right(begins, begin + len(part) - len(part.lstrip())) - 1)
+    return result
 
 
 def source_spans(tokenizer: Tokenizer, line: str, language: str) -> list[Span]:
@@ -122,11 +122,11 @@ def spans(pieces: Sequence[str], words: Sequence[str], letters: Callable[[str], 
     owners = list(chain.from_iterable(repeat(number, length) for number, length in enumerate(lengths)))
     if not words:
         return []
-    found, last = [], len(words) - 1
+    result, last = [], len(words) - 1
     for end, count in zip(accumulate(counts), counts, strict=True):
         held = owners[end - count : end] or owners[end : end + 1] or [last]  # beyond the end: letters that were added
-        found.append(Span(held[0], held[-1] + 1))
-    return found
+        result.append(Span(held[0], held[-1] + 1))
+    return result
 
 
 def _counts(pieces: Sequence[str]) -> Iterator[int]:

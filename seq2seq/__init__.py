@@ -24,13 +24,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq._version import __version__
+from seq2seq.errors import ConfigError, DataError, ModelError, Seq2SeqError, StorageError, TrainingError
 from seq2seq.translation.line import Line
+from seq2seq.translation.translation import Candidate, Status, Token, Translation
 
 if TYPE_CHECKING:
     from seq2seq.search.base import Search
     from seq2seq.translation.translator import Translator
 
-__all__ = ["Line", "__version__", "load"]
+__all__ = [
+    "Candidate",
+    "ConfigError",
+    "DataError",
+    "Line",
+    "ModelError",
+    "Seq2SeqError",
+    "Status",
+    "StorageError",
+    "Token",
+    "TrainingError",
+    "Translation",
+    "Translator",
+    "__version__",
+    "load",
+]
 
 
 def load(
@@ -43,3 +60,12 @@ def load(
     from seq2seq.translation import api  # takes seconds: torch
 
     return api.load(folder, search, number_format, weights)
+
+
+def __getattr__(name: str) -> object:
+    """`Translator` is imported when it is asked for: with it comes torch."""
+    if name == "Translator":
+        from seq2seq.translation.translator import Translator
+
+        return Translator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ Every message says where, what was found, what is allowed and what to do. The co
 
 
 class Seq2SeqError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can fix."""
 
 
 class ConfigError(Seq2SeqError):

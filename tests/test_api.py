@@ -2,6 +2,8 @@
 
 import itertools
 import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from toy_search import beam
 from toy_translator import DIRECTIONS, echo_translator, random_model, random_node, toy_tokenizer
 
 import seq2seq
+from seq2seq import errors
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.io.live_input import live_chunks
 from seq2seq.search.beam import Beam
@@ -43,6 +46,21 @@ def test_what_the_docstring_shows_works(
     assert code.count("load(") == 3 and ".stream(" in code
     exec(compile(code, "docstring", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 1 + 3 + 2
+
+
+def test_every_type_that_a_user_meets_is_a_name_of_the_package() -> None:
+    assert all(hasattr(seq2seq, name) for name in seq2seq.__all__) and seq2seq.Translator is Translator
+    of_this_package = {one for one in vars(errors).values() if isinstance(one, type)}
+    assert of_this_package == {
+        one for one in vars(seq2seq).values() if isinstance(one, type) and issubclass(one, Exception)
+    }
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        seq2seq.Nonsense  # noqa: B018
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    code = "import sys, seq2seq; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode == 0
 
 
 def test_a_search_is_named_with_what_differs_from_its_file(folder: Path) -> None:
@@ -115,7 +133,7 @@ def test_processes_belong_to_the_thread_that_asked() -> None:
         other = threading.Thread(target=lambda: outside.put(type(shared._searching).__name__))
         other.start()
         other.join()
-    assert outside.get() == "AtOnce"
+    assert outside.get() == "InlineExecutor"
     with pytest.raises(ModelError, match="must be taken before it ends"):
         list(inside)
 

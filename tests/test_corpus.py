@@ -302,7 +302,7 @@ def test_a_folder_of_datasets_gives_the_same_pairs(tmp_path: Path) -> None:
             zip(text["en"], text["de"], strict=True)
         )
         assert corpus.fingerprint(split) == corpus.fingerprint(split)
-    with pytest.raises(DataError, match="split train cannot be had"):
+    with pytest.raises(DataError, match="split train is not available"):
         list(disk.pairs("train"))
     with pytest.raises(DataError, match="no text in language fr"):
         list(Datasets(str(tmp_path / "folder"), None, None, {}, {}, ["en-fr"], [], ["train"], [], []).pairs("train"))

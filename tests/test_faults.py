@@ -78,7 +78,7 @@ def test_what_the_system_refuses_is_one_error_that_names_the_file_and_says_what_
             continue
         place, reason = str(faults.folder / case.folder), reasons[case.fault]
         if case.run != "prepared":
-            end = f": {reason}: {advice[case.fault]}; the same command then goes on from the last checkpoint"
+            end = f": {reason}: {advice[case.fault]}; the same command then resumes from the last checkpoint"
             assert case.said.startswith(f"StorageError: {place}") and case.said.endswith(end), case
         elif case.operation.startswith("read"):  # of what is finished
             assert place in case.said and reason in case.said, case

@@ -81,7 +81,7 @@ def test_a_killed_translation_goes_on_where_it_was(folder: Path, capsys: pytest.
     assert (folder / "out").read_text("utf-8").splitlines() == LINES
     assert model.rows <= sum(map(bool, LINES)) - sum(map(bool, TWO_CHUNKS))  # they were not translated again
     said = capsys.readouterr().err
-    assert "out: going on after line" in said and f"{len(LINES):,} lines in" in said and f"{BLANK:,} blank" in said
+    assert "out: resuming after line" in said and f"{len(LINES):,} lines in" in said and f"{BLANK:,} blank" in said
     assert sorted(path.name for path in folder.iterdir()) == ["in", "out", "told"]
     found = told(folder)
     (folder / "out").unlink()
@@ -95,7 +95,7 @@ def test_another_key_begins_anew(folder: Path, capsys: pytest.CaptureFixture[str
     translate(folder, model, "another")
     assert model.rows == len(LINES) - BLANK
     assert (folder / "out").read_text("utf-8").splitlines() == LINES
-    assert "going on" not in capsys.readouterr().err
+    assert "resuming" not in capsys.readouterr().err
 
 
 def test_without_its_partial_file_a_journal_is_worth_nothing(folder: Path) -> None:

@@ -48,7 +48,7 @@ def test_workers_end_with_their_run(killed: Killed) -> None:
 
 def test_the_user_is_told_of_the_damage(killed: Killed) -> None:
     assert f"warning: {killed.damaged} is damaged" in killed.said
-    assert "the checkpoint before it serves instead" in killed.said and "going on after update" in killed.said
+    assert "falling back to the checkpoint before it" in killed.said and "resuming after update" in killed.said
 
 
 def test_of_killed_preparations_nothing_is_left(killed: Killed) -> None:

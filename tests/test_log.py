@@ -84,7 +84,7 @@ def test_lines_of_a_skipped_update_that_cannot_be_written_are_named(tmp_path: Pa
     with Reporter() as reporter:
         diary = RunLogger(tmp_path, 0, 0, reporter)
         (tmp_path / "skipped").write_text("a file where a folder should be")
-        with pytest.raises(StorageError, match=r"skipped/00000007\.jsonl: File exists: mend that; the same command"):
+        with pytest.raises(StorageError, match=r"skipped/00000007\.jsonl: File exists: fix that; the same command"):
             diary.skipped(7, 1.0, [("a", "b")])
         diary.close()
 

@@ -98,7 +98,7 @@ def test_a_run_does_not_go_on_with_other_text(command: str, train: Train, text: 
     assert log(tmp_path / "run") == records and last(tmp_path / "run").read_bytes() == newest
     write_text(text)
     code, said = train(command, 4)
-    assert code == 0 and "going on after update 2" in said
+    assert code == 0 and "resuming after update 2" in said
 
 
 def test_other_text_is_accepted_by_name_and_remembered(train: Train, text: Path, tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def test_other_text_is_accepted_by_name_and_remembered(train: Train, text: Path,
     kept = ["tokenizer=existing", f"tokenizer.folder={tmp_path / 'run'}"]
     assert train("train", 4, *kept, "trainer.allow_changed=[data.valid,tokenizer]")[0] == 1
     code, said = train("train", 4, *kept, "trainer.allow_changed=[data.train,tokenizer]")
-    assert code == 0 and "going on after update 2" in said
+    assert code == 0 and "resuming after update 2" in said
     code, said = train("train", 6, *kept)
-    assert code == 0 and "going on after update 4" in said
+    assert code == 0 and "resuming after update 4" in said
     write_text(text)
     assert "data.train: train had 45 pairs, has 60" in train("train", 8, *kept)[1]
     assert train("train", 8, *kept, "trainer.allow_changed=[data]")[0] == 0
@@ -125,7 +125,7 @@ def test_the_command_that_is_advised_can_be_pasted(train: Train, text: Path, cap
     )
     program, *words = shlex.split(advice.partition(": ")[2])
     assert program == "seq2seq" and main(words) == 0
-    assert "going on after update 2" in capfd.readouterr().err
+    assert "resuming after update 2" in capfd.readouterr().err
 
 
 def test_the_same_text_in_other_files_goes_on(train: Train, text: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_same_text_in_other_files_goes_on(train: Train, text: Path, tmp_path
     (text / "valid.de").write_bytes((text / "valid.de").read_bytes().replace(b"\n", b"\r\n"))
     (text / "train.de").touch()
     code, said = train("train", 4)
-    assert code == 0 and "going on after update 2" in said
+    assert code == 0 and "resuming after update 2" in said
 
 
 def test_a_tokenizer_that_changed_in_its_folder(train: Train, text: Path, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_run_of_an_older_version_gets_a_fingerprint(
     assert found is not None and found.content.pop("data")
     checkpoints.save(2, found.tensors, found.content)
     code, said = train("train", 4)
-    assert code == 0 and "going on after update 2" in said
+    assert code == 0 and "resuming after update 2" in said
     [warning] = caplog.messages
     assert "an older version" in warning and "which text it learnt from" in warning
     write_text(text, pairs=45)

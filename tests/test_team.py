@@ -70,7 +70,7 @@ def test_a_signal_to_one_process_stops_all_with_everything_saved(
 ) -> None:
     folder, codes = teams
     assert codes[name] == [143, 143]
-    assert "the same command goes on" in said(folder, name, 0)
+    assert "the same command resumes" in said(folder, name, 0)
     team_trainer(folder / name).train()
     assert [record["update"] for record in log(folder / name)] == [record["update"] for record in log(alone)]
 
@@ -78,7 +78,7 @@ def test_a_signal_to_one_process_stops_all_with_everything_saved(
 def test_torchrun_starts_a_team_again_that_lost_a_process(teams: tuple[Path, Codes], tmp_path: Path) -> None:
     done = run(PROGRAM, [str(tmp_path / "run"), "die"])
     assert done.returncode == 0, done.stderr
-    assert "going on after update" in done.stderr and "exitcode" in done.stderr.lower()
+    assert "resuming after update" in done.stderr and "exitcode" in done.stderr.lower()
     assert_equal_runs(tmp_path / "run", teams[0] / "two")
 
 

@@ -171,7 +171,7 @@ def test_a_finished_run_says_so_and_trains_no_more(tmp_path: Path, capsys: pytes
     assert trainer.train().update == 30
     assert (tmp_path / "log.jsonl").read_bytes() == before
     said = capsys.readouterr().err
-    assert "is finished after update 30" in said and "trainer.updates=30 is used up" in said and "goes on" in said
+    assert "is finished after update 30" in said and "trainer.updates=30 is used up" in said and "continues" in said
 
 
 class NoBatches(ToyBatches):

@@ -67,7 +67,7 @@ def run(
     license: str | None,
     configuration: Node,
 ) -> int:
-    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
+    """Trains into the folder `run`, or resumes there; `configuration` is all of it, for the run's records."""
     tune_memory()
     text = corpus_with_valid(corpus)
     check_run_places(text, run, cache, tokenizer, init_from)

@@ -44,7 +44,7 @@ def run(
     license: str | None,
     configuration: Node,
 ) -> int:
-    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records."""
+    """Trains into the folder `run`, or resumes there; `configuration` is all of it, for the run's records."""
     form = LabelTokenizer if condition == "label" else NumberTokenizer
     keep_tokenizer(run, tokenizer, configuration)
     made = parts(

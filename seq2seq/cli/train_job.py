@@ -45,14 +45,14 @@ def keep_tokenizer(run: Path, tokenizer: Node, configuration: Node) -> None:
     recorded = cast("Node", configuration["tokenizer"])
     for key, value in older(run, "tokenizer").items():
         if key in tokenizer and tokenizer[key] != value:
-            say(f"{run} was begun by an older version: it goes on with tokenizer.{key}={value}")
+            say(f"{run} was begun by an older version: it continues with tokenizer.{key}={value}")
             tokenizer[key] = recorded[key] = value
 
 
 def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init_from: Path | None) -> None:
     """Refuse a run whose folder would overwrite what it reads, or that lies in a model folder, which gets replaced.
 
-    A run that goes on reads no other one any more. Raises ConfigError.
+    A resumed run reads no other one any more. Raises ConfigError.
     """
     read: dict[str, list[Place]] = {"corpus": text_places(text)}
     if not Checkpoints(run / "checkpoints").contents():
@@ -68,7 +68,7 @@ def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init
 
 
 def checked_text(text: Corpus, run: Path, settings: Settings) -> dict[str, str]:
-    """The fingerprints of splits that a run which goes on was compared with; none for a new one. See check_text."""
+    """The fingerprints of splits that a resumed run was compared with; none for a new one. See check_text."""
     return check_text(text, run, settings.allow_changed) if is_main() else {}
 
 
@@ -95,7 +95,7 @@ def train(
     data: Fingerprint,
     group: ProcessGroup,
 ) -> int:
-    """Trains into the folder `run`, or goes on there; the exit code. See Trainer."""
+    """Trains into the folder `run`, or resumes there; the exit code. See Trainer."""
     trainer = Trainer(
         settings,
         network,

@@ -99,7 +99,7 @@ def train_parts(
     validate: Callable[[], Mapping[str, float]],
     configuration: Node,
 ) -> int:
-    """Trains into the folder `run`, or goes on there; its model folder is of the `kind`."""
+    """Trains into the folder `run`, or resumes there; its model folder is of the `kind`."""
 
     def export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]

@@ -61,7 +61,7 @@ def run(
     license: str | None,
     configuration: Node,
 ) -> int:
-    """Trains into the folder `run`, or goes on there; `configuration` is all of it, for the run's records.
+    """Trains into the folder `run`, or resumes there; `configuration` is all of it, for the run's records.
 
     The rows of a chunk of running text are shared out over processes as batches of lines are; each process carries the
     states of its own.

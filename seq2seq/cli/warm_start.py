@@ -21,7 +21,7 @@ from seq2seq.training.pretrained import PretrainedWeights
 class WarmStart:
     """Weights and an optimiser's memory from another run, and what is not to be trained.
 
-    A run that goes on has all that in its own checkpoints, so `init_from` need not be there any more. Only the leader
+    A resumed run has all that in its own checkpoints, so `init_from` need not be there any more. Only the leader
     of the process group looks at either: they need not be on the machines of the others. Raises ConfigError for an
     `init_optimizer` without `init_from`.
     """
@@ -46,7 +46,7 @@ class WarmStart:
     ) -> OptimizerSettings:
         """The optimiser of a new network of the `kind`, which `model` built, after it was given its weights.
 
-        Raises ConfigError, ModelError or TrainingError; see Initial and freeze.
+        Raises ConfigError, ModelError or TrainingError; see PretrainedWeights and freeze.
         """
         settings = _built(optimizer, network)
         leads = group.rank == 0

@@ -1,4 +1,4 @@
-"""The numpy arrays that pass between the parts of the data wing, by name."""
+"""The numpy arrays that pass between the parts of the data package, by name."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ ADVICE = {  # by the number of the system's error
 NUMBER = re.compile(r"\(os error (\d+)\)")  # how safetensors tells the number of the system's error
 
 
-RESUME = "the same command then goes on from the last checkpoint"
+RESUME = "the same command then resumes from the last checkpoint"
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def storing(path: Path, then: str = RESUME) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         number = error.errno if isinstance(error, OSError) else _number(error)
         reason = os.strerror(number) if number is not None else str(error)
-        raise StorageError(f"{path}: {reason}: {ADVICE.get(number or 0, 'mend that')}; {then}") from error
+        raise StorageError(f"{path}: {reason}: {ADVICE.get(number or 0, 'fix that')}; {then}") from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Files under way that a killed command goes on with: what of them is whole stands in a journal beside the first."""
+"""Files under way that a killed command resumes: what of them is whole stands in a journal beside the first."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from seq2seq.io.atomic import put, storing
 from seq2seq.io.file_lock import lock
 from seq2seq.io.json import read_json
 
-THEN = "the same command then goes on where it stopped"
+THEN = "the same command then resumes where it stopped"
 
 
 class Done(NamedTuple):
-    """What is whole: so many lines of input, so many bytes of each file, and what became of the lines (see Tally)."""
+    """What is whole: so many lines of input, so many bytes of each file, the lines (see LineCounts)."""
 
     lines: int
     sizes: list[int]

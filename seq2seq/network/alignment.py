@@ -83,7 +83,7 @@ class TeacherForcing:
         return TeacherForced(mixed, tuple(tuple(one) for _, one in read), tuple(self.shares))
 
     def looked(self, batch: Batch) -> Float[Tensor, "batch target source"]:
-        """Where each position looked (see Forced), without the scores, which take most of the time."""
+        """Where each position looked (see TeacherForced), without the scores, which take most of the time."""
         return _looked([reader(batch, True)[1] for reader in self.readers], self.shares)
 
 

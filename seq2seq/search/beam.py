@@ -16,7 +16,7 @@ class Beam:
     At every step the continuations of all open hypotheses compete. Those among the `beam_size` best that end are
     finished; the `beam_size` best of the others go on. A sentence is done when it has `beam_size` finished hypotheses,
     when no open one can win any more (scores only fall, so `score / penalty(longest length)` bounds it), or at the
-    longest length. Where fewer than `n_best` have finished, open ones follow them. `lookahead`: see Contest.
+    longest length. Where fewer than `n_best` have finished, open ones follow them. `lookahead`: see BeamScorer.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class MBR:
 
     Samples stand for the model's distribution: one that was drawn twice counts twice. Those of an n-best list all count
     alike. At most `n_best` different texts come back, best first; their scores are the model's. It decides by text,
-    which only who has a tokenizer knows: see `Deciding`. Raises ConfigError.
+    which only who has a tokenizer knows: see `Reranker`. Raises ConfigError.
     """
 
     def __init__(self, candidates: Search, utility: Utility, n_best: int) -> None:

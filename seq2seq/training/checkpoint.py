@@ -67,7 +67,7 @@ class Checkpoints:
                 with storing(path):
                     return _read(path)
             except _Damaged as error:
-                logger.warning("warning: %s is damaged (%s): the checkpoint before it serves instead", path, error)
+                logger.warning("warning: %s is damaged (%s): falling back to the checkpoint before it", path, error)
         if paths:
             raise TrainingError(
                 f"{self.folder}: none of the {len(paths)} checkpoints can be read: remove the folder to start again"

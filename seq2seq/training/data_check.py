@@ -1,4 +1,4 @@
-"""A run goes on with the data it began with: text, tokenizer and prepared pairs are compared by their content."""
+"""A run resumes with the data it began with: text, tokenizer and prepared pairs are compared by their content."""
 
 import shlex
 import sys

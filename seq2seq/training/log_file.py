@@ -1,4 +1,4 @@
-"""The run's diary: log.jsonl, one record a line, and TensorBoard events where that package is installed."""
+"""The run's log: log.jsonl, one record a line, and TensorBoard events where that package is installed."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ Values = Mapping[str, float | int | Mapping[str, float]]
 class LogFile:
     """Appends records to `folder/log.jsonl`, after cutting what a resumed run will write again.
 
-    `records` lines and the events up to `update` belong to the checkpoint that the run goes on from. All of it raises
+    `records` lines and the events up to `update` belong to the checkpoint that the run resumes from. All of it raises
     StorageError where the system refuses.
     """
 

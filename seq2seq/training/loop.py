@@ -234,7 +234,7 @@ class Loop:
     def _diverged(self) -> str:
         return (
             f"update {self.state.update}: loss or gradient was not finite in {SKIPPED_IN_A_ROW} updates in a row, "
-            f"which changed nothing; their lines are in {self.logger.folder / 'skipped'}. To go on from the "
+            f"which changed nothing; their lines are in {self.logger.folder / 'skipped'}. To resume from the "
             "last checkpoint, lower optimizer.learning_rate or trainer.clip_norm, or set trainer.precision=fp32, and "
             "accept that: 'trainer.allow_changed=[optimizer.learning_rate]'"
         )

@@ -1,4 +1,4 @@
-"""The configuration of a run: written beside it, and compared when the run goes on."""
+"""The configuration of a run: written beside it, and compared when the run resumes."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path

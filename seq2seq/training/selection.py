@@ -14,7 +14,7 @@ from seq2seq.training.state import Best, State
 from seq2seq.training.trainable import Trainable
 
 Scores = Mapping[str, float]
-Interruptible = Callable[[], AbstractContextManager[None]]  # a block that a signal may end; see Interrupts.at_once
+Interruptible = Callable[[], AbstractContextManager[None]]  # a block that a signal may end; see SignalHandler.at_once
 ExportModel = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float | int]], None]
 
 

@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):  # noqa: N818 - a request, not an error
-    """Raised inside `Interrupts.at_once`."""
+    """Raised inside `SignalHandler.at_once`."""
 
 
 class SignalHandler:

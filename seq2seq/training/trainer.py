@@ -1,4 +1,4 @@
-"""A training run from its first update to the model that ships; the same call again goes on where it was left."""
+"""A training run from its first update to the model that ships; the same call again resumes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ class Trainer:
 
     `validate()` gives the scores of the model as it stands, `trainer.metric` among them; `export(folder, weights,
     scores, spent)` writes a model folder; `spent` are the updates, target tokens and seconds so far. `configuration` is
-    the whole resolved configuration, `data` the fingerprint of what it learns from; a run goes on only with those it
+    the whole resolved configuration, `data` the fingerprint of what it learns from; a run resumes only with those it
     began with (see configuration.py, same_data.py).
     Killed at any moment and called again, the run ends with the same weights, bit for bit on one CPU machine, and the
     same log but for times (unless its budget is in hours). Started by torchrun, several processes train it together.
@@ -132,7 +132,7 @@ class Trainer:
         manager.write_configuration(settings)
         logger = RunLogger(self.folder, state.records, state.update, reporter)
         if settings.metric != self.settings.metric:
-            logger.say(f"trainer.metric: the run began with {settings.metric} and goes on with it")
+            logger.say(f"trainer.metric: the run began with {settings.metric} and continues with it")
         try:
             if group.rank == 0 and self.selection.restore_model(state):
                 logger.say(f"{self.selection.folder} was missing: it is written again from the best weights")
@@ -141,7 +141,7 @@ class Trainer:
             state.finished = False
             if state.update:
                 been = f"{state.update:,} ({duration(state.seconds)} so far)"
-                logger.say(f"{self.folder}: going on after update {been}")
+                logger.say(f"{self.folder}: resuming after update {been}")
             with self._gradient_workers(group, logger):
                 loop = Loop(
                     settings,
@@ -162,7 +162,7 @@ class Trainer:
                         loop.judge_again()
                     return self._finished(logger, state, loop.run())
                 except Interrupted:
-                    text = f"stopped after update {state.update:,}: the same command goes on from there"
+                    text = f"stopped after update {state.update:,}: the same command resumes from there"
                     logger.say(text)
                     return Outcome(state.update, state.scores, text, interrupts.exit_code)
         finally:
@@ -197,6 +197,6 @@ class Trainer:
         best = f"best {format_scores(state.scores)} after update {state.best[0].update:,}; " if state.best else ""
         logger.say(
             f"{self.folder} is finished after update {state.update:,} and {duration(state.seconds)}: {reason}; "
-            f"{best}a higher value of that key in the same command goes on, as does trainer.updates=+1000"
+            f"{best}a higher value of that key in the same command continues, as does trainer.updates=+1000"
         )
         return Outcome(state.update, state.scores, reason, 0)

@@ -38,7 +38,7 @@ def translate_file(
 
     `form`: see forms.written. `extras`: what is asked besides. `status`: a file with an object a line of what became of
     it. Files get their names when they are complete. With a `key`, which tells all that they depend on, a call that was
-    killed is gone on with by the next one. Standard error gets a progress bar where it is a terminal, and the counts
+    killed is resumed by the next one. Standard error gets a progress bar where it is a terminal, and the counts
     that are returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
@@ -50,7 +50,7 @@ def translate_file(
         done = sink.done
         tally = LineCounts(done.statuses, done.besides)
         if done.lines:
-            print(f"{output}: going on after line {done.lines:,}", file=sys.stderr)
+            print(f"{output}: resuming after line {done.lines:,}", file=sys.stderr)
             advance(done.lines)
         given: deque[Sequence[str | Line]] = deque()
         rest = _rest(lines.chunks(first), done.lines)
@@ -111,7 +111,7 @@ class _Plain:
 
 @contextmanager
 def _sink(paths: Sequence[Path | None], key: str | None) -> "Iterator[Journal | _Plain]":
-    """Where translations, and then what is told of them, go; a journal where they can be gone on with."""
+    """Where translations, and then what is told of them, go; a journal where they can be resumed."""
     plain = [path for path in paths if path is not None and path.suffix not in PACKED and _is_file(path)]
     if key is not None and len(plain) == len(paths):
         with under_way(plain, key) as journal:

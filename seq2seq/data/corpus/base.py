@@ -210,7 +210,7 @@ def record(row: Mapping[str, object], columns: Mapping[str, str], where: str) ->
         if text is None:
             continue
         if not isinstance(text, str):
-            raise DataError(f"{where}: {column}: expected text, got {text!r}; mend the data")
+            raise DataError(f"{where}: {column}: expected text, got {text!r}; fix the data")
         texts[language] = text.rstrip("\r\n")
     return Record(texts, where)
 

@@ -19,7 +19,7 @@ class Datasets(Corpus):
     name: on the hub (`bentrevett/multi30k`), or a local folder that `save_to_disk` wrote or that holds Parquet, JSON or
     CSV files. config: one of its configurations, or null. revision: a commit or tag, or null. columns: the column of a
     language where it is not the language itself. splits: the data set's name of a split where it is another.
-    Raises DataError where it cannot be had, or a language never occurs.
+    Raises DataError where it is not available, or a language never occurs.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Datasets(Corpus):
             )
         except (OSError, ValueError, KeyError, datasets.exceptions.DatasetsError) as error:
             raise DataError(
-                f"{self.name}: split {split} cannot be had: {str(error).splitlines()[0]}; check corpus.name, "
+                f"{self.name}: split {split} is not available: {str(error).splitlines()[0]}; check corpus.name, "
                 "corpus.config and the splits, and the network where it is on the hub"
             ) from error
 

@@ -72,5 +72,5 @@ class Files(Corpus):
         short, long = (choose(zip(counts, paths, strict=True))[1] for choose in (min, max))
         raise DataError(
             f"{short}:{min(counts) + 1}: the file ends before this line: {counted} lines; line N must be the "
-            f"translation of line N: {parting(short, long)}; mend or re-align the files"
+            f"translation of line N: {parting(short, long)}; fix or re-align the files"
         )

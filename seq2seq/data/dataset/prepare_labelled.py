@@ -53,7 +53,7 @@ class LabelledCorpus(Corpus):
                 if self.check is not None:
                     self.check(pair.source, pair.target)
             except ValueError as error:
-                raise DataError(f"{pair.origin}: {error}; mend the line or remove it") from None
+                raise DataError(f"{pair.origin}: {error}; fix the line or remove it") from None
             yield pair
 
     def fingerprint(self, split: str) -> str:

@@ -14,7 +14,7 @@ LARGEST = 2**28  # bytes: 32,000 words of 4,000 numbers in bf16; a table beyond 
 
 
 def projection_cache(vocabulary: int, like: State) -> "ProjectionCache | None":
-    """An empty table, or none where it would take more than LARGEST bytes; `like`: see Table."""
+    """An empty table, or none where it would take more than LARGEST bytes; `like`: see ProjectionCache."""
     size = vocabulary * sum(part.shape[-1] * part.itemsize for part in tensors(like))
     return ProjectionCache(vocabulary, like) if size <= LARGEST else None
 

@@ -166,7 +166,7 @@ class TorchProcessGroup:
         except RuntimeError:
             told = []
         who = "; ".join(told) or "one of the processes ended"
-        return f"{who}: this process (rank {self.rank}) ends too; the same command goes on from the last checkpoint"
+        return f"{who}: this process (rank {self.rank}) ends too; the same command resumes from the last checkpoint"
 
     def _came_to(self, rank: int) -> int:
         key = f"exchanges {rank}"

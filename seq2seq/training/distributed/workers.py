@@ -123,7 +123,7 @@ class WorkerGradient:
         self.processes[worker].join(1)
         code = self.processes[worker].exitcode
         return TrainingError(
-            f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command goes on "
+            f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command resumes "
             "from the last checkpoint; lower trainer.cores or loader.max_tokens if it happens again"
         )
 

@@ -34,8 +34,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
     return prepared(tmp_path_factory.mktemp("text"))
 
 
-def scorer(text: PreparedCorpus, batch_tokens: int = 1000, likeliest: int = 0) -> Scorer:
-    return Scorer(toy_language_model(), text.tokenizer, ["en"], batch_tokens, likeliest, torch.float32, CPU)
+def scorer(text: PreparedCorpus, batch_tokens: int = 1000, top_k: int = 0) -> Scorer:
+    return Scorer(toy_language_model(), text.tokenizer, ["en"], batch_tokens, top_k, torch.float32, CPU)
 
 
 def scores(text: PreparedCorpus, found: list[str], batch_tokens: int = 1000) -> list[Score]:

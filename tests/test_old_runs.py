@@ -30,7 +30,7 @@ def test_a_run_of_an_older_version_goes_on(
     exact = "trainer.precision=fp32 trainer.cores=1 corpus.path=text corpus.directions=[en-de] run=run"
     done = seq2seq(["train", "corpus=files", *f"{small} {plain} {budget} {exact}".split()], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "going on after update 6" in done.stderr
+    assert "resuming after update 6" in done.stderr
     found = (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()
     for one, other in zip(found, expected, strict=True):
         record, wanted = json.loads(one), json.loads(other)

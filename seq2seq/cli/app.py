@@ -1,6 +1,6 @@
 """The command line: `seq2seq COMMAND [override ...]`, one Hydra application per command.
 
-The keys of conf/COMMAND.yaml are the arguments of `run` in cli/COMMAND.py, which sees plain dicts only; two words
+The keys of conf/COMMAND.yaml are the arguments of `run` in cli/COMMAND.py (a function, or a TrainJob), which sees plain dicts only; two words
 such as `analyse curves` have an underscore there. Exit codes:
 0 done; 1 it was understood but failed (the message says why), or `doctor` found a problem; 2 the command line or an
 override is wrong; 3 `translate` wrote every line, but some translation is truncated, empty or not as wished; 130
@@ -182,15 +182,19 @@ def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
     for key in given.keys() - wanted.keys():
         if renamed(key) in wanted:  # from a user's own YAML, or +key=value
             raise ConfigError(unknown_key(key, wanted))
-    return call(function, {key: value for key, value in given.items() if key in wanted}) or 0
+    outcome = call(function, {key: value for key, value in given.items() if key in wanted})
+    return (outcome.train() if isinstance(function, type) else outcome) or 0
 
 
-def _function(command: str) -> Callable[..., int | None]:
-    """What does the command. Nothing that its import makes is garbage, and looking for some takes a sixth of it."""
+def _function(command: str) -> Callable[..., Any]:
+    """What does the command: a function, or a class of TrainJobs.
+
+    Nothing that its import makes is garbage, and looking for some takes a sixth of it.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
-        function: Callable[..., int | None] = importlib.import_module(f"seq2seq.cli.{_file(command)}").run
+        function: Callable[..., Any] = importlib.import_module(f"seq2seq.cli.{_file(command)}").run
         return function
     finally:
         if collects:

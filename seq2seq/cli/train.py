@@ -2,30 +2,23 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
 from seq2seq.cli.model_facts import model_facts
 from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, prepared_corpus, say
-from seq2seq.cli.train_job import (
-    check_run_places,
-    checked_text,
-    corpus_with_valid,
-    keep_tokenizer,
-    new_network,
-    train,
-)
-from seq2seq.cli.warm_start import WarmStart
+from seq2seq.cli.train_job import TrainJob, checked_text
 from seq2seq.config.build import build, build_all, call
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
-from seq2seq.device import default_device, precision, tune_memory
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
+from seq2seq.device import default_device, precision
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import validation_scores, validation_signatures
 from seq2seq.evaluation.metric import missing_tokenizers
@@ -43,79 +36,71 @@ from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save
 
 
-def run(
-    run: Path,
-    seed: int,
-    corpus: Node,
-    cleaning: Node,
-    tokenizer: Node,
-    prepare: Node,
-    cache: Path,
-    init_from: Path | None,
-    init_optimizer: bool,
-    freeze: list[str],
-    loader: Node,
-    augmentation: Node,
-    model: Node,
-    objective: Node,
-    optimizer: Node,
-    schedule: Node,
-    trainer: Node,
-    search: Node,
-    translator: Node,
-    validation: Node,
-    license: str | None,
-    configuration: Node,
-) -> int:
-    """Trains into the folder `run`, or resumes there; `configuration` is all of it, for the run's records."""
-    tune_memory()
-    text = corpus_with_valid(corpus)
-    check_run_places(text, run, cache, tokenizer, init_from)
-    settings: Settings = build(trainer, where="trainer")
-    _check(text.directions)
-    keep_tokenizer(run, tokenizer, configuration)
-    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
-    sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
-    pairs: list[Pair] = call(held_out_pairs, {**validation, **sample}, "validation")
-    settings = _with_metric(settings, pairs)
-    sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
-    network = cast(Model, new_network(model, sizes, seed, prepared.counts))
-    beginning = WarmStart(run, init_from, init_optimizer, freeze)
-    with process_group(settings.timeout) as group:
-        optimizing = beginning.optimizer_for(group, network, "translator", model, prepared.tokenizer, None, optimizer)
-        reader: functools.partial[Loader] = build(loader, {"tokenizer": prepared.tokenizer}, "loader")
-        noises = build_all(augmentation, "augmentation")
-        parts = {"model": network, "tokenizer": prepared.tokenizer, "search": build(search, where="search")}
-        lengths = learn_lengths(prepared.train)
-        limits = {
-            "directions": text.directions,
+@dataclass(frozen=True, kw_only=True)
+class TrainTranslator(TrainJob):
+    """A training of a translator."""
+
+    kind: ClassVar[str] = "translator"
+
+    loader: Node
+    augmentation: Node
+    search: Node
+    translator: Node
+    validation: Node
+
+    def train(self) -> int:
+        text, settings = self.checked()
+        _check(text.directions)
+        fingerprints = checked_text(text, self.run, settings)
+        prepared = prepared_corpus(text, self.cleaning, self.tokenizer, self.prepare, self.cache, fingerprints)
+        sample = {"stores": list(prepared.valid.values()), "directions": text.directions}
+        pairs: list[Pair] = call(held_out_pairs, {**self.validation, **sample}, "validation")
+        settings = _with_metric(settings, pairs)
+        sizes = dict(zip(("source_vocabulary", "target_vocabulary"), prepared.tokenizer.sizes, strict=True))
+        network = cast(Model, self.new_network(sizes, prepared.counts))
+        beginning = self.warm_start()
+        with process_group(settings.timeout) as group:
+            optimizer = beginning.optimizer_for(
+                group, network, self.kind, self.model, prepared.tokenizer, None, self.optimizer
+            )
+            reader: functools.partial[Loader] = build(self.loader, {"tokenizer": prepared.tokenizer}, "loader")
+            noises = build_all(self.augmentation, "augmentation")
+            lengths = learn_lengths(prepared.train)
+            translate = self._translator(network, prepared.tokenizer, text.directions, lengths, settings)
+            loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
+
+            def validate() -> Mapping[str, float]:
+                return {"loss": loss(), **validation_scores(translate, pairs)}
+
+            facts = model_facts(self.corpus, text, prepared, prepared.tokenizer, self.license)
+            export = _export(network, self.model, prepared, text.directions, lengths, facts)
+            aim = build_objective(self.objective, prepared.tokenizer)
+            batches, data = reader(store=prepared.train, noises=noises), prepared.fingerprint
+            return self.fit(settings, network, aim, batches, optimizer, validate, export, data, group)
+
+    def _translator(
+        self,
+        network: Model,
+        tokenizer: Tokenizer,
+        directions: list[tuple[str, str]],
+        lengths: LengthsOf,
+        settings: Settings,
+    ) -> Translator:
+        """What translates the held-out text."""
+        parts = {
+            "model": network,
+            "tokenizer": tokenizer,
+            "search": build(self.search, where="search"),
+            "directions": directions,
             "lengths": lengths,
             "dtype": precision(settings.precision),
             "device": default_device(),
         }
-        translate: Translator = build(translator, {**parts, **limits}, "translator")()
-        loss = ValidationLoss(network, lambda: _held_out(reader, prepared), precision(settings.precision))
+        translator: Translator = build(self.translator, parts, "translator")()
+        return translator
 
-        def validate() -> Mapping[str, float]:
-            return {"loss": loss(), **validation_scores(translate, pairs)}
 
-        facts = model_facts(corpus, text, prepared, prepared.tokenizer, license)
-        export = _export(network, model, prepared, text.directions, lengths, facts)
-        aim, batches = build_objective(objective, prepared.tokenizer), reader(store=prepared.train, noises=noises)
-        return train(
-            run,
-            settings,
-            network,
-            aim,
-            batches,
-            optimizing,
-            schedule,
-            validate,
-            export,
-            configuration,
-            prepared.fingerprint,
-            group,
-        )
+run = TrainTranslator
 
 
 def _export(

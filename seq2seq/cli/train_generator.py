@@ -1,15 +1,13 @@
 """`seq2seq train_generator`: labels, or vectors of numbers, each with a line of text, become a generator."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from seq2seq.cli.prepare import Node
-from seq2seq.cli.train_job import keep_tokenizer
-from seq2seq.cli.train_labelled import parts, train_parts
-from seq2seq.cli.warm_start import WarmStart
+from seq2seq.cli.train_labelled import LabelledJob
 from seq2seq.config.build import build, call
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.dataset.store import Store
@@ -21,47 +19,30 @@ from seq2seq.tasks.labelling.generation import LineGenerator, share_exact
 from seq2seq.training.validation_loss import ValidationLoss
 
 
-def run(
-    run: Path,
-    seed: int,
-    condition: Literal["label", "numbers"],
-    corpus: Node,
-    cleaning: Node,
-    tokenizer: Node,
-    prepare: Node,
-    cache: Path,
-    init_from: Path | None,
-    init_optimizer: bool,
-    freeze: list[str],
-    loader: Node,
-    model: Node,
-    objective: Node,
-    optimizer: Node,
-    schedule: Node,
-    trainer: Node,
-    search: Node,
-    validation: Node,
-    license: str | None,
-    configuration: Node,
-) -> int:
-    """Trains into the folder `run`, or resumes there; `configuration` is all of it, for the run's records."""
-    form = LabelTokenizer if condition == "label" else NumberTokenizer
-    keep_tokenizer(run, tokenizer, configuration)
-    made = parts(
-        form, run, seed, corpus, cleaning, tokenizer, prepare, cache, init_from, loader, model, trainer, license
-    )
-    loss = ValidationLoss(made.network, made.held_out, made.dtype)
-    searching = build(search, where="search")
-    generation = LineGenerator(made.network, made.tokenizer, searching, 64, made.dtype, default_device())
-    pairs = call(_sample, {**validation, "stores": list(made.prepared.valid.values())}, "validation")
+@dataclass(frozen=True, kw_only=True)
+class TrainGenerator(LabelledJob):
+    """A training of a generator."""
 
-    def validate() -> Mapping[str, float]:
-        return {"loss": loss(), "exact": share_exact(generation, pairs)}
+    kind: ClassVar[str] = "generator"
 
-    beginning = WarmStart(run, init_from, init_optimizer, freeze)
-    return train_parts(
-        run, "generator", made, beginning, model, objective, optimizer, schedule, validate, configuration
-    )
+    condition: Literal["label", "numbers"]
+    search: Node
+    validation: Node
+
+    def train(self) -> int:
+        parts = self.parts(LabelTokenizer if self.condition == "label" else NumberTokenizer)
+        loss = ValidationLoss(parts.network, parts.held_out, parts.dtype)
+        search = build(self.search, where="search")
+        generator = LineGenerator(parts.network, parts.tokenizer, search, 64, parts.dtype, default_device())
+        pairs = call(_sample, {**self.validation, "stores": list(parts.prepared.valid.values())}, "validation")
+
+        def validate() -> Mapping[str, float]:
+            return {"loss": loss(), "exact": share_exact(generator, pairs)}
+
+        return self.fit_parts(parts, validate)
+
+
+run = TrainGenerator
 
 
 def _sample(stores: list[Store], max_lines: int) -> list[Pair]:

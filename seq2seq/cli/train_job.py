@@ -1,21 +1,23 @@
-"""What all commands that train share: the network they begin with, and the run itself."""
+"""What all commands that train share: their keys, the network they begin with, and the run itself."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
 
-from seq2seq import plugins as own
+from seq2seq import plugins
 from seq2seq.cli.paths import Place, Tree, check_places, run_places
 from seq2seq.cli.prepare import Node, say, text_places
+from seq2seq.cli.warm_start import WarmStart
 from seq2seq.config.build import build
 from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.dataset.fingerprint import Fingerprint
-from seq2seq.device import default_device
+from seq2seq.device import default_device, tune_memory
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import WEIGHTS, find
@@ -30,6 +32,87 @@ from seq2seq.training.selection import ExportModel
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainable import Trainable
 from seq2seq.training.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """The keys that all commands that train have, and the steps that they have in common.
+
+    Trains into the folder `run`, or resumes there. `configuration` is all of the configuration, for the run's records.
+    """
+
+    kind: ClassVar[str]  # of the model folder
+
+    run: Path
+    seed: int
+    corpus: Node
+    cleaning: Node
+    tokenizer: Node
+    prepare: Node
+    cache: Path
+    init_from: Path | None
+    init_optimizer: bool
+    freeze: list[str]
+    model: Node
+    objective: Node
+    optimizer: Node
+    schedule: Node
+    trainer: Node
+    license: str | None
+    configuration: Node
+
+    def train(self) -> int:
+        """The exit code of the run."""
+        raise NotImplementedError
+
+    def checked(self) -> tuple[Corpus, Settings]:
+        """The corpus and what the run does, before anything is read. Raises ConfigError."""
+        tune_memory()
+        text = corpus_with_valid(self.corpus)
+        check_run_places(text, self.run, self.cache, self.tokenizer, self.init_from)
+        settings: Settings = build(self.trainer, where="trainer")
+        keep_tokenizer(self.run, self.tokenizer, self.configuration)
+        return text, settings
+
+    def new_network(self, sizes: Mapping[str, object], train: object) -> nn.Module:
+        """A network of these sizes, with weights from `seed`; says how many it has, and what it will be trained on."""
+        torch.manual_seed(self.seed)
+        network: nn.Module = build(self.model, sizes, "model")
+        count = sum(parameter.numel() for parameter in network.parameters())
+        say(f"model: {count:,} parameters; train: {train}")
+        return network.to(default_device())
+
+    def warm_start(self) -> WarmStart:
+        """What the run begins with. Raises ConfigError."""
+        return WarmStart(self.run, self.init_from, self.init_optimizer, self.freeze)
+
+    def fit(
+        self,
+        settings: Settings,
+        network: Trainable,
+        objective: Objective,
+        batches: Batches,
+        optimizer: OptimizerSettings,
+        validate: Callable[[], Mapping[str, float]],
+        export: ExportModel,
+        data: Fingerprint,
+        group: ProcessGroup,
+    ) -> int:
+        """Trains what has been assembled; the exit code. See Trainer."""
+        trainer = Trainer(
+            settings,
+            network,
+            objective,
+            batches,
+            optimizer,
+            build(self.schedule, where="schedule"),
+            validate,
+            export,
+            self.run,
+            {key: value for key, value in self.configuration.items() if key != "cache"},
+            {**data, OWN: plugins.code_of(self.configuration)},
+        )
+        return trainer.train_in(group).exit_code
 
 
 def corpus_with_valid(corpus: Node) -> Corpus:
@@ -70,46 +153,6 @@ def check_run_places(text: Corpus, run: Path, cache: Path, tokenizer: Node, init
 def checked_text(text: Corpus, run: Path, settings: Settings) -> dict[str, str]:
     """The fingerprints of splits that a resumed run was compared with; none for a new one. See check_text."""
     return check_text(text, run, settings.allow_changed) if is_main() else {}
-
-
-def new_network(model: Node, sizes: Mapping[str, object], seed: int, train: object) -> nn.Module:
-    """A network of these sizes, with weights from `seed`; says how many it has, and what it will be trained on."""
-    torch.manual_seed(seed)
-    network: nn.Module = build(model, sizes, "model")
-    count = sum(parameter.numel() for parameter in network.parameters())
-    say(f"model: {count:,} parameters; train: {train}")
-    return network.to(default_device())
-
-
-def train(
-    run: Path,
-    settings: Settings,
-    network: Trainable,
-    objective: Objective,
-    batches: Batches,
-    optimizer: OptimizerSettings,
-    schedule: Node,
-    validate: Callable[[], Mapping[str, float]],
-    export: ExportModel,
-    configuration: Node,
-    data: Fingerprint,
-    group: ProcessGroup,
-) -> int:
-    """Trains into the folder `run`, or resumes there; the exit code. See Trainer."""
-    trainer = Trainer(
-        settings,
-        network,
-        objective,
-        batches,
-        optimizer,
-        build(schedule, where="schedule"),
-        validate,
-        export,
-        run,
-        {key: value for key, value in configuration.items() if key != "cache"},
-        {**data, OWN: own.code_of(configuration)},
-    )
-    return trainer.train_in(group).exit_code
 
 
 def _used_of(folder: Path) -> list[Path]:

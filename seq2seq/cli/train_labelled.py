@@ -12,15 +12,14 @@ from torch import Tensor
 from seq2seq.cli.model_facts import Facts, model_facts
 from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, say
-from seq2seq.cli.train_job import check_run_places, checked_text, corpus_with_valid, new_network, train
-from seq2seq.cli.warm_start import WarmStart
+from seq2seq.cli.train_job import TrainJob, checked_text
 from seq2seq.config.build import build, build_all, call
 from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.dataset.prepare_labelled import LabelledCorpus, prepare_labelled
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
 from seq2seq.data.tokenizer.labelled_tokenizer import LabelledTokenizer, NamedTokenizer
-from seq2seq.device import precision, tune_memory
+from seq2seq.device import precision
 from seq2seq.tasks.labelling.labelling_folder import save
 from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import Settings
@@ -50,79 +49,47 @@ class Parts(Generic[Form]):
             yield from self.reader(store=store, **changes).batches(epoch=0)
 
 
-def parts(
-    form: type[Form],
-    run: Path,
-    seed: int,
-    corpus: Node,
-    cleaning: Node,
-    tokenizer: Node,
-    prepare: Node,
-    cache: Path,
-    init_from: Path | None,
-    loader: Node,
-    model: Node,
-    trainer: Node,
-    license: str | None,
-) -> Parts[Form]:
-    """Builds them, and prepares of the corpus what is not prepared yet."""
-    tune_memory()
-    text = corpus_with_valid(corpus)
-    check_run_places(text, run, cache, tokenizer, init_from)
-    settings: Settings = build(trainer, where="trainer")
-    arguments = {
-        **prepare,
-        "corpus": text,
-        "form": form,
-        "cleaning": build_all(cleaning, "cleaning"),
-        "tokenizer": build(tokenizer, where="tokenizer"),
-        "cache": cache,
-        "report": say,
-        "fingerprints": checked_text(LabelledCorpus(text, form.text_first), run, settings),
-    }
-    prepared, made = call(prepare_labelled, arguments, "prepare")
-    network = new_network(model, made.facts, seed, prepared.counts)
-    reader: functools.partial[Loader] = build(loader, {"tokenizer": made}, "loader")
-    facts = model_facts(corpus, text, prepared, made.text, license)
-    return Parts(settings, prepared, made, reader, network, precision(settings.precision), facts)
+@dataclass(frozen=True, kw_only=True)
+class LabelledJob(TrainJob):
+    """A training on labelled text."""
 
+    loader: Node
 
-def train_parts(
-    run: Path,
-    kind: str,
-    parts: Parts[Any],
-    beginning: WarmStart,
-    model: Node,
-    objective: Node,
-    optimizer: Node,
-    schedule: Node,
-    validate: Callable[[], Mapping[str, float]],
-    configuration: Node,
-) -> int:
-    """Trains into the folder `run`, or resumes there; its model folder is of the `kind`."""
+    def parts(self, form: type[Form]) -> Parts[Form]:
+        """Builds them, and prepares of the corpus what is not prepared yet."""
+        text, settings = self.checked()
+        arguments = {
+            **self.prepare,
+            "corpus": text,
+            "form": form,
+            "cleaning": build_all(self.cleaning, "cleaning"),
+            "tokenizer": build(self.tokenizer, where="tokenizer"),
+            "cache": self.cache,
+            "report": say,
+            "fingerprints": checked_text(LabelledCorpus(text, form.text_first), self.run, settings),
+        }
+        prepared, made = call(prepare_labelled, arguments, "prepare")
+        network = self.new_network(made.facts, prepared.counts)
+        reader: functools.partial[Loader] = build(self.loader, {"tokenizer": made}, "loader")
+        facts = model_facts(self.corpus, text, prepared, made.text, self.license)
+        return Parts(settings, prepared, made, reader, network, precision(settings.precision), facts)
 
-    def export(
-        folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
-    ) -> None:
-        parts.network.load_state_dict(weights)
-        about_it = {**parts.facts, "training": dict(spent)}
-        save(folder, kind, parts.network, model, parts.tokenizer, {"valid": dict(scores)}, about_it)
+    def fit_parts(self, parts: Parts[Any], validate: Callable[[], Mapping[str, float]]) -> int:
+        """Trains them; the exit code."""
 
-    labels = parts.tokenizer.labels if isinstance(parts.tokenizer, NamedTokenizer) else None
-    batches, aim = parts.reader(store=parts.prepared.train), build_objective(objective)
-    with process_group(parts.settings.timeout) as group:
-        optimizing = beginning.optimizer_for(group, parts.network, kind, model, parts.tokenizer.text, labels, optimizer)
-        return train(
-            run,
-            parts.settings,
-            parts.network,
-            aim,
-            batches,
-            optimizing,
-            schedule,
-            validate,
-            export,
-            configuration,
-            parts.prepared.fingerprint,
-            group,
-        )
+        def export(
+            folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
+        ) -> None:
+            parts.network.load_state_dict(weights)
+            about_it = {**parts.facts, "training": dict(spent)}
+            save(folder, self.kind, parts.network, self.model, parts.tokenizer, {"valid": dict(scores)}, about_it)
+
+        network, tokenizer = parts.network, parts.tokenizer
+        labels = tokenizer.labels if isinstance(tokenizer, NamedTokenizer) else None
+        batches, aim = parts.reader(store=parts.prepared.train), build_objective(self.objective)
+        beginning, data = self.warm_start(), parts.prepared.fingerprint
+        with process_group(parts.settings.timeout) as group:
+            optimizer = beginning.optimizer_for(
+                group, network, self.kind, self.model, tokenizer.text, labels, self.optimizer
+            )
+            return self.fit(parts.settings, network, aim, batches, optimizer, validate, export, data, group)

@@ -2,23 +2,16 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
 from seq2seq.cli.model_facts import model_facts
 from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, prepared_corpus
-from seq2seq.cli.train_job import (
-    check_run_places,
-    checked_text,
-    corpus_with_valid,
-    keep_tokenizer,
-    new_network,
-    train,
-)
-from seq2seq.cli.warm_start import WarmStart
+from seq2seq.cli.train_job import TrainJob, checked_text
 from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.dataset.prepare import PreparedCorpus
@@ -27,7 +20,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
 from seq2seq.data.loader.stream import Stream
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.device import precision, tune_memory
+from seq2seq.device import precision
 from seq2seq.errors import ConfigError
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.tasks.language_model.language_model_folder import save
@@ -41,67 +34,42 @@ from seq2seq.training.validation_loss import ValidationLoss
 Reading = functools.partial[Stream] | functools.partial[Loader]
 
 
-def run(
-    run: Path,
-    seed: int,
-    corpus: Node,
-    cleaning: Node,
-    tokenizer: Node,
-    prepare: Node,
-    cache: Path,
-    init_from: Path | None,
-    init_optimizer: bool,
-    freeze: list[str],
-    reading: Node,
-    model: Node,
-    objective: Node,
-    optimizer: Node,
-    schedule: Node,
-    trainer: Node,
-    license: str | None,
-    configuration: Node,
-) -> int:
-    """Trains into the folder `run`, or resumes there; `configuration` is all of it, for the run's records.
+@dataclass(frozen=True, kw_only=True)
+class TrainLanguageModel(TrainJob):
+    """A training of a language model.
 
     The rows of a chunk of running text are shared out over processes as batches of lines are; each process carries the
     states of its own.
     """
-    tune_memory()
-    text = corpus_with_valid(corpus)
-    check_run_places(text, run, cache, tokenizer, init_from)
-    settings: Settings = build(trainer, where="trainer")
-    _check(text)
-    keep_tokenizer(run, tokenizer, configuration)
-    prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache, checked_text(text, run, settings))
-    sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
-    network = cast(LanguageModel, new_network(model, sizes, seed, _described(prepared.train)))
-    beginning = WarmStart(run, init_from, init_optimizer, freeze)
-    with process_group(settings.timeout) as group:
-        optimizing = beginning.optimizer_for(
-            group, network, "language_model", model, prepared.tokenizer, None, optimizer
-        )
-        reader: Reading = build(reading, {"tokenizer": prepared.tokenizer}, "reading")
-        running = reader.func is Stream
-        parts = {"parts": settings.accumulation} if running else {}
-        facts = model_facts(corpus, text, prepared, prepared.tokenizer, license)
-        validate = _validation(TruncatedBPTT(network, 1) if running else network, reader, prepared, settings)
-        export = _export(network, model, prepared.tokenizer, text.languages, facts)
-        trained: Trainable = TruncatedBPTT(network, settings.accumulation) if running else network
-        aim, batches = build_objective(objective), reader(store=prepared.train, **parts)
-        return train(
-            run,
-            settings,
-            trained,
-            aim,
-            batches,
-            optimizing,
-            schedule,
-            validate,
-            export,
-            configuration,
-            prepared.fingerprint,
-            group,
-        )
+
+    kind: ClassVar[str] = "language_model"
+
+    reading: Node
+
+    def train(self) -> int:
+        text, settings = self.checked()
+        _check(text)
+        fingerprints = checked_text(text, self.run, settings)
+        prepared = prepared_corpus(text, self.cleaning, self.tokenizer, self.prepare, self.cache, fingerprints)
+        sizes = {"vocabulary": prepared.tokenizer.sizes[1]}
+        network = cast(LanguageModel, self.new_network(sizes, _described(prepared.train)))
+        beginning = self.warm_start()
+        with process_group(settings.timeout) as group:
+            tokenizer = prepared.tokenizer
+            optimizer = beginning.optimizer_for(group, network, self.kind, self.model, tokenizer, None, self.optimizer)
+            reader: Reading = build(self.reading, {"tokenizer": tokenizer}, "reading")
+            running = reader.func is Stream
+            parts = {"parts": settings.accumulation} if running else {}
+            facts = model_facts(self.corpus, text, prepared, tokenizer, self.license)
+            validate = _validation(TruncatedBPTT(network, 1) if running else network, reader, prepared, settings)
+            export = _export(network, self.model, tokenizer, text.languages, facts)
+            trained: Trainable = TruncatedBPTT(network, settings.accumulation) if running else network
+            aim, batches = build_objective(self.objective), reader(store=prepared.train, **parts)
+            data = prepared.fingerprint
+            return self.fit(settings, trained, aim, batches, optimizer, validate, export, data, group)
+
+
+run = TrainLanguageModel
 
 
 def _export(

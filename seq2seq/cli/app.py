@@ -1,10 +1,10 @@
 """The command line: `seq2seq COMMAND [override ...]`, one Hydra application per command.
 
-The keys of conf/COMMAND.yaml are the arguments of `run` in cli/COMMAND.py (a function, or a TrainJob), which sees plain dicts only; two words
-such as `analyse curves` have an underscore there. Exit codes:
-0 done; 1 it was understood but failed (the message says why), or `doctor` found a problem; 2 the command line or an
-override is wrong; 3 `translate` wrote every line, but some translation is truncated, empty or not as wished; 130
-interrupted. Tracebacks are shown where the environment variable SEQ2SEQ_TRACEBACK is 1.
+The keys of conf/COMMAND.yaml are the arguments of `run` in cli/COMMAND.py (a function, or a class of TrainJobs), which
+sees plain dicts only; two words such as `analyse curves` have an underscore there. Exit codes: 0 done; 1 it was
+understood but failed (the message says why), or `doctor` found a problem; 2 the command line or an override is wrong; 3
+`translate` wrote every line, but some translation is truncated, empty or not as wished; 130 interrupted. Tracebacks are
+shown where the environment variable SEQ2SEQ_TRACEBACK is 1.
 """
 
 import gc

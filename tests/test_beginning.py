@@ -28,18 +28,18 @@ ADAM = {
 class Follower(SingleProcess):
     """A process on another machine, which hears what the leader says."""
 
-    number, size = 1, 2
+    rank, world_size = 1, 2
 
     def __init__(self, *told: Any) -> None:
         self.told = list(told)
 
-    def agree(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         return self.told.pop(0)
 
-    def highest(self, values: Sequence[float]) -> list[float]:
+    def all_reduce_max(self, values: Sequence[float]) -> list[float]:
         raise AssertionError
 
-    def add(self, tensor: Tensor) -> None:
+    def all_reduce_sum(self, tensor: Tensor) -> None:
         raise AssertionError
 
 

@@ -46,7 +46,7 @@ def test_two_halves_equal_the_whole() -> None:
     criterion = Criterion(0.1)
     whole = criterion(features, weight, bias, gold)
     halves = [criterion(features[part], weight, bias, gold[part]) for part in (slice(0, 9), slice(9, None))]
-    for field in ("smoothed", "plain", "correct", "tokens"):
+    for field in ("smoothed", "nll", "correct", "tokens"):
         torch.testing.assert_close(sum(getattr(half, field) for half in halves), getattr(whole, field))
 
 

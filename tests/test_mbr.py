@@ -101,7 +101,7 @@ def test_language_models_and_generators_ask_too(tmp_path: Path, monkeypatch: pyt
     """The candidates are each line's draws; what is chosen is the last of them, by a decision made for the test."""
     draws = sampling(count=6)
     decided = MBR(draws, ChrF(), 1)
-    monkeypatch.setattr(decided, "decide", lambda texts, language: [len(texts) - 1])
+    monkeypatch.setattr(decided, "rerank", lambda texts, language: [len(texts) - 1])
     parts = toy_language_model(), prepared(tmp_path).tokenizer, ["en"]
     place = torch.float32, torch.device("cpu")
     [[one]], [[other]] = (Sampler(*parts, search, 1, *place).sample([""], "en") for search in (decided, draws))

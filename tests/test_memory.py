@@ -79,8 +79,8 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
 
 
-class WorstKnown(ToyBatches):
-    def worst(self, epoch: int) -> Batch:
+class LargestKnown(ToyBatches):
+    def largest_batch(self, epoch: int) -> Batch:
         """Larger than all that are trained on."""
         return toy_batch(1, rows=64)
 
@@ -89,7 +89,7 @@ def test_the_largest_batch_is_tried_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trainer = toy_trainer(tmp_path / "tried")
-    trainer.batches = WorstKnown()
+    trainer.batches = LargestKnown()
     seen: list[int] = []
     trainer.micro_batch.model.register_forward_hook(lambda model, batch, out: seen.append(len(batch[0].target)))  # type: ignore[attr-defined]
     trainer.micro_batch.room = 400.0

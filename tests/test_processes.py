@@ -28,9 +28,9 @@ FORKS = 6
 PROGRAM = """
 import threading
 import torch
-from seq2seq.translation import executor as searching
+from seq2seq.translation import executor as executors
 
-searching.PATIENCE = (0.5,) * 12
+executors.PATIENCE = (0.5,) * 12
 numbers = torch.randn(600, 600)
 
 def multiply(*given):
@@ -47,8 +47,8 @@ for _ in range(%d):
     thread = threading.Thread(target=several)
     thread.start()
     thread.join()
-    inside = searching.searching(multiply, 2)
-    print(abs(searching.taken(inside.submit([], None)) - expected) < 1, flush=True)
+    inside = executors.executor(multiply, 2)
+    print(abs(executors.wait(inside.submit([], None)) - expected) < 1, flush=True)
     inside.close()
 """
 LINES = [" ".join(["the dog", "two", "big house", "", "x é"][number % 5 : number % 7]) for number in range(60)]

@@ -39,7 +39,7 @@ class MBR:
         self.beam_size = candidates.beam_size if isinstance(candidates, HasBeamSize) else 1
 
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
-        """All candidates; `decide` chooses among them."""
+        """All candidates; `rerank` chooses among them."""
         return self.candidates(start, step, request)
 
     def rerank(self, texts: Sequence[str], language: str) -> list[int]:

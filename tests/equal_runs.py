@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from seq2seq.training.log_file import TIME_FIELDS
+from seq2seq.training.run_logger import TIME_FIELDS
 
 
 def log(folder: Path) -> list[dict[str, object]]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seq2seq.network.activation import LARGE, tanh
+from seq2seq.network.layers import LARGE, tanh
 
 EVERYWHERE = torch.linspace(-20, 20, 2 * LARGE)
 

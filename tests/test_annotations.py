@@ -10,8 +10,7 @@ from beartype.roar import BeartypeCallHintViolation
 from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
-from seq2seq.network.activation import tanh
-from seq2seq.network.dropout import mask_like
+from seq2seq.network.layers import mask_like, tanh
 
 Decorator = Callable[..., Callable[[Callable[..., object]], Callable[..., object]]]
 REFUSED = (BeartypeCallHintViolation, TypeCheckError)

@@ -14,8 +14,7 @@ from omegaconf import OmegaConf
 
 from seq2seq.cli import app as cli
 from seq2seq.cli.app import COMMANDS, main
-from seq2seq.cli.arguments import arranged, choice_of
-from seq2seq.cli.quoting import QUOTED
+from seq2seq.cli.arguments import QUOTED, arranged, choice_of
 from seq2seq.cli.text_keys import Form, TextKeys, form
 from seq2seq.config.build import configuration_folder
 

@@ -12,8 +12,7 @@ from seq2seq.data.dataset.prepare import prepare
 from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.model import Model
 from seq2seq.search.greedy import Greedy
-from seq2seq.translation.checks.attended import attended, attention_shares, with_attention
-from seq2seq.translation.checks.length import Lengths, shared
+from seq2seq.translation.checks.completeness import Lengths, attended, attention_shares, shared, with_attention
 from seq2seq.translation.details import Pair
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator

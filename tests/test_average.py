@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from seq2seq.training.average import ExponentialAverage, mean_weights, swapped_weights
+from seq2seq.training.update import ExponentialAverage, mean_weights, swapped_weights
 
 
 def test_moving_average_follows_its_recursion() -> None:

@@ -8,9 +8,9 @@ import pytest
 from toy_text import sentences, vocabulary
 
 from seq2seq.data.corpus.jsonl import JSONL
-from seq2seq.data.dataset import balanced_sample as module
-from seq2seq.data.dataset.balanced_sample import balanced_sample
+from seq2seq.data.dataset import store as module
 from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
+from seq2seq.data.dataset.store import balanced_sample
 
 
 @pytest.fixture(scope="module")

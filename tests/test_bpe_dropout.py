@@ -18,9 +18,8 @@ from toy_text import LINE, sentences, toy_corpus, vocabulary, write
 from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.dataset.prepare import PreparedCorpus, prepare
-from seq2seq.data.tokenizer import bpe_dropout
-from seq2seq.data.tokenizer.bpe_dropout import NEVER, BPEDropout
-from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
+from seq2seq.data.tokenizer import subword_sampling as bpe_dropout
+from seq2seq.data.tokenizer.subword_sampling import NEVER, BPEDropout, SubwordSampling
 from seq2seq.data.tokenizer.tokenizer import Piece, Tokenizer
 from seq2seq.errors import ConfigError
 

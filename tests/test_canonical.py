@@ -9,8 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.tokenizer import canonical
-from seq2seq.data.tokenizer.canonical import source_text, target_text, traced_source, traced_spaces, traced_target
-from seq2seq.data.tokenizer.traced_text import TracedText
+from seq2seq.data.tokenizer.canonical import (
+    TracedText,
+    source_text,
+    target_text,
+    traced_source,
+    traced_spaces,
+    traced_target,
+)
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 SPACES = [one for one in map(chr, range(sys.maxunicode)) if one.isspace()]

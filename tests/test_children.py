@@ -9,7 +9,7 @@ import torch
 from toy_network import toy_batch, toy_model
 
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.workers import WorkerGradient, _work
+from seq2seq.training.distributed.gradient import WorkerGradient, _work
 from seq2seq.training.gradient import MicroBatch
 from seq2seq.training.objective.likelihood import Likelihood
 

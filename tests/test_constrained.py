@@ -10,9 +10,8 @@ from toy_search import FORBIDDEN, TOKENS, Toy, batch_of, beam, exhaustive
 
 from seq2seq.network.state import State
 from seq2seq.search.base import Request
-from seq2seq.search.beam_allocation import allocate
 from seq2seq.search.beam_search import LengthPenalty
-from seq2seq.search.constrained import Constrained, unmet
+from seq2seq.search.constrained import Constrained, allocate, unmet
 from seq2seq.special_tokens import EOS, PAD
 
 LENGTHS = [3, 1, 2]

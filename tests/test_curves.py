@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq.analysis.curves import Curves, read
-from seq2seq.analysis.page import page
+from seq2seq.analysis.drawing import page
 from seq2seq.cli.app import main
 from seq2seq.errors import DataError
 

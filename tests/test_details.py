@@ -15,8 +15,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.alignment import TeacherForced
 from seq2seq.network.coverage_penalty import CoveragePenalty
-from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.fusion import Fusion
+from seq2seq.network.ensemble import Ensemble, Fusion
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.search.base import Search
 from seq2seq.translation.details import Pair, details, links

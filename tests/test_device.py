@@ -16,8 +16,7 @@ from seq2seq.cli.app import main
 from seq2seq.device import Format
 from seq2seq.errors import ConfigError
 from seq2seq.network.inference.optimise import optimise_for_inference
-from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed
-from seq2seq.network.inference.packed_lstm import laid_out, lstm
+from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed, laid_out, lstm
 from seq2seq.network.state import tensors
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save

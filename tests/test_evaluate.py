@@ -13,9 +13,8 @@ from seq2seq.data.augmentation.upper import Upper
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.corpus.files import Files
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.evaluation.evaluate import evaluate, evaluate_files, validation_scores
+from seq2seq.evaluation.evaluate import evaluate, evaluate_files, print_report, validation_scores
 from seq2seq.evaluation.metric import score
-from seq2seq.evaluation.report import print_report
 
 SENTENCES = [[" ".join(words[side] for words in WORDS[place : place + 5]) for place in range(4)] for side in (0, 1)]
 

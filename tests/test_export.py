@@ -15,8 +15,7 @@ from toy_translator import toy_tokenizer as text_tokenizer
 import seq2seq
 from seq2seq.cli.app import main
 from seq2seq.model_folder.folder import convert, read
-from seq2seq.model_folder.quantisation import quantise
-from seq2seq.model_folder.weights import read_weights
+from seq2seq.model_folder.weights import quantise, read_weights
 from seq2seq.tasks.labelling import labelling_folder as labelled
 from seq2seq.translation.translator_folder import load, save
 

@@ -19,8 +19,7 @@ from seq2seq.config.build import build
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.coverage_penalty import FLOOR, CoveragePenalty
-from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.fusion import Fusion
+from seq2seq.network.ensemble import Ensemble, Fusion
 from seq2seq.network.model import Model
 from seq2seq.network.state import map_state
 from seq2seq.search.base import Hypothesis, Request

@@ -17,7 +17,6 @@ from seq2seq import special_tokens as symbols
 from seq2seq.cli.app import main
 from seq2seq.config.build import build
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer.embedding_remap import EmbeddingRemap, name_rows, piece_rows
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.data.tokenizer.labels import Labels
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
@@ -26,7 +25,7 @@ from seq2seq.errors import ModelError, TrainingError
 from seq2seq.model_folder import folder as model_folder
 from seq2seq.network.model import Model
 from seq2seq.tasks.labelling import labelling_folder as labelled_folder
-from seq2seq.training.pretrained import TABLES, PretrainedWeights, remapped
+from seq2seq.training.pretrained import TABLES, EmbeddingRemap, PretrainedWeights, name_rows, piece_rows, remapped
 from seq2seq.translation.translator_folder import save
 
 pytestmark = pytest.mark.slow

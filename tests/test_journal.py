@@ -16,7 +16,7 @@ from toy_translator import DIRECTIONS, Echo, echo_translator, random_model, rand
 from seq2seq.errors import DataError
 from seq2seq.io.atomic import put
 from seq2seq.io.journal import Journal
-from seq2seq.io.line_stream import GROWTH
+from seq2seq.io.text import GROWTH
 from seq2seq.network.state import State
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation import file

@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq.config.typecheck import check_lines
 from seq2seq.errors import ConfigError
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 ROOT = Path(__file__).parent.parent
 DEEP = "[" * 200_000

@@ -18,8 +18,7 @@ from toy_translator import echo_translator, echoed
 
 from seq2seq.errors import DataError
 from seq2seq.io.encoding_detection import unreadable, wide_line
-from seq2seq.io.line_stream import LARGEST_CHUNK, LARGEST_TEXT, InputLines, growing, reading, writing
-from seq2seq.io.text import Lines
+from seq2seq.io.text import LARGEST_CHUNK, LARGEST_TEXT, InputLines, Lines, growing, reading, writing
 from seq2seq.search.beam import Beam
 from seq2seq.translation import file
 from seq2seq.translation.file import translate_file

@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq.errors import StorageError
-from seq2seq.training.log_file import LogFile
-from seq2seq.training.progress import Reporter
-from seq2seq.training.run_logger import RunLogger
-from seq2seq.training.tensorboard import TensorBoardLog
+from seq2seq.training.run_logger import LogFile, Reporter, RunLogger, TensorBoardLog
 
 
 def write(folder: Path, records: int, *updates: int) -> int:
@@ -50,7 +47,7 @@ def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_its_half_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seq2seq.training.log_file.available", lambda: False)
+    monkeypatch.setattr("seq2seq.training.run_logger.available", lambda: False)
     write(tmp_path, 0, 1, 2)
     size = (tmp_path / "log.jsonl").stat().st_size
     log = LogFile(tmp_path, 2, 2)

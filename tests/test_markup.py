@@ -20,8 +20,7 @@ from seq2seq.translation.stages import chunking as stretches
 from seq2seq.translation.stages.markup import read_markup
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import mask, restore
-from seq2seq.translation.stages.string_placeholders import placeholders
-from seq2seq.translation.stages.tags import tags
+from seq2seq.translation.stages.tags import placeholders, tags
 from seq2seq.translation.stages.words import words
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator

@@ -15,8 +15,7 @@ from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
 from seq2seq.config.build import build
 from seq2seq.errors import ConfigError
-from seq2seq.evaluation.overlap import overlaps
-from seq2seq.evaluation.sentence_metric import BLEU, ChrF
+from seq2seq.evaluation.sentence_metric import BLEU, ChrF, overlaps
 from seq2seq.search.base import Request, Reranker, Search
 from seq2seq.search.mbr import MBR
 from seq2seq.tasks.language_model.sampler import Sampler

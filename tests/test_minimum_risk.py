@@ -12,7 +12,7 @@ from toy_translator import random_model
 from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.network.model import Model
 from seq2seq.special_tokens import BOS, EOS, PAD
-from seq2seq.training import token_log_probability as log_probability
+from seq2seq.training import criterion as log_probability
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.objective.minimum_risk import MinimumRisk

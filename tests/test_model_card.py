@@ -14,8 +14,8 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
 from seq2seq.errors import ModelError
+from seq2seq.evaluation.evaluate import record_scores
 from seq2seq.evaluation.metric import score
-from seq2seq.evaluation.record import record_scores
 from seq2seq.model_folder.card import card
 from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import amend, convert, read

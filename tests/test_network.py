@@ -11,7 +11,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.attention.none import Uniform
 from seq2seq.network.model import Model
-from seq2seq.network.reversal import reverse, reversed_order
+from seq2seq.network.recurrent import reverse, reversed_order
 from seq2seq.network.state import map_state, select, tensors
 
 SOURCES = [[4, 6, 7, 8], [4, 9, 10], [5, 6]]

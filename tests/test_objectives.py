@@ -17,7 +17,7 @@ from toy_training import ToyModel
 from toy_translator import random_model, toy_tokenizer
 
 from seq2seq.cli.app import main
-from seq2seq.cli.objective import build_objective
+from seq2seq.cli.train_job import build_objective
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.sentence_metric import ChrF

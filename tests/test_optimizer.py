@@ -12,9 +12,8 @@ from torch.nn import Parameter
 from toy_training import SETTINGS, ToyModel, toy_trainer
 
 from seq2seq.errors import ConfigError
-from seq2seq.training.freezing import freeze
 from seq2seq.training.optimizer import Adam, AdamW, Groups, ResumedOptimizer, set_learning_rate
-from seq2seq.training.parameter_names import first_names, matching_names
+from seq2seq.training.trainable import first_names, freeze, matching_names
 
 NAMES = ["encoder.layers.0.weight", "encoder.layers.0.bias", "encoder.norm.bias", "encoders.weight", "output_bias"]
 

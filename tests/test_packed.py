@@ -12,8 +12,7 @@ from seq2seq import device
 from seq2seq.device import Format
 from seq2seq.network.inference import packed
 from seq2seq.network.inference.optimise import optimise_for_inference
-from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed, Product, rounded
-from seq2seq.network.inference.packed_lstm import laid_out
+from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed, Product, laid_out, rounded
 from seq2seq.network.model import Model
 from seq2seq.network.state import tensors
 

@@ -10,7 +10,7 @@ import pytest
 from seq2seq.cli.app import main
 from seq2seq.cli.paths import INPUT, OUTPUT, Stream, Tree, check_places
 from seq2seq.errors import ConfigError
-from seq2seq.io.line_stream import writing
+from seq2seq.io.text import writing
 
 READ = {  # command -> the keys of files that it reads, and what else it needs to come so far
     "translate": (["input", "glossary", "dictionary"], ["model=model"]),

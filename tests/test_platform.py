@@ -18,7 +18,7 @@ WITHOUT_FCNTL = """
     from seq2seq.data.dataset.cache import cache_entry
     from seq2seq.io.atomic import locked
     from seq2seq.io.journal import Done, Journal
-    from seq2seq.training.run_lock import run_lock
+    from seq2seq.training.run_config import run_lock
     here = Path(sys.argv[1])
     with run_lock(here / "run"), locked(here):
         journal = Journal([here / "out"], "key")

@@ -2,7 +2,7 @@
 
 import torch
 
-from seq2seq.model_folder.quantisation import dequantise, quantise
+from seq2seq.model_folder.weights import dequantise, quantise
 
 
 def test_no_number_is_off_by_more_than_half_a_step_and_the_largest_of_a_row_hardly_at_all() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, Echo, toy_tokenizer
 
-from seq2seq.data.tokenizer.traced_text import TracedText, around
+from seq2seq.data.tokenizer.canonical import TracedText, around
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.unicode_fallback import traced_unicode_fallback, unicode_fallback
 from seq2seq.translation.translation import Status

@@ -13,7 +13,7 @@ from toy_text import sentences
 
 from seq2seq.cli.app import main
 from seq2seq.data.cleaning.empty import Empty
-from seq2seq.data.dataset.fingerprint import split_content
+from seq2seq.data.dataset.cache import split_content
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.data_check import check_data, differences

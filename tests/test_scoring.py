@@ -14,8 +14,7 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.special_tokens import EOS
-from seq2seq.translation.score_file import score_pairs
-from seq2seq.translation.scoring import PairScore, PairScorer, Scored
+from seq2seq.translation.scoring import PairScore, PairScorer, Scored, score_pairs
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save
 

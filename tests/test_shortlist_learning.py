@@ -25,8 +25,7 @@ from seq2seq.network.model import Model
 from seq2seq.training.data_check import Difference
 from seq2seq.translation import api
 from seq2seq.translation.shortlist import lexicon as shortlist_lexicon
-from seq2seq.translation.shortlist.learn import learn
-from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, learn_lexicon
+from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, learn, learn_lexicon
 from seq2seq.translation.shortlist.shortlist import ABOUT, FILE, Shortlist, leading
 from seq2seq.translation.translator_folder import load, save
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from toy_translator import Echo, echo_translator
 
 from seq2seq.search.constrained import Constrained
-from seq2seq.translation.checks.length import Lengths
+from seq2seq.translation.checks.completeness import Lengths
 from seq2seq.translation.line import Line
-from seq2seq.translation.stages.joining import gap
+from seq2seq.translation.stages.chunking import gap
 from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows, split
 from seq2seq.translation.translation import Status
 

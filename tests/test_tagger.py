@@ -12,8 +12,8 @@ from seq2seq.data.loader.labelled_loader import tagged
 from seq2seq.data.tokenizer.labelled_tokenizer import items
 from seq2seq.errors import DataError
 from seq2seq.network.tagger import Tagger
+from seq2seq.tasks.labelling.label_metrics import Reference
 from seq2seq.tasks.labelling.labeller import Labeller, Labelling, LabelStatus, probabilities
-from seq2seq.tasks.labelling.reference import Reference
 
 pytestmark = pytest.mark.slow
 

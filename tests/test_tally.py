@@ -4,10 +4,9 @@ import io
 
 import pytest
 
-from seq2seq.io.line_stream import InputLines
-from seq2seq.translation.line_counts import LineCounts
+from seq2seq.io.text import InputLines
 from seq2seq.translation.status import most_serious
-from seq2seq.translation.translation import LOST, Status, Translation
+from seq2seq.translation.translation import LOST, LineCounts, Status, Translation
 
 
 def line(text: str, *said: Status) -> Translation:

@@ -14,16 +14,15 @@ from toy_training import SCHEDULE, SETTINGS, ToyBatches, ToyModel, toy_batch, to
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError, TrainingError
-from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import MicroBatch, SerialGradient
 from seq2seq.training.objective.likelihood import Likelihood
-from seq2seq.training.run_lock import run_lock
+from seq2seq.training.run_config import run_lock
 from seq2seq.training.schedule.cosine import Cosine
 from seq2seq.training.settings import Settings
-from seq2seq.training.update import Updater, gradient_noise
-from seq2seq.training.validation_loss import ValidationLoss
+from seq2seq.training.update import ExponentialAverage, Updater, gradient_noise
+from seq2seq.training.validation import ValidationLoss
 
 pytestmark = pytest.mark.slow
 

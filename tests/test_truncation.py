@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2seq.search import truncation as module
-from seq2seq.search.truncation import Truncation
+from seq2seq.search import sampling as module
+from seq2seq.search.sampling import Truncation
 
 VOCABULARY, ROWS, TIMES = 1000, 24, 20
 CUTS = [

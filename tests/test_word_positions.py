@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from toy_search import greedy
 from toy_translator import DIRECTIONS, random_model, toy_tokenizer
 
+from seq2seq.data.tokenizer.canonical import TracedText
 from seq2seq.data.tokenizer.tokenizer import Tokenizer, marked_canonical
-from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.translation.scoring import PairScorer
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import Unknown

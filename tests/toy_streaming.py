@@ -20,7 +20,7 @@ from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.optimizer import Adam
 from seq2seq.training.trainer import Trainer
 from seq2seq.training.truncated_bptt import TruncatedBPTT
-from seq2seq.training.validation_loss import ValidationLoss
+from seq2seq.training.validation import ValidationLoss
 
 STREAMS, LENGTH, PARTS = 6, 4, 3
 

@@ -21,7 +21,7 @@ from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.schedule.plateau import Plateau
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainer import Outcome, Trainer
-from seq2seq.training.validation_loss import ValidationLoss
+from seq2seq.training.validation import ValidationLoss
 
 VOCABULARY, WIDTH, BATCHES = 19, 8, 7
 SETTINGS = Settings(

@@ -20,14 +20,12 @@ from seq2seq.network.attention.base import Attention
 from seq2seq.network.decoder.attend import Attend
 from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.decoder.shared import Shared
-from seq2seq.network.dropout import VariationalDropout, WordDropout
-from seq2seq.network.embedding import Embedding
 from seq2seq.network.encoder import Encoder
+from seq2seq.network.layers import Embedding, VariationalDropout, WordDropout
 from seq2seq.network.model import Model
-from seq2seq.training.average import ExponentialAverage
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.state import UpdateSums
-from seq2seq.training.update import Updater
+from seq2seq.training.update import ExponentialAverage, Updater
 
 RUN = FOLDER / "profile"
 WARM_UP = 6  # updates before the first that counts

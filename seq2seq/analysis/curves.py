@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from seq2seq.errors import DataError
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 LOG = "log.jsonl"
 Axis = Literal["update", "tokens", "hours"]

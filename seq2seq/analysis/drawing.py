@@ -1,6 +1,7 @@
 """Curves as one picture (matplotlib, of the extra `plots`)."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 from seq2seq.analysis.curves import AXES, Axis, Curve, Curves
@@ -52,3 +53,23 @@ def label(curve: Curve, curves: Curves, events: bool) -> str:
     """Of a curve in a panel of several: its run where there are several, its event where there are `events`."""
     run = curves.runs[curve.run] if len(curves.runs) > 1 else ""
     return " ".join(part for part in (run, curve.event if events or not run else "") if part)
+
+
+TEMPLATE = Path(__file__).with_name("curves.html")
+PLACE = '"the curves stand here"'
+
+
+def page(curves: Curves, axis: Axis) -> str:
+    """The page, which begins with `axis` and offers all that every curve knows."""
+    content = {
+        "runs": curves.runs,
+        "colours": COLOURS,
+        "axes": {name: AXES[name] for name in curves.axes()},
+        "axis": axis,
+        "panels": [
+            {"name": panel.name, "title": panel.title, "curves": [curve._asdict() for curve in panel.curves]}
+            for panel in curves.panels
+        ],
+    }
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")  # no run's name ends it
+    return TEMPLATE.read_text("utf-8").replace(PLACE, text)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from seq2seq.analysis import drawing
 from seq2seq.analysis.curves import AXES, Axis, read
-from seq2seq.analysis.page import page
+from seq2seq.analysis.drawing import page
 from seq2seq.cli.paths import check_places
 from seq2seq.errors import ConfigError
 from seq2seq.io.atomic import storing

@@ -22,8 +22,8 @@ from typing import Any
 
 from seq2seq import plugins as own
 from seq2seq._version import __version__
-from seq2seq.cli import quoting
 from seq2seq.cli.arguments import arranged, choice_of, own_folder, sweep_folder
+from seq2seq.cli.arguments import text as quoted
 from seq2seq.cli.text_keys import TextKeys
 from seq2seq.config.aliases import renamed
 from seq2seq.config.build import call, configuration_folder, suggestion, unknown_key
@@ -129,7 +129,7 @@ def _application(command: str, overrides: list[str]) -> int:
         place = sweep_folder(overrides) or temporary
         shutil.rmtree(Path(place, CODES), ignore_errors=True)  # of an earlier sweep
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
-        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={quoting.text(place)}", *words]
+        saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={quoted(place)}", *words]
         try:
             application = hydra.main(
                 version_base="1.3", config_path=str(configuration_folder()), config_name=_file(command)

@@ -13,7 +13,7 @@ from seq2seq.config.build import build, build_all, call
 from seq2seq.data.doctor.doctor import Report
 from seq2seq.data.doctor.doctor import doctor as examine
 from seq2seq.evaluation.validation_text import short_lines
-from seq2seq.io.line_stream import writing
+from seq2seq.io.text import writing
 
 Node = dict[str, object]
 STYLES = {"fine": "green", "warning": "yellow", "problem": "bold red"}

@@ -14,9 +14,16 @@ from seq2seq.config.aliases import renamed_keys
 from seq2seq.config.build import build, build_all
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.evaluation.evaluate import RESULTS, Results, evaluate, evaluate_files, save, written
-from seq2seq.evaluation.record import record_scores
-from seq2seq.evaluation.report import print_report
+from seq2seq.evaluation.evaluate import (
+    RESULTS,
+    Results,
+    evaluate,
+    evaluate_files,
+    print_report,
+    record_scores,
+    save,
+    written,
+)
 from seq2seq.model_folder.config import SUMS, read_config
 from seq2seq.model_folder.folder import WEIGHTS, find
 

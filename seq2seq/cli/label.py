@@ -8,7 +8,7 @@ from typing import Literal
 from seq2seq.cli.open_models import Node, files, read_models, stream_or_file, use_threads
 from seq2seq.cli.paths import INPUT, OUTPUT, check_places
 from seq2seq.errors import ConfigError
-from seq2seq.io.line_stream import writing
+from seq2seq.io.text import writing
 from seq2seq.tasks.labelling.file import label_file
 from seq2seq.tasks.labelling.label_metrics import Agreement
 from seq2seq.tasks.labelling.labelling_folder import open_labeller

@@ -16,7 +16,7 @@ from seq2seq.languages import matching_directions
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
-from seq2seq.tasks.language_model.fused import fuse
+from seq2seq.tasks.language_model.language_model_folder import fuse
 from seq2seq.translation.api import assemble
 from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.translator import Translator

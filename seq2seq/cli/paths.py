@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.errors import ConfigError, ModelError
-from seq2seq.io.standard_streams import descriptor
+from seq2seq.io.text import descriptor
 from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import CARD, WEIGHTS, find
 

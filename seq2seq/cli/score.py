@@ -8,15 +8,14 @@ from seq2seq.cli.paths import INPUT, OUTPUT, check_places
 from seq2seq.config.build import call
 from seq2seq.device import tune_reading
 from seq2seq.errors import ConfigError
-from seq2seq.io.line_stream import writing
+from seq2seq.io.text import writing
 from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import find
 from seq2seq.tasks.language_model.file import score_file
-from seq2seq.tasks.language_model.opened import chosen, open_language_model
+from seq2seq.tasks.language_model.language_model_folder import chosen, open_language_model
 from seq2seq.tasks.language_model.scorer import Scorer
 from seq2seq.translation.api import load
-from seq2seq.translation.score_file import score_pairs
-from seq2seq.translation.scoring import PairScorer
+from seq2seq.translation.scoring import PairScorer, score_pairs
 
 
 def run(

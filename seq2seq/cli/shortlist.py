@@ -17,7 +17,7 @@ from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import add, find
 from seq2seq.training.data_check import text_differences
 from seq2seq.training.run_config import older
-from seq2seq.translation.shortlist.learn import learn
+from seq2seq.translation.shortlist.lexicon import learn
 from seq2seq.translation.shortlist.shortlist import FILE, Shortlist
 from seq2seq.translation.translator_folder import KIND
 

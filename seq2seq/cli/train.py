@@ -9,9 +9,8 @@ from typing import Any, ClassVar, cast
 from torch import Tensor
 
 from seq2seq.cli.model_facts import model_facts
-from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, prepared_corpus, say
-from seq2seq.cli.train_job import TrainJob, checked_text
+from seq2seq.cli.train_job import TrainJob, build_objective, checked_text
 from seq2seq.config.build import build, build_all, call
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.dataset.prepare import PreparedCorpus
@@ -26,10 +25,9 @@ from seq2seq.evaluation.validation_text import automatic_metric, held_out_pairs
 from seq2seq.network.model import Model
 from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import AUTO, Settings
-from seq2seq.training.validation_loss import ValidationLoss
-from seq2seq.translation.checks.attended import with_attention
+from seq2seq.training.validation import ValidationLoss
+from seq2seq.translation.checks.completeness import LengthsOf, learn_lengths, with_attention
 from seq2seq.translation.checks.language_id import learn_languages
-from seq2seq.translation.checks.length import LengthsOf, learn_lengths
 from seq2seq.translation.checks.usage import learn_usage
 from seq2seq.translation.stages.passthrough import translates_letterless
 from seq2seq.translation.translator import Translator

@@ -6,7 +6,7 @@ from typing import ClassVar
 from seq2seq.cli.train_labelled import LabelledJob
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.device import default_device
-from seq2seq.tasks.labelling.validation import HeldOut
+from seq2seq.tasks.labelling.label_metrics import HeldOut
 
 
 @dataclass(frozen=True, kw_only=True)

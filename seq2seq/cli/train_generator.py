@@ -16,7 +16,7 @@ from seq2seq.device import default_device
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.validation_text import held_out_pairs
 from seq2seq.tasks.labelling.generation import LineGenerator, share_exact
-from seq2seq.training.validation_loss import ValidationLoss
+from seq2seq.training.validation import ValidationLoss
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What all commands that train share: their keys, the network they begin with, and the run itself."""
 
+import functools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from seq2seq.cli.warm_start import WarmStart
 from seq2seq.config.build import build
 from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.dataset.fingerprint import Fingerprint
+from seq2seq.data.dataset.cache import Fingerprint
+from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import default_device, tune_memory
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_folder.config import CONFIG
@@ -28,10 +30,10 @@ from seq2seq.training.loop import Batches
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.run_config import older
-from seq2seq.training.selection import ExportModel
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainable import Trainable
 from seq2seq.training.trainer import Trainer
+from seq2seq.training.validation import ExportModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,3 +162,17 @@ def _used_of(folder: Path) -> list[Path]:
     with suppress(ModelError):
         return [find(folder), folder / "checkpoints"]
     return [folder]
+
+
+def build_objective(node: Node, tokenizer: Tokenizer | None = None) -> Objective:
+    """The objective of a node; one that reads text gets the translator's tokenizer.
+
+    Raises ConfigError where it reads text and the network writes none (`tokenizer` is None).
+    """
+    aim: Objective | functools.partial[Objective] = build(node, where="objective")
+    if not isinstance(aim, functools.partial):
+        return aim
+    if tokenizer is None:
+        name = aim.func.__module__.rpartition(".")[2]
+        raise ConfigError(f"objective={name} compares translations and trains translators only: set another one")
+    return aim(tokenizer=tokenizer)

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from seq2seq.cli.model_facts import Facts, model_facts
-from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, say
-from seq2seq.cli.train_job import TrainJob, checked_text
+from seq2seq.cli.train_job import TrainJob, build_objective, checked_text
 from seq2seq.config.build import build, build_all, call
 from seq2seq.data.dataset.prepare import PreparedCorpus
 from seq2seq.data.dataset.prepare_labelled import LabelledCorpus, prepare_labelled

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, cast
 from torch import Tensor
 
 from seq2seq.cli.model_facts import model_facts
-from seq2seq.cli.objective import build_objective
 from seq2seq.cli.prepare import Node, prepared_corpus
-from seq2seq.cli.train_job import TrainJob, checked_text
+from seq2seq.cli.train_job import TrainJob, build_objective, checked_text
 from seq2seq.config.build import build
 from seq2seq.data.corpus.base import Corpus
 from seq2seq.data.dataset.prepare import PreparedCorpus
@@ -24,12 +23,12 @@ from seq2seq.device import precision
 from seq2seq.errors import ConfigError
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.tasks.language_model.language_model_folder import save
-from seq2seq.tasks.language_model.perplexity import bits_per_character, characters, perplexity
+from seq2seq.tasks.language_model.scorer import bits_per_character, characters, perplexity
 from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import Settings
 from seq2seq.training.trainable import Trainable
 from seq2seq.training.truncated_bptt import TruncatedBPTT
-from seq2seq.training.validation_loss import ValidationLoss
+from seq2seq.training.validation import ValidationLoss
 
 Reading = functools.partial[Stream] | functools.partial[Loader]
 

@@ -12,10 +12,9 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.distributed.process_group import ProcessGroup
-from seq2seq.training.freezing import freeze
 from seq2seq.training.optimizer import OptimizerSettings, ResumedOptimizer
-from seq2seq.training.parameter_names import first_names
 from seq2seq.training.pretrained import PretrainedWeights
+from seq2seq.training.trainable import first_names, freeze
 
 
 class WarmStart:

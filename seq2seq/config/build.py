@@ -5,7 +5,7 @@
 Keys are checked against the constructor's signature and values against its annotations before anything is called, so
 that a misspelt key or a word where a number belongs is reported with its full path: `encoder.layers: expected int, got
 'two'`. Only names inside `seq2seq` are ever built, because a model folder's config.json comes from somebody else; a
-user's own parts are `seq2seq.plugins` (own.py).
+user's own parts are `seq2seq.plugins`.
 """
 
 import functools

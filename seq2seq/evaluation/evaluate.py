@@ -2,17 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from seq2seq.config.build import TARGET
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.corpus.base import Corpus, Pair
 from seq2seq.data.corpus.misalignment import parting
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.data.loader.shuffle import named, uniform
+from seq2seq.errors import ConfigError, DataError, ModelError, StorageError
 from seq2seq.evaluation.metric import Scores, bleu_and_chrf, missing_tokenizers, score
-from seq2seq.evaluation.noise import Version, versions
-from seq2seq.io.line_stream import writing
-from seq2seq.io.text import Lines
+from seq2seq.io.text import Lines, writing
 from seq2seq.languages import matching_directions
+from seq2seq.model_folder.config import SUMS
+from seq2seq.model_folder.folder import WEIGHTS, amend
 from seq2seq.translation.translator import Translator
 
 Direction = tuple[str, str]
@@ -141,3 +150,97 @@ def _hypotheses(folder: Path, split: str, source: str, target: str) -> Path:
 
 def _listed(directions: Sequence[Direction]) -> str:
     return ", ".join(f"{source}-{target}" for source, target in directions)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A test set as it is (`noise` is None), or with one kind of noise on all of its pairs, drawn from `seed`."""
+
+    name: str
+    noise: Noise | None
+    seed: int
+
+    @property
+    def cased(self) -> bool:
+        """Whether the case of translations counts."""
+        return self.noise is None or self.noise.cased
+
+    def of(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """The pairs of the test set in this version; fewer where several become one, each of which is used once."""
+        if self.noise is None:
+            return list(pairs)
+        rows = np.arange(len(pairs), dtype=np.int64)
+        counts, details = (uniform(rows, self.seed, 0, stream).tolist() for stream in (0, 1))
+        changed: list[Pair] = []
+        place = 0
+        while place < len(pairs):
+            some = pairs[place : place + self.noise.pairs(counts[place])]
+            changed.append(self.noise(some, Random(int(details[place] * 2**53))))
+            place += len(some)
+        return changed
+
+
+def versions(split: str, noises: Mapping[str, Noise], seed: int) -> list[Version]:
+    """The test set itself, and `SPLIT+NAME` for each kind of noise."""
+    noisy = [Version(f"{split}+{name}", noise, named(seed, name)) for name, noise in noises.items()]
+    return [Version(split, None, seed), *noisy]
+
+
+def record_scores(
+    folder: Path,
+    name: str,
+    corpus: Corpus,
+    results: Results,
+    how: Mapping[str, object],
+    report: Callable[[str], None],
+    weights: str | None = None,
+) -> None:
+    """Adds `results` on splits of the corpus called `name` to a run's or a model's folder; older ones give way.
+
+    `how` is what they also depend on; of nodes in it, such as the search, only numbers are kept: no file's place on
+    this machine. `report` is told what cannot be written. `weights`: the checksum of those that were evaluated, where
+    it is known; others may lie in the folder of a run that is still training.
+    """
+    tests = {
+        split: {"use": "test", "pairs": sum(1 for _ in corpus.pairs(split)), "sha256": corpus.fingerprint(split)}
+        for split in results
+    }
+    kept = {key: _numbers(value) if isinstance(value, Mapping) else value for key, value in how.items()}
+
+    def change(content: dict[str, Any]) -> dict[str, Any]:
+        if weights is not None and content.get(SUMS, {}).get(WEIGHTS) != weights:
+            raise ModelError(f"{folder}: its model was replaced while the old one was evaluated: evaluate it again")
+        where = {"weights": content["precision"], **kept}
+        scores, data = dict(content.get("scores", {})), dict(content.get("data", {}))
+        splits = dict(data.get("splits", {}))
+        for split, directions in results.items():
+            scores[name + split] = {one: {**result._asdict(), **where} for one, result in directions.items()}
+            splits[name + split] = tests[split]
+        return {**content, "scores": scores, "data": {**data, "splits": splits}}
+
+    try:
+        if not amend(folder, change):
+            report(f"{folder}: the scores are in config.json; the model's card was edited and stays as it is")
+    except (ModelError, StorageError) as error:
+        report(f"the scores are not on the model's card: {error}")
+
+
+def _numbers(node: Mapping[str, object]) -> dict[str, object]:
+    """What a node builds, and the numbers among its keys."""
+    return {key: value for key, value in node.items() if key == TARGET or isinstance(value, int | float)}
+
+
+def print_report(results: Results, console: Console) -> None:
+    """Prints one row a test set and direction, and below it the signature of every column."""
+    table = Table("test set", "direction")
+    for name in ("BLEU", "chrF", "TER", "exact %"):
+        table.add_column(name, justify="right")
+    signatures: dict[str, None] = {}
+    for split, directions in results.items():
+        for direction, scores in directions.items():
+            numbers = (scores.bleu, scores.chrf, scores.ter, scores.exact)
+            table.add_row(split, direction, *(f"{number:.1f}" for number in numbers))
+            signatures.update(dict.fromkeys(f"{name}: {text}" for name, text in scores.signature.items()))
+    console.print(table)
+    for signature in signatures:
+        console.print(signature, highlight=False, soft_wrap=True)

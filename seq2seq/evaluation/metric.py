@@ -31,7 +31,7 @@ class Scores(NamedTuple):
 def score(hypotheses: Sequence[str], references: Sequence[str], target: str, cased: bool = True) -> Scores:
     """The scores of raw lines in the language `target` against one reference a line; `cased`: whether case counts.
 
-    Settings are sacreBLEU's own, but for what the language counts as words (languages.py); Japanese and Korean need
+    Settings are sacreBLEU's own, but for what the language counts as words; Japanese and Korean need
     MeCab (`pip install sacrebleu[ja]` or `[ko]`). Both sides are compared in NFC: decomposed letters are the same text.
     Raises DataError unless there are as many references as hypotheses, and at least one.
     """

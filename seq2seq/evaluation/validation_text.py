@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seq2seq.data.arrays import Integers
 from seq2seq.data.corpus.base import Pair
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.shuffle import uniform
 from seq2seq.errors import ConfigError
 from seq2seq.evaluation.evaluate import Direction, grouped
 from seq2seq.evaluation.metric import bleu_words
-from seq2seq.io.arrow import Integers
 
 ORDER = 4  # words of BLEU's longest n-grams
 LONG_ENOUGH = 0.5  # share of a direction's references that must have so many

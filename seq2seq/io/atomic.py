@@ -5,12 +5,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import IOBase
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from seq2seq.errors import StorageError
-from seq2seq.io.file_lock import lock, opens_folders
 
 ADVICE = {  # by the number of the system's error
     errno.ENOSPC: "free space there",
@@ -82,3 +82,29 @@ def listed(folder: Path) -> list[Path]:
 def _number(error: SafetensorError) -> int | None:
     match = NUMBER.search(str(error))
     return int(match[1]) if match else None
+
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def lock(file: int | IOBase, wait: bool) -> None:
+    """Holds an open file or folder until it is closed.
+
+    Args:
+        file: a descriptor, or a file object.
+        wait: whether to wait for the process that holds it.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is false.
+        OSError: this disk has no locks.
+    """
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def opens_folders() -> bool:
+    """Whether a folder can be opened, which locking and syncing it needs: not on Windows."""
+    return os.name != "nt"

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from seq2seq.errors import DataError
-from seq2seq.io.atomic import put, storing
-from seq2seq.io.file_lock import lock
-from seq2seq.io.json import read_json
+from seq2seq.io.atomic import lock, put, storing
+from seq2seq.io.text import read_json
 
 THEN = "the same command then resumes where it stopped"
 

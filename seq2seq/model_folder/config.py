@@ -8,7 +8,7 @@ from typing import Any
 
 from seq2seq._version import __version__
 from seq2seq.errors import ModelError
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 CONFIG = "config.json"
 FORMATS: Mapping[str, int] = {"fp32": 1, "bf16": 2, "int8": 2}  # 1: read by all toolkits; 2: weights in less space

@@ -1,9 +1,9 @@
 """A model folder: all that a model is used with, and nothing that could run code.
 
 config.json         format, kind and toolkit version, the resolved model node, what else its kind needs, checksums
-model.safetensors   the weights, every shared tensor once (model_weights.py)
+model.safetensors   the weights, every shared tensor once
 tokenizer.model     and whatever other files its kind puts beside them
-README.md           the model card: config.json for people (model_card.py)
+README.md           the model card: config.json for people
 
 Within a format, keys and files that a toolkit does not know are left alone, so that newer ones may add some.
 """

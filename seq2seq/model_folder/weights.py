@@ -8,17 +8,38 @@ Vectors, and matrices too narrow to gain anything, stay as they are in all of th
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
+from jaxtyping import Float, Int8
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seq2seq.errors import ModelError
-from seq2seq.model_folder.quantisation import LARGEST, dequantise, quantise
+
+LARGEST = 127
+
+
+def quantise(weight: Float[Tensor, "out in"]) -> tuple[Int8[Tensor, "out in"], Float[Tensor, " out"]]:
+    """The nearest whole numbers and the scales (fp32) of the rows: `values * scales[:, None]` is about `weight`.
+
+    The largest number of every row becomes 127 or -127, so that quantising twice changes nothing more. A row of zeros
+    has scale 1.
+    """
+    wide = weight.float()
+    scales = wide.abs().amax(1) / LARGEST
+    scales = torch.where(scales > 0, scales, torch.ones_like(scales))
+    return (wide / scales.unsqueeze(1)).round().clamp(-LARGEST, LARGEST).to(torch.int8), scales
+
+
+def dequantise(values: Int8[Tensor, "out in"], scales: Float[Tensor, " out"]) -> Float[Tensor, "out in"]:
+    """The matrix (fp32) that these stand for."""
+    return values.float().mul_(scales.unsqueeze(1))
+
 
 Precision = Literal["fp32", "bf16", "int8"]
 NARROW: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "int8": torch.int8}
@@ -104,3 +125,15 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: {name}: holds numbers that are not finite; no translation can come of it")
+
+
+@contextmanager
+def open_sidecar(path: Path, advice: str) -> Iterator[Any]:
+    """The open safetensors file, of numpy's arrays. ModelError, with advice, for whatever is wrong with it inside."""
+    try:
+        if not path.is_file():
+            raise OSError("it is no file")
+        with safe_open(path, "np") as file:
+            yield file
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}; {advice}") from error

@@ -13,8 +13,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.attention.hooks import add_hook, attentions_of, with_shared_weights
 from seq2seq.network.coverage_penalty import CoveragePenalty
-from seq2seq.network.ensemble import Ensemble
-from seq2seq.network.fusion import Fusion
+from seq2seq.network.ensemble import Ensemble, Fusion
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.model import Model
 

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seq2seq.data.loader.batch import Batch
-from seq2seq.network.dropout import legal_rate
-from seq2seq.network.embedding import Embedding
 from seq2seq.network.encoder import Encoder
+from seq2seq.network.layers import Embedding, legal_rate
 
 Pool = Literal["mean", "max", "last"]
 

@@ -8,11 +8,9 @@ from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
-from seq2seq.network.feed_forward import FeedForward
-from seq2seq.network.recurrent import Bidirectional, SequenceInfo, Unidirectional
-from seq2seq.network.reversal import reverse, reversed_order
+from seq2seq.network.recurrent import Bidirectional, SequenceInfo, Unidirectional, reverse, reversed_order
 from seq2seq.network.state import State, map_state
-from seq2seq.network.sublayer import Sublayer
+from seq2seq.network.sublayer import FeedForward, Sublayer
 
 Shape = Literal["unidirectional", "bidirectional", "alternating", "gnmt"]
 

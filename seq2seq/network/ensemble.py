@@ -1,15 +1,16 @@
 """Several models behind the two functions of one."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.model import Model
-from seq2seq.network.state import State
+from seq2seq.network.state import State, map_state
 
 
 class Ensemble:
@@ -48,3 +49,52 @@ class Ensemble:
 
 def _each(states: State) -> tuple[State, ...]:
     return cast(tuple[State, ...], states)
+
+
+@runtime_checkable
+class TranslationStep(Protocol):
+    """What is fused with a language model: a model, or several behind the same functions."""
+
+    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]: ...
+
+    def step(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
+
+
+class Fusion:
+    """Shallow fusion (Gulcehre et al. 2015, section 4.1): what a language model says of the next token counts too.
+
+        score(token) = log p_translator(token | source, tokens before) + weight * log p_language_model(token | before)
+
+    EOS is a token like others. The sum is not normalised: scores are no log-probabilities any more, but they only fall,
+    so that searches end as they do without. Both must have the same target tokenizer. Raises ConfigError.
+    """
+
+    def __init__(self, network: TranslationStep, language_model: LanguageModel, weight: float) -> None:
+        if not weight > 0:
+            raise ConfigError(f"fusion.weight: expected a positive number, the language model's weight, got {weight}")
+        self.network = network
+        self.language_model = language_model
+        self.weight = weight
+
+    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
+        """The language model begins with the first target token, whatever the source."""
+        memory, state = self.network.start(source, mask)
+        before = map_state(lambda tensor: tensor.unsqueeze(1), self.language_model.initial_state(len(source)))
+        return memory, (state, before)
+
+    def step(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
+        """Fused scores of the next token of every hypothesis, and the states of both."""
+        own, before = cast(tuple[State, State], state)
+        scores, own = self.network.step(tokens, own, memory)
+        likely, before = self.language_model.step(tokens, before, ())
+        return scores.add_(likely, alpha=self.weight), (own, before)
+
+    @property
+    def ending(self) -> Callable[[State], Tensor] | None:
+        """What ending costs with the translator alone, where that has a price."""
+        price: Callable[[State], Tensor] | None = getattr(self.network, "ending", None)
+        return None if price is None else lambda state: price(cast(tuple[State, State], state)[0])

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.decoder.base import Decoder
-from seq2seq.network.embedding import Embedding, projection
 from seq2seq.network.encoder import Memory
+from seq2seq.network.layers import Embedding, projection
 from seq2seq.network.state import State
 
 

@@ -11,11 +11,10 @@ from torch.nn import functional as F
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.network.cell.base import Cell
-from seq2seq.network.embedding import Embedding, projection
-from seq2seq.network.feed_forward import FeedForward
+from seq2seq.network.layers import Embedding, projection
 from seq2seq.network.recurrent import Recurrent
 from seq2seq.network.state import State, map_state
-from seq2seq.network.sublayer import Sublayer
+from seq2seq.network.sublayer import FeedForward, Sublayer
 
 
 class LanguageModel(nn.Module):

@@ -1,11 +1,13 @@
 """What surrounds a block of a deep network: normalisation before it, dropout and a residual sum after it, or not."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.dropout import VariationalDropout
+from seq2seq.network.layers import VariationalDropout
 
 
 class Sublayer(nn.Module, ABC):
@@ -94,3 +96,19 @@ class Residual(Sublayer):
 
     def post_norm(self, x: Tensor, y: Tensor) -> Tensor:
         return self.add(x, y) if self.sums else self.dropout(y)
+
+
+class FeedForward(nn.Module):
+    """x + dropout(W_2 relu(W_1 norm(x))), each position by itself."""
+
+    def __init__(self, size: int, hidden_size: int, sublayer: Callable[[int], Sublayer]) -> None:
+        super().__init__()
+        self.sublayer = sublayer(size)
+        self.inner = nn.Linear(size, hidden_size)
+        self.outer = nn.Linear(hidden_size, size)
+        for layer in (self.inner, self.outer):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Float[Tensor, "batch time size"]) -> Float[Tensor, "batch time size"]:
+        return self.sublayer.add(x, self.outer(self.inner(self.sublayer.pre_norm(x)).relu()))

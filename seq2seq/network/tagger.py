@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seq2seq.data.loader.batch import Batch
-from seq2seq.network.dropout import VariationalDropout
-from seq2seq.network.embedding import Embedding
 from seq2seq.network.encoder import Encoder
-from seq2seq.network.reversal import reverse, reversed_order
+from seq2seq.network.layers import Embedding, VariationalDropout
+from seq2seq.network.recurrent import reverse, reversed_order
 
 Piece = Literal["first", "mean"]
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from seq2seq.errors import TrainingError
 from seq2seq.io.atomic import listed, put, storing
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 FORMAT = "1"  # of the files; raised when older ones can no longer be read
 KEPT = 2  # newest checkpoints

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from seq2seq.data.dataset.fingerprint import Fingerprint
+from seq2seq.data.dataset.cache import Fingerprint
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.data_check import DATA, MAKE_PAIRS, check_data, differences

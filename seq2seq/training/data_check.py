@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from seq2seq.config.aliases import current_name
 from seq2seq.data.corpus.base import Corpus
-from seq2seq.data.dataset.fingerprint import Fingerprint, SplitContent, split_content
+from seq2seq.data.dataset.cache import Fingerprint, SplitContent, split_content
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
 

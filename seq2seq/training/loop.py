@@ -8,16 +8,15 @@ from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import TrainingError
-from seq2seq.training import budget
 from seq2seq.training.checkpoint_manager import CheckpointManager
 from seq2seq.training.distributed.process_group import ProcessGroup
 from seq2seq.training.run_logger import RunLogger
 from seq2seq.training.schedule.base import Schedule
-from seq2seq.training.selection import Scores, Selection
 from seq2seq.training.settings import TIES, Settings
-from seq2seq.training.signals import Interrupted, SignalHandler
 from seq2seq.training.state import RunningStats, State, UpdateSums
+from seq2seq.training.stopping import Interrupted, SignalHandler, ending, epochs, progress
 from seq2seq.training.update import Updater
+from seq2seq.training.validation import Scores, Selection
 
 Result = TypeVar("Result")
 CONSTANT = 3  # validations in a row with the same score, before it is said
@@ -83,7 +82,7 @@ class Loop:
         groups = self._groups(state.epoch, state.batch)
         self._validate_when_due()  # a signal may have come before that
         self._stop(self.group.all_reduce_max([float(self.interrupts.received or 0)])[0])
-        while (reason := budget.ending(self.settings, state, self._count())) is None:
+        while (reason := ending(self.settings, state, self._count())) is None:
             begun = time.monotonic()
             group = next(groups)
             rate = self.peak * self.schedule.share(state.update + 1, self._progress(), state.schedule)
@@ -214,7 +213,7 @@ class Loop:
     def _report(self, learning_rate: float) -> None:
         state = self.state
         values = {
-            "epoch": budget.epochs(state, self._count()),
+            "epoch": epochs(state, self._count()),
             "learning_rate": learning_rate,
             **state.interval.summary(),
             "tokens": state.tokens,
@@ -229,7 +228,7 @@ class Loop:
         return self.batches.batch_count(self.state.epoch)
 
     def _progress(self) -> float:
-        return budget.progress(self.settings, self.state, self._count())
+        return progress(self.settings, self.state, self._count())
 
     def _diverged(self) -> str:
         return (

@@ -10,7 +10,7 @@ from torch.nn import Parameter
 
 from seq2seq.config.build import call
 from seq2seq.errors import ConfigError
-from seq2seq.training.parameter_names import matching_names
+from seq2seq.training.trainable import matching_names
 
 Moments = Mapping[str, Mapping[str, Tensor]]  # of each parameter, what an optimiser remembers of it
 Groups = Sequence[Mapping[str, object]]

@@ -1,13 +1,14 @@
 """The configuration of a run: written beside it, and compared when the run resumes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
 
 from seq2seq.config.aliases import current_name, renamed_keys
 from seq2seq.errors import TrainingError
-from seq2seq.io.atomic import put, storing
+from seq2seq.io.atomic import lock, put, storing
 
 # keys that may always change: the budget, and what has no influence on the weights
 FREE = (
@@ -133,3 +134,20 @@ def flat(node: object, where: str = "") -> dict[str, object]:
             value = current_name(value)
         result.update(flat(value, f"{where}.{key}" if where else str(key)))
     return result
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Holds the folder; the system lets go of it however the process ends.
+
+    Raises TrainingError when another process holds it, StorageError when it cannot be made or claimed.
+    """
+    with ExitStack() as stack:
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((folder / ".claim").open("w"))
+            try:
+                lock(file, wait=False)
+            except BlockingIOError as error:
+                raise TrainingError(f"{folder}: another process is training there: wait, or stop it first") from error
+        yield

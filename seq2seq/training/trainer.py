@@ -7,32 +7,28 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 
-from seq2seq.data.dataset.fingerprint import Fingerprint
+from seq2seq.data.dataset.cache import Fingerprint
 from seq2seq.data.loader.batch import Batch
 from seq2seq.device import precision
 from seq2seq.errors import ConfigError
-from seq2seq.training.average import ExponentialAverage
-from seq2seq.training.budget import ending, extended
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.checkpoint_manager import CheckpointManager
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.distributed_gradient import DistributedGradient
+from seq2seq.training.distributed.gradient import DistributedGradient, worker_gradient
 from seq2seq.training.distributed.process_group import ProcessGroup, process_group
-from seq2seq.training.distributed.workers import worker_gradient
 from seq2seq.training.gradient import MicroBatch, SerialGradient
 from seq2seq.training.loop import Batches, Loop, format_scores
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
-from seq2seq.training.progress import Reporter, duration
-from seq2seq.training.run_lock import run_lock
-from seq2seq.training.run_logger import RunLogger
+from seq2seq.training.run_config import run_lock
+from seq2seq.training.run_logger import Reporter, RunLogger, duration
 from seq2seq.training.schedule.base import Schedule
-from seq2seq.training.selection import ExportModel, Selection
 from seq2seq.training.settings import Settings
-from seq2seq.training.signals import Interrupted, SignalHandler
 from seq2seq.training.state import State
+from seq2seq.training.stopping import Interrupted, SignalHandler, ending, extended
 from seq2seq.training.trainable import Stateful, Trainable
-from seq2seq.training.update import Updater
+from seq2seq.training.update import ExponentialAverage, Updater
+from seq2seq.training.validation import ExportModel, Selection
 
 
 @runtime_checkable
@@ -59,7 +55,7 @@ class Trainer:
     `validate()` gives the scores of the model as it stands, `trainer.metric` among them; `export(folder, weights,
     scores, spent)` writes a model folder; `spent` are the updates, target tokens and seconds so far. `configuration` is
     the whole resolved configuration, `data` the fingerprint of what it learns from; a run resumes only with those it
-    began with (see configuration.py, same_data.py).
+    began with.
     Killed at any moment and called again, the run ends with the same weights, bit for bit on one CPU machine, and the
     same log but for times (unless its budget is in hours). Started by torchrun, several processes train it together.
     """

@@ -17,7 +17,7 @@ from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.model import Model
 from seq2seq.search.base import Search
 from seq2seq.translation import translator_folder as model_folder
-from seq2seq.translation.checks.length import shared
+from seq2seq.translation.checks.completeness import shared
 from seq2seq.translation.checks.usage import shared_usage
 from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.translator import Translator

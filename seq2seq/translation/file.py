@@ -11,12 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seq2seq.io.journal import Done, Journal, under_way
-from seq2seq.io.line_stream import FIRST_CHUNK, FIRST_OF_FILE, LARGEST_CHUNK, PACKED, Errors, reading, writing
-from seq2seq.io.standard_streams import descriptor
+from seq2seq.io.text import FIRST_CHUNK, FIRST_OF_FILE, LARGEST_CHUNK, PACKED, Errors, descriptor, reading, writing
 from seq2seq.translation.formats import Extras, Form, format_translation, parse_lines, pharaoh, status_records
 from seq2seq.translation.line import Line
-from seq2seq.translation.line_counts import LineCounts
-from seq2seq.translation.translation import Translation
+from seq2seq.translation.translation import LineCounts, Translation
 from seq2seq.translation.translator import Translator
 
 NOTHING = Extras()

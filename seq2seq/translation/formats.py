@@ -16,7 +16,7 @@ Reading = Literal["text", "json"]
 class Extras(NamedTuple):
     """What may be asked of a file besides its translation.
 
-    reading: `json` where each line is an object with the text and what is wanted of its translation (line.py).
+    reading: `json` where each line is an object with the text and what is wanted of its translation.
     alignments: a file for those of the best translations.
     """
 

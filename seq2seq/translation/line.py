@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from seq2seq.data.tokenizer.canonical import target_text
 from seq2seq.errors import DataError
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 from seq2seq.languages import unspaced
 
 LATIN = re.compile(

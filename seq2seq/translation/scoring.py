@@ -1,18 +1,27 @@
 """How probable given translations are to a translator: log-probabilities a token and line."""
 
+import json
+import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import chain
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import torch
 
 from seq2seq.config.typecheck import check_lines
+from seq2seq.data.corpus.misalignment import parting
+from seq2seq.data.tokenizer.canonical import TracedText
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
-from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.device import autocast
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.io.text import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 from seq2seq.special_tokens import EOS
 from seq2seq.translation.details import Detail, Pair, details
+from seq2seq.translation.formats import pharaoh
 from seq2seq.translation.stages.words import Span, numbers, text_spans
 from seq2seq.translation.translation import Token
 from seq2seq.translation.translator import Translator
@@ -115,3 +124,155 @@ def _spans(tokenizer: Tokenizer, read: TracedText, given: str, language: str, si
     own = numbers(read, given, language)
     result = text_spans(tokenizer, read.text, language, side)
     return [Span(own[span.begin], own[span.end - 1] + 1) for span in result]
+
+
+Chunks = Iterator[list[tuple[str, str]]]
+
+
+class PairTotals(NamedTuple):
+    """Sums over pairs; those that are blank or too long count nowhere else."""
+
+    pairs: int = 0
+    blank: int = 0
+    too_long: int = 0
+    nats: float = 0.0
+    tokens: int = 0
+
+    def plus(self, scores: Sequence[PairScore]) -> "PairTotals":
+        """With some pairs more."""
+        return PairTotals(
+            self.pairs + len(scores),
+            self.blank + sum(one.status is Scored.BLANK for one in scores),
+            self.too_long + sum(one.status is Scored.TOO_LONG for one in scores),
+            self.nats - sum(one.log_probability for one in scores),
+            self.tokens + sum(len(one.tokens) for one in scores),
+        )
+
+    @property
+    def perplexity(self) -> float:
+        """Per token, EOS included."""
+        return _perplexity(self.nats, self.tokens)
+
+    def to_json(self) -> str:
+        """The sums with what follows from them."""
+        derived = {"nats_per_token": self.nats / max(1, self.tokens), "perplexity": self.perplexity}
+        return json.dumps({**self._asdict(), **derived}, indent=1)
+
+    def summary(self) -> str:
+        """One line: how probable the translations are, and how many of them were scored."""
+        scored = self.pairs - self.blank - self.too_long
+        left = [f"{count:,} {name}" for count, name in ((self.blank, "blank"), (self.too_long, "too long")) if count]
+        said = f"{scored:,} of {self.pairs:,} pairs scored" + (f" ({', '.join(left)})" if left else "")
+        if not self.tokens:
+            return said
+        return (
+            f"{said}: log-probability {-self.nats:,.1f} nats, {self.nats / self.tokens:.4f} nats per token, "
+            f"perplexity {self.perplexity:.3f} over {self.tokens:,} tokens (each line's EOS included)"
+        )
+
+
+def score_pairs(
+    scorer: PairScorer,
+    source: str,
+    target: str,
+    input: Path | None,
+    translations: Path | None,
+    output: Path | None,
+    output_format: Literal["text", "json"],
+    alignments: Path | None,
+) -> PairTotals:
+    """Scores every pair into `output` (none: standard output): a line each, whatever the pair.
+
+    A pair is a line of `input` (none: standard input) and the line of `translations` in its place; without
+    `translations` it is a line `source TAB translation` of `input`. `form`: `text` writes log-probability in nats,
+    perplexity per token and status, separated by tabs, the first two empty where there is no score; `json` an object
+    with these and each token's log-probability. `alignments`: a file of word alignments (Pharaoh format). Standard
+    error gets the totals, which are returned too.
+    Raises ConfigError for a direction that the model does not know, DataError where a file cannot be read or written,
+    has not two columns, or not as many lines as the other.
+    """
+    totals = PairTotals()
+    written = _as_json if output_format == "json" else _as_text
+    first = FIRST_CHUNK if output is None else LARGEST_CHUNK
+    with _pairs(input, translations, first) as chunks, ExitStack() as stack:
+        write = stack.enter_context(writing(output))
+        align = stack.enter_context(writing(alignments)) if alignments else None
+        for scores in scorer.score(chunks, source, target, alignments is not None):
+            write(map(written, scores))
+            if align:
+                align(pharaoh(score.alignment or ()) for score in scores)
+            totals = totals.plus(scores)
+    print(totals.summary(), file=sys.stderr)
+    return totals
+
+
+@contextmanager
+def _pairs(input: Path | None, translations: Path | None, first: int) -> Iterator[Chunks]:
+    """Chunks of pairs from one file, or two."""
+    name = str(input or "standard input")
+    with reading(input) as lines:
+        if translations is None:
+            yield _columns(lines.chunks(first), name)
+            return
+        with reading(translations) as others:
+            yield _beside(lines.chunks(first), others.chunks(first), input, translations)
+
+
+def _columns(chunks: Iterable[list[str]], name: str) -> Chunks:
+    before = 0
+    for chunk in chunks:
+        rows = [tuple(line.split("\t")) for line in chunk]
+        for number, row in enumerate(rows, before + 1):
+            if len(row) != 2 and row != ("",):
+                raise DataError(
+                    f"{name}:{number}: expected `line TAB translation`, found {len(row)} columns; or give the "
+                    "translations as a file of their own: translations=FILE"
+                )
+        before += len(rows)
+        yield [(row[0], row[-1]) for row in rows]
+
+
+def _beside(chunks: Iterable[list[str]], others: Iterable[list[str]], input: Path | None, translations: Path) -> Chunks:
+    """Lines in the same place; chunks as large as those of the first file."""
+    lines = chain.from_iterable(others)
+    count = 0
+    for chunk in chunks:
+        rows = list(zip(chunk, lines, strict=False))
+        if len(rows) < len(chunk):
+            raise _unequal(input, count + len(chunk) + sum(map(len, chunks)), translations, count + len(rows))
+        count += len(rows)
+        yield rows
+    if more := sum(1 for _ in lines):
+        raise _unequal(input, count, translations, count + more)
+
+
+def _unequal(input: Path | None, lines: int, translations: Path, others: int) -> DataError:
+    where = f": {parting(input, translations)}" if input and input.is_file() and translations.is_file() else ""
+    return DataError(
+        f"{input or 'standard input'} has {lines:,} lines, {translations} {others:,}; a pair is a line of each{where}"
+    )
+
+
+def _perplexity(nats: float, tokens: int) -> float:
+    try:
+        return math.exp(nats / max(1, tokens))
+    except OverflowError:
+        return math.inf
+
+
+def _as_text(score: PairScore) -> str:
+    if score.status is not Scored.OK:
+        return f"\t\t{score.status}"
+    perplexity = _perplexity(-score.log_probability, len(score.tokens))
+    return f"{score.log_probability:.4f}\t{perplexity:.4f}\t{score.status}"
+
+
+def _as_json(score: PairScore) -> str:
+    values: dict[str, object] = {"status": score.status}
+    if score.status is Scored.OK:
+        values["log_probability"] = round(score.log_probability, 4)
+        values["perplexity"] = round(_perplexity(-score.log_probability, len(score.tokens)), 4)
+        values["tokens"] = [[piece, round(value, 4)] for piece, value in score.tokens]
+        if score.alignment is not None:
+            values["alignment"] = pharaoh(score.alignment)
+    return json.dumps(values, ensure_ascii=False)

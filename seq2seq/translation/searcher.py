@@ -17,9 +17,8 @@ from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import TeacherForcing
 from seq2seq.search.base import HasNBest, Hypothesis, Request, Reranker, Search, Start, Step
-from seq2seq.translation.checks.attended import attention_shares
+from seq2seq.translation.checks.completeness import Lengths, attention_shares
 from seq2seq.translation.checks.language_id import LanguageIdentifier
-from seq2seq.translation.checks.length import Lengths
 from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.details import Detail, Pair, details, padded
 from seq2seq.translation.line import goes_on
@@ -142,7 +141,7 @@ class Searcher:
             release_memory()
 
     def _found(self, parts: Parts, order: DecodeOptions) -> list[list[Hypothesis]]:
-        """Each part's hypotheses, best first, no text twice among them (see nbest.py)."""
+        """Each part's hypotheses, best first, no text twice among them."""
         result = self._searched(parts, order)
         if not (isinstance(self.search, HasNBest) and self.search.n_best > 1):
             return result

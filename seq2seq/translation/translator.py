@@ -13,22 +13,21 @@ from seq2seq.data.loader.prefetch import prefetch
 from seq2seq.data.sentence_splitter import FULL_STOPS
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.io.line_stream import growing
 from seq2seq.io.live_input import live_chunks
+from seq2seq.io.text import growing
 from seq2seq.languages import matching_directions
 from seq2seq.search.base import HasBeamSize, Search
 from seq2seq.search.constrained import Constrained
+from seq2seq.translation.checks.completeness import FEWEST_TOKENS, Lengths, LengthsOf
 from seq2seq.translation.checks.language_id import LanguageIdentifier
-from seq2seq.translation.checks.length import FEWEST_TOKENS, Lengths, LengthsOf
 from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.checks.usage import Usage
 from seq2seq.translation.executor import Executor, InlineExecutor, executor, wait
 from seq2seq.translation.line import Line
 from seq2seq.translation.searcher import DecodeOptions, Found, Searcher, Segment, TranslationModel
 from seq2seq.translation.shortlist.shortlist import Shortlist
-from seq2seq.translation.stages.chunking import Chunk, TranslatedChunk, join_chunks, split_into_chunks
+from seq2seq.translation.stages.chunking import Chunk, TranslatedChunk, join_chunks, joined, split_into_chunks
 from seq2seq.translation.stages.glossary import Glossary
-from seq2seq.translation.stages.joining import joined
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import Unknown
 from seq2seq.translation.stages.preprocess import PreprocessedLine, Preprocessor, PreprocessSettings, TranslateOptions
@@ -56,7 +55,7 @@ class Translator:
     too. shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one. passthrough:
     what is copied because nobody translates it; None: nothing. letterless: the directions in which the model may have
     learnt to translate lines without letters. casing: whether lines in capitals and in title case are read in the case
-    of training text (casing.py). usage: how training text is written. Threads may share a translator.
+    of training text. usage: how training text is written. Threads may share a translator.
     """
 
     def __init__(

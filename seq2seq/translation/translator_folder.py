@@ -1,4 +1,4 @@
-"""A translator's model folder (seq2seq/model_folder.py): model, tokenizer and the directions it was trained on."""
+"""A translator's model folder: model, tokenizer and the directions it was trained on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ from seq2seq.errors import ModelError
 from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import assemble, expect, read, write
 from seq2seq.network.model import Model
+from seq2seq.translation.checks.completeness import LengthsOf, from_json, to_json
 from seq2seq.translation.checks.language_id import LanguageIdentifier
-from seq2seq.translation.checks.length import LengthsOf, from_json, to_json
 from seq2seq.translation.checks.usage import Usage, usage_from_json
 from seq2seq.translation.shortlist.shortlist import Shortlist
 
@@ -47,8 +47,8 @@ def save(
     """Writes a translator's folder whole.
 
     `node` builds `model` once the tokenizer's sizes are added; `scores` is any JSON (`{"valid": {"bleu": 31.2}}`).
-    `about`: what else the card shall tell (cli/model_facts.py). `languages`: by which wrong ones are found.
-    `lengths`: what was usual in training (length.py).
+    `about`: what else the card shall tell. `languages`: by which wrong ones are found.
+    `lengths`: what was usual in training.
     """
     source, target = tokenizer.sizes
     content = {
@@ -93,7 +93,7 @@ def load(folder: Path) -> TranslatorFolder:
     languages = LanguageIdentifier.load(opened.place, tokenizer.sizes[1])
     lengths = from_json(opened.content, pairs, str(opened.place / CONFIG))
     shortlist = Shortlist.load(opened.place, tokenizer)
-    letterless = opened.content.get("letterless")  # directions that translate lines without letters (untranslated.py)
+    letterless = opened.content.get("letterless")  # directions that translate lines without letters
     if letterless is not None and not (isinstance(letterless, list) and all(_is_direction(one) for one in letterless)):
         raise ModelError(f"{opened.place / CONFIG}: letterless: expected directions or null, got {letterless!r}")
     usage = usage_from_json(opened.content.get("usage"), str(opened.place / CONFIG))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2seq import special_tokens as symbols
+from seq2seq.data.arrays import Integers, Pieces, Reals
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.augmentation.partners import partners
 from seq2seq.data.corpus.base import Pair
@@ -15,7 +16,6 @@ from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.shuffle import named, uniform
 from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
-from seq2seq.io.arrow import Integers, Pieces, Reals
 
 DRAWN, PARTNERS = 0, 1  # streams of a kind's random numbers: whether, and with which pairs (one stream each)
 SLACK = 2  # pieces that a changed side may have beyond its growth: of three pieces one more is a third

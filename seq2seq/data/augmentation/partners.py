@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from seq2seq.data.arrays import Integers, Reals
 from seq2seq.data.dataset.store import Store
-from seq2seq.io.arrow import Integers, Reals
 
 BLOCK = (
     4096  # rows of a store among which a pair's partner is looked for, so that the cost does not grow with the store

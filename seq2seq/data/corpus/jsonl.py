@@ -7,8 +7,7 @@ from pathlib import Path
 from seq2seq.config.typecheck import place
 from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
 from seq2seq.errors import DataError
-from seq2seq.io.json import read_json
-from seq2seq.io.text import Lines, find
+from seq2seq.io.text import Lines, find, read_json
 
 
 class JSONL(Corpus):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seq.io.arrow import Integers
+from seq2seq.data.arrays import Integers
 from seq2seq.io.text import Lines
 
 SHOWN = 50  # characters of a line

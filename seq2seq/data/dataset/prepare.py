@@ -4,7 +4,7 @@
     prepared.train, prepared.valid["valid"], prepared.tokenizer, prepared.counts
 
 The cache folder gets one entry per tokenizer and per store, named by a hash of all that it was made from. An entry that
-is not whole has no such name (cache.py), so an interrupted preparation leaves nothing that looks finished.
+is not whole has no such name, so an interrupted preparation leaves nothing that looks finished.
 """
 
 import hashlib
@@ -18,8 +18,7 @@ from seq2seq import plugins as own
 from seq2seq.config.typecheck import place
 from seq2seq.data.cleaning.base import Counts, Filter, clean
 from seq2seq.data.corpus.base import Corpus, Pair
-from seq2seq.data.dataset.cache import cache_entry
-from seq2seq.data.dataset.fingerprint import Fingerprint, TextHash, tokenizer_hash
+from seq2seq.data.dataset.cache import Fingerprint, TextHash, cache_entry, tokenizer_hash
 from seq2seq.data.dataset.store import FORMAT, Store, Writer
 from seq2seq.data.tokenizer.canonical import VERSION
 from seq2seq.data.tokenizer.encode import encode_pairs
@@ -27,7 +26,7 @@ from seq2seq.data.tokenizer.pretrained import PretrainedTokenizer
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.data.tokenizer.train import TokenizerSettings, train_tokenizer
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 Report = Callable[[str], None]
 DROPPED = "dropped.tsv"  # reason and origin of every pair that was dropped, a line each

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.corpus.base import Pair
-from seq2seq.data.dataset.fingerprint import ColumnHash
+from seq2seq.data.dataset.cache import ColumnHash
+from seq2seq.data.loader.shuffle import uniform
 from seq2seq.errors import DataError
-from seq2seq.io.arrow import Integers, Pieces
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 FORMAT = 3  # of the folder; another number is another cache entry
 PAIRS, SIZES = "pairs.arrow", "store.json"
@@ -193,3 +194,46 @@ class _Chunk:
             for column in (self._source, self._target):
                 self._views += [column.values.to_numpy(), column.offsets.to_numpy()]
         return self._views
+
+
+BLOCK = 1 << 16  # rows that are looked at together
+
+
+def balanced_sample(store: Store, lines: int) -> Integers:
+    """Rows in which every language has about `lines` on each side that it stands on, or all that there are.
+
+    The directions of a language share its lines. Drawn without a generator, in the order of the store. All rows are
+    looked at, but of them only the numbers of their languages.
+    """
+    kinds = len(store.languages)
+    counts = np.zeros(kinds * kinds, dtype=np.int64)
+    for _, directions in _blocks(store):
+        counts += np.bincount(directions, minlength=len(counts))
+    present = counts.reshape(kinds, kinds) > 0
+    sharing = np.minimum(present.sum(1)[:, None], present.sum(0)[None, :]).ravel()
+    quotas = -(-lines // np.maximum(sharing, 1))
+    likely = (quotas + 6 * np.sqrt(quotas) + 10) / np.maximum(counts, 1)  # so that hardly ever too few are drawn
+    drawn = [rows[uniform(rows, 0, 0, 0) < likely[directions]] for rows, directions in _blocks(store)]
+    return np.sort(_first(store, np.concatenate([np.empty(0, dtype=np.int64), *drawn]), quotas))
+
+
+def _first(store: Store, rows: Integers, quotas: Integers) -> Integers:
+    """Of each direction as many rows as its quota, those with the smallest numbers."""
+    directions = _directions(store, rows)
+    order = np.lexsort((uniform(rows, 0, 0, 0), directions))
+    rows, directions = rows[order], directions[order]
+    ranks = np.arange(len(rows)) - np.searchsorted(directions, directions)
+    chosen: Integers = rows[ranks < quotas[directions]]
+    return chosen
+
+
+def _blocks(store: Store) -> Iterator[tuple[Integers, Integers]]:
+    for first in range(0, len(store), BLOCK):
+        rows = np.arange(first, min(first + BLOCK, len(store)), dtype=np.int64)
+        yield rows, _directions(store, rows)
+
+
+def _directions(store: Store, rows: Integers) -> Integers:
+    """Source and target language as one number."""
+    source, target = store.language_numbers(rows)
+    return source * len(store.languages) + target

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from seq2seq import special_tokens as symbols
+from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader, padded
 from seq2seq.data.tokenizer.labelled_tokenizer import TagTokenizer
-from seq2seq.io.arrow import Integers, Pieces
 
 
 class ClassLoader(Loader):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from seq2seq import special_tokens as symbols
+from seq2seq.data.arrays import Integers, Pieces
 from seq2seq.data.augmentation.augmentation import Augmentation, Plan, unchanged
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.dataset.store import Store
@@ -25,7 +26,6 @@ from seq2seq.data.loader.shuffle import permuted
 from seq2seq.data.tokenizer.subword_sampling import SubwordSampling
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.io.arrow import Integers, Pieces
 
 
 class Padding(NamedTuple):

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from seq2seq.io.arrow import Integers, Reals
+from seq2seq.data.arrays import Integers, Reals
 
 Unsigned = np.ndarray[Any, np.dtype[np.uint64]]
 ROUNDS = 6  # Feistel rounds; four make a pseudo-random permutation, the others pay for the cheap mixing

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from seq2seq import special_tokens as symbols
+from seq2seq.data.arrays import Integers
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.prefetch import prefetch
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.io.arrow import Integers
 
 BLOCK = 1024  # lines between two known places of the text: 8 bytes of memory each time
 

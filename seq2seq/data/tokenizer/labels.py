@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from seq2seq.errors import DataError, ModelError
-from seq2seq.io.json import read_json
+from seq2seq.io.text import read_json
 
 FILE = "labels.json"
 MOST = 1 << 16  # labels; more are most often text that was taken for labels

@@ -3,7 +3,7 @@
 Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then the source tags, then (with byte fallback) 256
 bytes, then the pieces. A source line that begins with a source tag and a space (`<BT> A dog.`) is that id and the rest.
 All that is needed to tokenise stands inside the model files: sentencepiece's own normalisation, and whether lines are
-read in their canonical form (canonical.py).
+read in their canonical form.
 """
 
 import math
@@ -18,8 +18,10 @@ import numpy as np
 from sentencepiece import SentencePieceProcessor
 
 from seq2seq import special_tokens as symbols
+from seq2seq.data.arrays import Reals
 from seq2seq.data.tokenizer.canonical import (
     VERSION,
+    TracedText,
     source_text,
     target_text,
     traced_source,
@@ -27,9 +29,7 @@ from seq2seq.data.tokenizer.canonical import (
     traced_target,
 )
 from seq2seq.data.tokenizer.model_check import check_model
-from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.errors import DataError, ModelError
-from seq2seq.io.arrow import Reals
 
 Side = Literal["source", "target"]
 Algorithm = Literal["unigram", "bpe", "characters"]

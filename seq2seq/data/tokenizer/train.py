@@ -32,7 +32,7 @@ class TokenizerSettings:
     share of the characters that get a piece. sample_megabytes: megabytes (UTF-8) of training text a model sees at most,
     the same for every language. source_tags: names of kinds of source lines; of `[BT]`, a source line `<BT> some text`
     is a tag and text, and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). canonical:
-    whether lines are read in one form of all that readers take for the same (canonical.py). Raises ConfigError.
+    whether lines are read in one form of all that readers take for the same. Raises ConfigError.
     """
 
     def __init__(

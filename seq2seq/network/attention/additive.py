@@ -3,9 +3,9 @@
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.attention.softmax import masked_softmax
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 

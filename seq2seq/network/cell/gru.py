@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Fused
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 STUCK = 1e4  # a sum inside the update gate that holds it at exactly 1

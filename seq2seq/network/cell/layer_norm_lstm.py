@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Fused, last_real
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 STUCK = 1e4  # a sum inside a gate that holds it at exactly 0 (negative) or 1

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.cell.initial import gate_bias, gate_matrix, input_matrix
-from seq2seq.network.dropout import apply_mask, legal_rate, mask_like
+from seq2seq.network.layers import apply_mask, legal_rate, mask_like
 from seq2seq.network.state import State
 
 

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Fused, last_real
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 SMALL = 0.001  # deviation of the entries of W where the state only ever adds up (Le et al. 2015)

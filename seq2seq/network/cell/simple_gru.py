@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq.network.activation import tanh
 from seq2seq.network.cell.recurrence import Recurrence
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 

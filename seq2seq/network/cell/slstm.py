@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.activation import tanh
 from seq2seq.network.cell.base import widened
 from seq2seq.network.cell.recurrence import Recurrence
+from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 TINY = 1e-30  # keeps 0 / 0 away where every gate has underflowed

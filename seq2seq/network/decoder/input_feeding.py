@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.activation import tanh
 from seq2seq.network.attention.base import Attention
 from seq2seq.network.bridge import Bridge
 from seq2seq.network.cell.base import Cell
 from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.encoder import Memory
+from seq2seq.network.layers import tanh
 from seq2seq.network.recurrent import Recurrent
 from seq2seq.network.state import State, map_state
 from seq2seq.network.sublayer import Sublayer

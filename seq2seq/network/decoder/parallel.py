@@ -14,10 +14,9 @@ from seq2seq.network.decoder.attend import Attend
 from seq2seq.network.decoder.base import Decoder
 from seq2seq.network.decoder.shared import Shared
 from seq2seq.network.encoder import Memory
-from seq2seq.network.feed_forward import FeedForward
 from seq2seq.network.recurrent import Recurrent
 from seq2seq.network.state import State, map_state
-from seq2seq.network.sublayer import Sublayer
+from seq2seq.network.sublayer import FeedForward, Sublayer
 
 
 class Parallel(Decoder):

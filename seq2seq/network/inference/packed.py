@@ -8,9 +8,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.model_folder.quantisation import LARGEST, quantise
-from seq2seq.network.embedding import Embedding
-from seq2seq.network.inference.packed_lstm import laid_out, lstm
+from seq2seq.model_folder.weights import LARGEST, quantise
+from seq2seq.network.layers import Embedding
 
 FEW = 64  # rows whose product is cheap, and whose kernels are not
 ZERO_POINT = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
@@ -191,3 +190,32 @@ def pack(network: nn.Module, product: Callable[[Tensor], Made]) -> list[Made]:
                 delattr(module, name)
                 setattr(module, name, Packed.of(weight, made[-1]))
     return made
+
+
+LSTM = 2  # among the recurrent kernels, as torch numbers them
+
+
+def laid_out(
+    weight: Float[Tensor, "gates input"], recurrent: Float[Tensor, "gates hidden"], dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Both matrices as the kernel wants them."""
+    given = weight.to(dtype), recurrent.to(dtype), recurrent.shape[1]
+    first, second = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(*given, False, True, True, None)
+    return first, second
+
+
+def lstm(
+    x: Float[Tensor, "batch time input"],
+    initial: Sequence[Float[Tensor, "1 batch hidden"]],
+    matrices: tuple[Tensor, Tensor],
+    biases: Sequence[Float[Tensor, " gates"]],
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "1 batch hidden"], Float[Tensor, "1 batch hidden"]]:
+    """What torch.lstm makes of one layer, in `dtype`; `matrices` are `laid_out`."""
+    # without copies the kernel reads on as if there were no gaps
+    hidden, cell = (one.to(dtype).contiguous() for one in initial)
+    steps = x.to(dtype).transpose(0, 1).contiguous()
+    outputs, hidden, cell, _ = torch.ops.aten.mkldnn_rnn_layer(
+        steps, *matrices, *biases, hidden, cell, False, [], LSTM, hidden.shape[2], 1, True, False, False, False
+    )
+    return outputs.transpose(0, 1), hidden, cell

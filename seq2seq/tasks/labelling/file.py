@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from seq2seq.io.line_stream import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
+from seq2seq.io.text import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 from seq2seq.tasks.labelling.generation import Generated, GenerationStatus, LineGenerator
-from seq2seq.tasks.labelling.label_metrics import Agreement
+from seq2seq.tasks.labelling.label_metrics import Agreement, Reference
 from seq2seq.tasks.labelling.labeller import Labeller, Labelling
-from seq2seq.tasks.labelling.reference import Reference
 
 Form = Literal["text", "json"]
 Line = TypeVar("Line", Labelling, Generated)

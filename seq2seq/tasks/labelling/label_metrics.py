@@ -1,8 +1,20 @@
 """How well predicted labels agree with the right ones."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2seq.data.loader.batch import Batch
+from seq2seq.errors import DataError
+from seq2seq.io.text import Lines
+from seq2seq.network.classifier import Classifier
+from seq2seq.network.tagger import Tagger
+from seq2seq.tasks.labelling.labeller import Labeller, Labelling, probabilities
 
 
 class Agreement(NamedTuple):
@@ -49,3 +61,82 @@ class LabelCounts:
             labels=count,
             f1=f1,
         )
+
+
+class Reference:
+    """A labeller beside the file `path`, whose line N has the right labels of line N.
+
+    A label on a line that is blank to the labeller counts as missed. Raises DataError where the lines, or a tagger's
+    labels on a line, are not as many.
+    """
+
+    def __init__(self, labeller: Labeller, path: Path) -> None:
+        self.labeller, self.path = labeller, path
+        self.counts = LabelCounts()
+        self.number = 0
+        self._wanted = iter(Lines(path))
+
+    def label_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[Labelling]]:
+        """What the labeller gives."""
+        for result in self.labeller.label_chunks(chunks):
+            for one in result:
+                self._compare(one)
+            yield result
+
+    def agreement(self) -> Agreement:
+        """Of everything that passed, which must have been all."""
+        if more := sum(1 for _ in self._wanted):
+            raise DataError(
+                f"{self.path} has {self.number + more:,} lines, more lines than the input's {self.number:,}; give the "
+                "labels of its lines"
+            )
+        return self.counts.agreement()
+
+    def _compare(self, labelling: Labelling) -> None:
+        line = next(self._wanted, None)
+        self.number += 1
+        if line is None:
+            raise DataError(f"{self.path}: ends before line {self.number:,} of the input; give the labels of its lines")
+        wanted = self.labeller.tokenizer.named(line)
+        predicted = labelling.labels or ("",) * len(wanted)
+        if len(wanted) != len(predicted):
+            raise DataError(
+                f"{self.path}:{self.number}: found {len(wanted)} labels, expected {len(predicted)} as in the input"
+            )
+        if wanted:
+            self.counts.add(predicted, wanted)
+
+
+class HeldOut:
+    """Scores of the batches of `batches()`: nats a label; accuracy and macro F1 in percent, of a tagger lines too."""
+
+    def __init__(
+        self,
+        model: Classifier | Tagger,
+        names: Sequence[str],
+        batches: Callable[[], Iterable[Batch]],
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.model, self.names, self.batches = model, names, batches
+        self.dtype, self.device = dtype, device
+
+    @torch.inference_mode()
+    def __call__(self) -> dict[str, float]:
+        """`{"loss": 0.1, "accuracy": 97.1, "macro_f1": 96.9}`, with the model in evaluation mode."""
+        counts = LabelCounts()
+        nats = 0.0
+        for batch in self.batches():
+            result = probabilities(self.model, batch, self.dtype, self.device).cpu()
+            asked = batch.target_mask[:, 1:]
+            gold = batch.target[:, 1:][asked]
+            nats -= float(result.gather(1, gold.unsqueeze(1)).log().sum())
+            each = asked.sum(1).tolist()
+            for predicted, wanted in zip(torch.split(result.argmax(1), each), torch.split(gold, each), strict=True):
+                counts.add(self._named(predicted), self._named(wanted))
+        one = counts.agreement()
+        scores = {"loss": nats / max(1, one.labels), "accuracy": one.accuracy, "macro_f1": one.macro_f1}
+        return {**scores, "lines": one.lines} if isinstance(self.model, Tagger) else scores
+
+    def _named(self, labels: Int[Tensor, " asked"]) -> list[str]:
+        return [self.names[label] for label in labels.tolist()]

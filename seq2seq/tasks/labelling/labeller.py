@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.config.typecheck import check_lines
+from seq2seq.data.arrays import Pieces
 from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.labelled_loader import classified, tagged
 from seq2seq.data.loader.loader import fill
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer, TagTokenizer, items
 from seq2seq.device import autocast
 from seq2seq.errors import ConfigError
-from seq2seq.io.arrow import Pieces
 from seq2seq.network.classifier import Classifier
 from seq2seq.network.tagger import Tagger
 

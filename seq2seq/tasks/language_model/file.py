@@ -7,10 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from seq2seq.io.line_stream import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
-from seq2seq.tasks.language_model.perplexity import bits_per_character, perplexity
+from seq2seq.io.text import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 from seq2seq.tasks.language_model.sampler import Sample, Sampler
-from seq2seq.tasks.language_model.scorer import Score, Scorer, Token
+from seq2seq.tasks.language_model.scorer import Score, Scorer, Token, bits_per_character, perplexity
 
 Form = Literal["text", "json"]
 

@@ -1,14 +1,20 @@
-"""A language model's folder (seq2seq/model_folder.py): model, tokenizer and the languages it knows."""
+"""A language model's folder: model, tokenizer and the languages it knows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
+from seq2seq.config.typecheck import place
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.errors import ModelError
+from seq2seq.device import default_device, precision
+from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import assemble, expect, read, write
+from seq2seq.network.ensemble import Fusion, TranslationStep
 from seq2seq.network.language_model import LanguageModel
+from seq2seq.tasks.language_model import language_model_folder as model_folder
 
 KIND = "language_model"
 
@@ -62,3 +68,52 @@ def load(folder: Path) -> LanguageModelFolder:
         known = ", ".join(tokenizer.languages)
         raise ModelError(f"{opened.place / CONFIG}: languages: expected some of {known}, got {languages!r}")
     return LanguageModelFolder(assemble(opened, LanguageModel), tokenizer, languages, opened.content["scores"])
+
+
+def open_language_model(folder: Path, number_format: str, cores: int | None) -> dict[str, Any]:
+    """The arguments `model, tokenizer, languages, dtype, device` of a Scorer or Sampler, from a run or model folder.
+
+    cores: of the processor; None: all cores. Raises ModelError or ConfigError.
+    """
+    if cores is not None:
+        if cores < 1:
+            raise ConfigError(f"cores: expected a positive int or null, got {cores}")
+        torch.set_num_threads(cores)
+    device = default_device()
+    dtype = precision(number_format, device)
+    result = model_folder.load(folder)
+    return {
+        "model": result.model.to(device),
+        "tokenizer": result.tokenizer,
+        "languages": result.languages,
+        "dtype": dtype,
+        "device": device,
+    }
+
+
+def chosen(language: str | None, known: Sequence[str]) -> str:
+    """The language asked for, or the only one there is. Raises ConfigError where there are several."""
+    if language is None and len(known) > 1:
+        raise ConfigError(f"language: this model knows {', '.join(known)}; choose one of these")
+    return language or known[0]
+
+
+def fuse(
+    network: TranslationStep, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
+) -> TranslationStep:
+    """The network with the language model of a run folder or model folder beside it; without one as it is.
+
+    Raises ModelError where that was trained with another tokenizer than the network's, ConfigError unless folder and
+    weight come together.
+    """
+    if language_model is None and weight is None:
+        return network
+    if language_model is None or weight is None:
+        raise ConfigError("fusion: expected both a language_model and its weight, such as fusion.weight=0.2, or none")
+    result = model_folder.load(place(language_model))
+    if result.tokenizer.models[-1] != tokenizer.models[-1]:
+        raise ModelError(
+            f"fusion.language_model: {language_model} has another tokenizer than the translator: train it with "
+            "seq2seq train_language_model tokenizer=existing tokenizer.folder=(the translator's)"
+        )
+    return Fusion(network, result.model.to(default_device()), weight)

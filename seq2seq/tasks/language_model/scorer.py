@@ -1,5 +1,6 @@
 """Lines to log-probabilities: a language model and its tokenizer as one scorer."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,25 @@ from seq2seq.errors import ConfigError
 from seq2seq.languages import matching
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import State, select
-from seq2seq.tasks.language_model.perplexity import bits_per_character, perplexity
+
+
+def perplexity(nats: float, tokens: int) -> float:
+    """`exp(nats / tokens)`, infinite where that is too large; nats is the negative log-probability of the text."""
+    try:
+        return math.exp(nats / max(1, tokens))
+    except OverflowError:
+        return math.inf
+
+
+def bits_per_character(nats: float, characters: int) -> float:
+    """`nats / ln 2 / characters`."""
+    return nats / math.log(2) / max(1, characters)
+
+
+def characters(lines: Iterable[str]) -> int:
+    """Code points of the lines, and one a line for its end."""
+    return sum(len(line) + 1 for line in lines)
+
 
 LOGITS = 2**24  # that stand in memory at once: 64 MB
 

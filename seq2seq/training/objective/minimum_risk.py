@@ -14,9 +14,8 @@ from seq2seq.data.loader.shuffle import uniform
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
 from seq2seq.network.state import State, map_state
-from seq2seq.training.criterion import Criterion, Loss
+from seq2seq.training.criterion import Criterion, Loss, log_probabilities
 from seq2seq.training.objective.base import Generating, several_passes
-from seq2seq.training.token_log_probability import log_probabilities
 from seq2seq.training.trainable import Trainable
 
 Metric = Callable[[Sequence[str], str, str], list[float]]  # hypotheses, their reference, its language: 0 to 100 each

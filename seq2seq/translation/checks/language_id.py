@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from seq2seq.data.dataset.balanced_sample import balanced_sample
-from seq2seq.data.dataset.store import Store
+from seq2seq.data.arrays import Pieces, Reals
+from seq2seq.data.dataset.store import Store, balanced_sample
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ModelError
-from seq2seq.io.arrow import Pieces, Reals
-from seq2seq.io.json import read_json
-from seq2seq.model_folder.sidecar import open_sidecar
+from seq2seq.io.text import read_json
+from seq2seq.model_folder.weights import open_sidecar
 
 FILE = "languages.safetensors"
 LINES = 10_000  # of a language that are counted at most

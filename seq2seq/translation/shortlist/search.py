@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from seq2seq.io.arrow import Integers
+from seq2seq.data.arrays import Integers
 from seq2seq.network.inference.shortlist_model import Shortlisted, columns
 from seq2seq.network.model import Model
 from seq2seq.search.base import Hypothesis, Request, Search

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from seq2seq.data.arrays import Integers, Reals
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.io.arrow import Integers, Reals
-from seq2seq.io.json import read_json
-from seq2seq.model_folder.sidecar import open_sidecar
+from seq2seq.io.text import read_json
+from seq2seq.model_folder.weights import open_sidecar
 
 FILE = "shortlist.safetensors"
 ABOUT = "shortlist"  # the key of the file's own JSON

@@ -16,7 +16,7 @@ class Glossary:
     """Terms of the source language, each with the phrase of the target language that it must become.
 
     A term is found where its words and punctuation stand in a line, spelt as they are, or else in any case, whatever
-    form of quotes, dashes and the like either has (canonical.py); of several that begin at one place it is the longest,
+    form of quotes, dashes and the like either has; of several that begin at one place it is the longest,
     and what belongs to one belongs to no other. Where a language does not space its words, a term is found inside of
     others too.
     """

@@ -2,7 +2,7 @@
 
     a <b>big dog</b> isn&#39;t  ->  a big dog isn't  ->  ein großer Hund  ->  ein <b>großer Hund</b>
 
-Tags are taken off and put around and beside the words of the translation (tag_placing.py). An entity is read as its
+Tags are taken off and put around and beside the words of the translation. An entity is read as its
 character, and written again wherever the translation has that character, unless the line writes it both ways.
 """
 
@@ -12,9 +12,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from seq2seq.languages import unspaced
-from seq2seq.translation.stages.string_placeholders import bare
 from seq2seq.translation.stages.tag_placement import CLOSING, placed
-from seq2seq.translation.stages.tags import ENTITY, Tag, character, tags
+from seq2seq.translation.stages.tags import ENTITY, Tag, bare, character, tags
 from seq2seq.translation.stages.words import own_links, word_links, word_spans
 from seq2seq.translation.translation import Candidate
 

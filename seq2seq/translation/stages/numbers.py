@@ -2,7 +2,7 @@
 
 Numbers are compared by their digits alone: 1,000 and 1.000, 3.5 and 3,5, 12. and 12th, ３ and ٣ and 3 are the same, and
 a date may have another order. Whether a language pair writes numbers with digits on both sides is learnt
-from training text (usage.py).
+from training text.
 """
 
 import re

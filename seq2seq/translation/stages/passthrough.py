@@ -1,19 +1,17 @@
 """What nobody translates: addresses, placeholders, tags, endless runs of letters, often lines without any letter.
 
 A small model makes something up for them, and for what stands around them. They are taken out of a line and put back as
-they are (unknown.py), or are a line's translation.
+they are, or are a line's translation.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Literal
 
-from seq2seq.data.dataset.balanced_sample import balanced_sample
-from seq2seq.data.dataset.store import Store
+from seq2seq.data.dataset.store import Store, balanced_sample
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
-from seq2seq.translation.stages.string_placeholders import placeholders
-from seq2seq.translation.stages.tags import Tag, tags, without
+from seq2seq.translation.stages.tags import Tag, placeholders, tags, without
 
 Letterless = Literal["learnt", "copy", "translate"]
 PAIRS = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "„“", "‘’", "«»", "»«"})
@@ -51,7 +49,7 @@ class Passthrough:
     addresses: URLs, e-mail addresses, paths of files. max_word_length: runs of more letters, digits and `+ / = _ -` are
     no words (in languages that space their words; of the Latin alphabet in others); None: all are. non_alphabetic: what
     becomes of lines like `12:30` or `???`; `learnt` copies them unless the training text translates such lines, or the
-    model folder does not tell. markup: tags, entities (tags.py) and placeholders (placeholders.py). Raises ConfigError.
+    model folder does not tell. markup: tags, entities and placeholders. Raises ConfigError.
     """
 
     def __init__(self, addresses: bool, max_word_length: int | None, non_alphabetic: Letterless, markup: bool) -> None:

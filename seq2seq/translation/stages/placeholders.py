@@ -7,7 +7,7 @@ without such words, and each goes behind the word that stands for the one before
 
     A dog 🐕 plays.  ->  A dog plays.  ->  Ein Hund spielt.  ->  Ein Hund 🐕 spielt.
 
-So does what nobody translates (untranslated.py), read or not.
+So does what nobody translates, read or not.
 """
 
 import unicodedata
@@ -17,7 +17,7 @@ from itertools import chain, zip_longest
 from typing import Literal, NamedTuple
 
 from seq2seq.languages import unspaced
-from seq2seq.translation.stages.string_placeholders import takes_next
+from seq2seq.translation.stages.tags import takes_next
 from seq2seq.translation.stages.words import starts, word_spans, words
 from seq2seq.translation.translation import Candidate
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from seq2seq.data.tokenizer.canonical import traced_line, traced_source, traced_spaces
+from seq2seq.data.tokenizer.canonical import TracedText, around, traced_line, traced_source, traced_spaces
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
-from seq2seq.data.tokenizer.traced_text import TracedText, around
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
 from seq2seq.translation.checks.usage import Usage

@@ -1,13 +1,13 @@
 """Characters that a tokenizer has no piece for, replaced by such as mean the same where there are any.
 
-What is left is copied word by word (unknown.py): `don’t`, a decomposed `é` or a `fi` ligature would lose their words.
+What is left is copied word by word: `don’t`, a decomposed `é` or a `fi` ligature would lose their words.
 """
 
 import re
 import unicodedata
 from collections.abc import Set
 
-from seq2seq.data.tokenizer.traced_text import TracedText
+from seq2seq.data.tokenizer.canonical import TracedText
 
 INVISIBLE = re.compile("[\u00ad\u061c\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 JOINERS = re.compile("(?<![^\\s\\w])\u200d+")  # but for those inside of emoji

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 from typing import Literal, NamedTuple
 
+from seq2seq.data.tokenizer.canonical import TracedText
 from seq2seq.data.tokenizer.tokenizer import Side, Tokenizer
-from seq2seq.data.tokenizer.traced_text import TracedText
 from seq2seq.languages import unspaced
 
 SPACE = "\u2581"  # how pieces spell a space

@@ -21,7 +21,7 @@ from seq2seq.io.live_input import live_chunks
 from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.mbr import MBR
-from seq2seq.translation.executor import QUIET
+from seq2seq.translation.executor import FORK_GUARD
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.translator_folder import save
 
@@ -143,13 +143,13 @@ def test_nobody_searches_while_somebody_forks() -> None:
     busy, forked = threading.Event(), threading.Event()
 
     def search() -> None:
-        with QUIET.searching():
+        with FORK_GUARD.computing():
             busy.set()
             forked.wait(0.2)
             said.append("searched")
 
     def fork() -> None:
-        with QUIET.forking():
+        with FORK_GUARD.forking():
             said.append("forked")
             forked.set()
 

@@ -3,13 +3,15 @@
 import os
 import signal
 import time
+from functools import partial
 
 import pytest
 import torch
 from toy_network import toy_batch, toy_model
 
+from seq2seq.io.process_pool import serve
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.gradient import WorkerGradient, _work
+from seq2seq.training.distributed.gradient import WorkerGradient, _begin
 from seq2seq.training.gradient import MicroBatch
 from seq2seq.training.objective.likelihood import Likelihood
 
@@ -49,7 +51,8 @@ def test_a_worker_whose_main_process_is_gone_ends_in_silence(kind: type[Gone]) -
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     threads = torch.get_num_threads()
     try:
-        _work(made, slots, kind((0, [tensor.numpy() for tensor in batch], 1, 2, 1)), (0, 1))
+        message = (0, [tensor.numpy() for tensor in batch], 1, 2, 1)
+        serve(partial(_begin, made, slots, 0, 1), kind(message), [])
     finally:
         torch.set_num_threads(threads)
         for number, handler in handlers.items():
@@ -58,9 +61,9 @@ def test_a_worker_whose_main_process_is_gone_ends_in_silence(kind: type[Gone]) -
 
 def test_a_stopped_worker_does_not_keep_the_exit_waiting() -> None:
     workers = WorkerGradient(part(), 2, 2)
-    os.kill(workers.processes[0].pid or 0, signal.SIGSTOP)
+    os.kill(workers.workers[0].process.pid or 0, signal.SIGSTOP)
     begun = time.monotonic()
     workers.close()
     assert time.monotonic() - begun < 20
-    assert all(process.exitcode is not None for process in workers.processes)
-    assert workers.processes[0].exitcode == -signal.SIGKILL
+    assert all(worker.process.exitcode is not None for worker in workers.workers)
+    assert workers.workers[0].process.exitcode == -signal.SIGKILL

@@ -141,19 +141,19 @@ def test_a_hung_process_does_not_keep_the_end_waiting(monkeypatch: pytest.Monkey
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), several.in_processes(2):
-            members = several._searching._members  # type: ignore[attr-defined]
+            workers = several._searching._workers  # type: ignore[attr-defined]
             signal.setitimer(signal.ITIMER_REAL, 2.0)
             list(several.translate(["one", "two"] * 40, "en", "de"))
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert -signal.SIGKILL in [process.exitcode for _, process in members]
-    assert all(process.exitcode is not None for _, process in members)
+    assert -signal.SIGKILL in [worker.process.exitcode for worker in workers]
+    assert all(worker.process.exitcode is not None for worker in workers)
 
 
 def test_processes_end_with_the_block() -> None:
     made = executor(translator().searcher, 2)
     assert isinstance(made, ForkedExecutor)
-    pids = [process.pid for _, process in made._members]
+    pids = [worker.process.pid for worker in made._workers]
     made.close()
     for pid in pids:
         with pytest.raises(ProcessLookupError):

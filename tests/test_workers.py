@@ -64,7 +64,7 @@ def workers(shared: MicroBatch) -> Iterator[WorkerGradient]:
     made = WorkerGradient(shared, 2, 3)
     yield made
     made.close()
-    assert all(process.exitcode is not None for process in made.processes)
+    assert all(worker.process.exitcode is not None for worker in made.workers)
 
 
 def test_two_processes_give_the_weights_of_one_bit_for_bit(shared: MicroBatch, workers: WorkerGradient) -> None:
@@ -96,8 +96,8 @@ def test_too_little_shared_memory_is_known_beforehand(monkeypatch: pytest.Monkey
 
 def test_a_killed_worker_is_named() -> None:
     alone = WorkerGradient(part(), 1, 3)
-    alone.processes[0].kill()
-    alone.processes[0].join()
+    alone.workers[0].process.kill()
+    alone.workers[0].process.join()
     with pytest.raises(TrainingError, match=r"worker 0 ended with code -9 .* lower trainer.cores"):
         alone(BATCHES, [1, 2, 3], 10, 1)
     alone.close()

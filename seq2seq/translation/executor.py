@@ -1,23 +1,19 @@
 """Batches are searched at once, or by processes that share one copy of the weights."""
 
 import multiprocessing
-import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
-from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from seq2seq.errors import ModelError
-from seq2seq.io.child_processes import end_processes
-from seq2seq.io.fork_guard import ForkGuard
+from seq2seq.io.process_pool import ForkGuard, Handler, Worker, WorkerExit, WorkerFailure, close_workers
 from seq2seq.translation.searcher import DecodeOptions, Found, Parts, Searcher
 
 
@@ -39,7 +35,7 @@ class Executor(Protocol):
         ...
 
 
-QUIET = ForkGuard()
+FORK_GUARD = ForkGuard()
 LARGE = 256  # rows of a product that MKL takes memory for
 PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
 TO_END = 10.0  # seconds for batches under way when the processes are to end
@@ -56,7 +52,7 @@ class InlineExecutor:
 
     def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
         promise: Future[Found] = Future()
-        with QUIET.searching():
+        with FORK_GUARD.computing():
             promise.set_result(self.searcher(parts, order))
         return promise
 
@@ -75,14 +71,13 @@ class ForkedExecutor:
 
     def __init__(self, searcher: Searcher, count: int) -> None:
         self._closed = False
-        self._idle: SimpleQueue[tuple[Connection, Any]] = SimpleQueue()
-        self._members: list[tuple[Connection, Any]] = []
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        self._workers: list[Worker] = []
         for _ in range(count):
-            self._members.append(_forked(searcher, [pipe for pipe, _ in self._members]))
-        for number, member in enumerate(self._members):
-            again = partial(_forked, searcher, [pipe for pipe, _ in self._members])
-            self._members[number] = _able(member, again)
-            self._idle.put(self._members[number])
+            self._workers.append(_forked(searcher, self._workers))
+        for number, worker in enumerate(self._workers):
+            self._workers[number] = _able(worker, partial(_forked, searcher, self._workers))
+            self._idle.put(self._workers[number])
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
     def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
@@ -96,62 +91,62 @@ class ForkedExecutor:
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         end = time.monotonic() + TO_END
-        while self._idle.qsize() < len(self._members) and time.monotonic() < end:
+        while self._idle.qsize() < len(self._workers) and time.monotonic() < end:
             time.sleep(0.01)
         idle = [self._idle.get() for _ in range(self._idle.qsize())]
-        for member in self._members:
-            if member not in idle:  # hung, or stopped: its thread would wait for ever
-                member[1].kill()
+        for worker in self._workers:
+            if worker not in idle:  # hung, or stopped: its thread would wait for ever
+                worker.process.kill()
         self._threads.shutdown()
-        for pipe, _ in self._members:
-            pipe.close()
-        end_processes([process for _, process in self._members])
+        close_workers(self._workers)
 
     def _send(self, parts: Parts, order: DecodeOptions) -> Found:
-        pipe, process = self._idle.get()
+        worker = self._idle.get()
         try:
-            pipe.send((parts, order))
-            answer = pipe.recv()
-        except (EOFError, OSError) as error:
-            process.join(1)
-            raise ModelError(
-                f"a process that translated ended with code {process.exitcode} (-9: killed, most often for memory): "
-                "lower cores= or translator.batch_tokens"
-            ) from error
+            worker.send((parts, order))
+            result: Found = worker.receive()
+        except WorkerExit as error:
+            raise ModelError(f"a process that translated {error}: lower cores= or translator.batch_tokens") from error
+        except WorkerFailure as error:
+            raise ModelError(f"a process that translated failed:\n{error}") from error
         finally:
-            self._idle.put((pipe, process))
-        if isinstance(answer, str):
-            raise ModelError(f"a process that translated failed:\n{answer}")
-        result: Found = answer
+            self._idle.put(worker)
         return result
 
 
-def _forked(searcher: Searcher, others: Sequence[Connection]) -> tuple[Connection, Any]:
-    """A process that serves, and this end of the pipe to it."""
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(searcher, theirs, [ours, *others]), daemon=True)
-    with QUIET.forking():
-        process.start()
-    theirs.close()
-    return ours, process
+def _forked(searcher: Searcher, siblings: Sequence[Worker]) -> Worker:
+    """A process that searches; its first answer says whether it can multiply."""
+    with FORK_GUARD.forking():
+        worker = Worker(multiprocessing.get_context("fork"), partial(_begin, searcher), siblings)
+    worker.send(None)
+    return worker
 
 
-def _able(member: tuple[Connection, Any], again: Callable[[], tuple[Connection, Any]]) -> tuple[Connection, Any]:
+def _able(worker: Worker, again: Callable[[], Worker]) -> Worker:
     """The process once it has said that it can multiply, or another one.
 
     Where a thread that multiplied ended just before the fork, a lock of MKL's may stay closed in the process for ever.
     """
     for patience in PATIENCE:
-        pipe, process = member
-        if pipe.poll(patience):
-            pipe.recv()
-            return member
-        process.kill()
-        process.join()
-        pipe.close()
-        member = again()
+        if worker.pipe.poll(patience):
+            worker.receive()
+            return worker
+        worker.kill()
+        worker = again()
     raise ModelError(f"processes that translate hung {len(PATIENCE)} times where they multiply first: use cores=1")
+
+
+def _begin(searcher: Searcher) -> Handler:
+    """In the process: a batch's hypotheses; for None, a product as large as those that MKL takes memory for."""
+    torch.set_num_threads(1)  # another thread may have asked for more since this one did, and none of them was forked
+
+    def handle(message: tuple[Parts, DecodeOptions] | None) -> Found | bool:
+        if message is None:
+            numbers = torch.ones(LARGE, LARGE)
+            return bool((numbers @ numbers)[0, 0] == LARGE)
+        return searcher(*message)
+
+    return handle
 
 
 def wait(promise: "Future[Found]") -> Found:
@@ -178,28 +173,3 @@ def _forks() -> bool:
     """Whether this thread may fork. Windows cannot, and macOS's products of matrices do not outlive a fork."""
     able = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
     return able and threading.current_thread() is threading.main_thread()
-
-
-def _serve(searcher: Searcher, pipe: Connection, others: Sequence[Connection]) -> None:
-    """The life of a process: a batch in, its hypotheses out, until the other end closes."""
-    torch.set_num_threads(1)  # another thread may have asked for more since this one did, and none of them was forked
-    for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends this one
-        signal.signal(number, signal.SIG_IGN)
-    for other in others:  # ends that were inherited: while anybody holds one, no process sees that it is closed
-        other.close()
-    numbers = torch.ones(LARGE, LARGE)
-    pipe.send(bool((numbers @ numbers)[0, 0] == LARGE))
-    while True:
-        try:
-            parts, order = pipe.recv()
-            pipe.send(_answer(searcher, parts, order))
-        except (EOFError, OSError):
-            return
-
-
-def _answer(searcher: Searcher, parts: Parts, order: DecodeOptions) -> Found | str:
-    """What the searcher finds, or how it failed."""
-    try:
-        return searcher(parts, order)
-    except Exception:
-        return traceback.format_exc()

@@ -4,11 +4,10 @@ Threads inside every small product wait for each other some thousand times an up
 machine; processes wait for each other once.
 """
 
+import multiprocessing
 import shutil
-import signal
-import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from torch.nn import Parameter
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.device import tune_memory
-from seq2seq.errors import ConfigError, TrainingError
-from seq2seq.io.child_processes import end_processes
+from seq2seq.errors import TrainingError
+from seq2seq.io.process_pool import Handler, Worker, WorkerExit, WorkerFailure, close_workers
 from seq2seq.training.distributed.process_group import ProcessGroup
 from seq2seq.training.gradient import Gradient, MicroBatch, SerialGradient, Sums
 from seq2seq.training.trainable import Stateful
@@ -53,19 +52,13 @@ class WorkerGradient:
             parameter.data.share_memory_()  # type: ignore[no-untyped-call]
         size = sum(parameter.numel() for parameter in self.parameters)
         self.slots = [torch.zeros(size).share_memory_() for _ in range(slots)]  # type: ignore[no-untyped-call]
-        context = torch.multiprocessing.get_context("spawn")
-        self.pipes: list[Connection] = []
-        self.processes = []
+        self.workers: list[Worker] = []
         self.carries = isinstance(micro_batch.model, Stateful)
+        context = multiprocessing.get_context("spawn")
         try:
-            for worker in range(min(count, slots)):
-                ours, theirs = context.Pipe()
-                place = (worker, min(count, slots))
-                process = context.Process(target=_work, args=(micro_batch, self.slots, theirs, place), daemon=True)
-                process.start()
-                theirs.close()
-                self.pipes.append(ours)
-                self.processes.append(process)
+            for rank in range(min(count, slots)):
+                begin = partial(_begin, micro_batch, self.slots, rank, min(count, slots))
+                self.workers.append(Worker(context, begin))
         except BaseException:
             self.close()
             raise
@@ -74,10 +67,10 @@ class WorkerGradient:
         """Raises TrainingError with a worker's own words when it failed or vanished."""
         for slot, (batch, seed) in enumerate(zip(batches, seeds, strict=True)):
             arrays = [tensor.numpy() for tensor in batch]
-            self._tell(slot % len(self.pipes), (slot, arrays, seed, tokens, update))
+            self._send(slot % len(self.workers), (slot, arrays, seed, tokens, update))
         sums, total = [], self.slots[0]
         for slot in range(len(batches)):
-            sums.append(self._hear(slot % len(self.pipes)))
+            sums.append(torch.tensor(self._receive(slot % len(self.workers)), dtype=torch.float64))
             if slot > 0:
                 total += self.slots[slot]  # while slower workers are still at it
         for parameter, gradient in zip(self.parameters, _views(total, self.parameters), strict=True):
@@ -89,43 +82,33 @@ class WorkerGradient:
         if not self.carries:
             return []
         result: list[list[Tensor]] = []
-        for worker in range(len(self.pipes)):
-            self._tell(worker, None)
-            result += [[torch.from_numpy(one) for one in batch] for batch in self._answer(worker)]
+        for rank in range(len(self.workers)):
+            self._send(rank, None)
+            result += [[torch.from_numpy(one) for one in batch] for batch in self._receive(rank)]
         return result
 
     def close(self) -> None:
         """End the processes: those that do not end by themselves, hung or stopped, are killed."""
-        for pipe in self.pipes:
-            pipe.close()
-        end_processes(self.processes)
+        close_workers(self.workers)
 
-    def _tell(self, worker: int, message: object) -> None:
+    def _send(self, rank: int, message: object) -> None:
         try:
-            self.pipes[worker].send(message)
-        except OSError:
-            raise self._vanished(worker) from None
+            self.workers[rank].send(message)
+        except WorkerExit as error:
+            raise self._exit(rank, error) from None
 
-    def _hear(self, worker: int) -> Tensor:
-        return torch.tensor(self._answer(worker), dtype=torch.float64)
-
-    def _answer(self, worker: int) -> Any:
+    def _receive(self, rank: int) -> Any:
         try:
-            answer = self.pipes[worker].recv()
-        except (EOFError, OSError):
-            raise self._vanished(worker) from None
-        if isinstance(answer, ConfigError):
-            raise answer
-        if isinstance(answer, str):
-            raise TrainingError(f"worker {worker} failed:\n{answer}")
-        return answer
+            return self.workers[rank].receive()
+        except WorkerExit as error:
+            raise self._exit(rank, error) from None
+        except WorkerFailure as error:
+            raise TrainingError(f"worker {rank} failed:\n{error}") from None
 
-    def _vanished(self, worker: int) -> TrainingError:
-        self.processes[worker].join(1)
-        code = self.processes[worker].exitcode
+    def _exit(self, rank: int, error: WorkerExit) -> TrainingError:
         return TrainingError(
-            f"worker {worker} ended with code {code} (-9: killed, most often for memory): the same command resumes "
-            "from the last checkpoint; lower trainer.cores or loader.max_tokens if it happens again"
+            f"worker {rank} {error}: the same command resumes from the last checkpoint; lower trainer.cores or "
+            "loader.max_tokens if it happens again"
         )
 
 
@@ -136,29 +119,13 @@ def missing_memory(part: MicroBatch, slots: int) -> int:
     return max(0, needed - free)
 
 
-def _work(part: MicroBatch, slots: list[Tensor], pipe: Any, place: tuple[int, int]) -> None:
-    """The life of worker `place[0]` of `place[1]`: a batch in, its gradient into a slot, until the other end closes."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # both often reach the whole group; the main process ends the run
-        signal.signal(number, signal.SIG_IGN)
+def _begin(part: MicroBatch, slots: list[Tensor], rank: int, count: int) -> Handler:
+    """In worker `rank` of `count`: a batch's gradient goes into a slot; for None, what the process carries."""
     tune_memory()
     torch.set_num_threads(1)
     if isinstance(part.model, Stateful):
-        part.model.take(*place)
-    while True:
-        try:
-            message = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = _carried(part) if message is None else _computed(part, slots, *message)
-        except ConfigError as error:
-            answer = error
-        except Exception:
-            answer = traceback.format_exc()
-        try:
-            pipe.send(answer)
-        except OSError:  # the main process has ended, or does not wait for it any more
-            return
+        part.model.take(rank, count)
+    return lambda message: _carried(part) if message is None else _computed(part, slots, *message)
 
 
 def _computed(

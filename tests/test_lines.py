@@ -18,7 +18,7 @@ from toy_translator import echo_translator, echoed
 
 from seq2seq.errors import DataError
 from seq2seq.io.encoding_detection import unreadable, wide_line
-from seq2seq.io.text import LARGEST_CHUNK, LARGEST_TEXT, InputLines, Lines, growing, reading, writing
+from seq2seq.io.text import LARGEST_CHUNK, LARGEST_TEXT, LineReader, Lines, growing, reading, writing
 from seq2seq.search.beam import Beam
 from seq2seq.translation import file
 from seq2seq.translation.file import translate_file
@@ -61,7 +61,7 @@ PIECES = [b"\n", b"\r\n", b"\r", b"a", b" ", "é\u2028".encode(), b"\xff", b"\x0
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join), st.integers(1, 9))
 @settings(max_examples=300, deadline=None)
 def test_only_a_line_feed_ends_a_line(content: bytes, size: int) -> None:
-    lines = InputLines(io.BufferedReader(Trickle(content, size)), "test")
+    lines = LineReader(io.BufferedReader(Trickle(content, size)), "test")
     beginnings = (content[:length] for length in range(len(content) + 1))  # whichever of them arrives first
     assume(not any(map(unreadable, beginnings)) and not any(map(wide_line, content.split(b"\n"))))
     found = [line for chunk in lines.chunks(16) for line in chunk]
@@ -153,7 +153,7 @@ def test_strict_reading_names_file_line_and_byte_and_leaves_no_output(
     monkeypatch.setattr(file, "FIRST_OF_FILE", 100)  # so that the byte is in the third chunk
     source, target = tmp_path / "in", tmp_path / "out"
     source.write_bytes(b"one\n" * 600 + b"two \xff dogs\n")
-    with pytest.raises(DataError, match=r"in:601: expected UTF-8, found the bytes ff at byte 5 of the line"):
+    with pytest.raises(DataError, match=r"in:601: expected UTF-8, got the bytes ff at byte 5 of the line"):
         translate_file(echo_translator(), "en", "de", source, target, "text", None, None, "strict")
     assert not target.exists()
     source.write_bytes(b"one\n" * 600)
@@ -248,8 +248,8 @@ def test_utf16_and_utf32_are_refused_by_name(tmp_path: Path, ending: str, codec:
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_utf16_of_a_stream_is_refused(size: int) -> None:
-    lines = InputLines(io.BufferedReader(Trickle(WIDE_TEXT.encode("utf-16"), size)), "standard input")
-    with pytest.raises(DataError, match="standard input: expected text in UTF-8, found UTF-16LE"):
+    lines = LineReader(io.BufferedReader(Trickle(WIDE_TEXT.encode("utf-16"), size)), "standard input")
+    with pytest.raises(DataError, match="standard input: expected text in UTF-8, got UTF-16LE"):
         list(lines.chunks(16))
 
 
@@ -257,7 +257,7 @@ def test_utf16_that_was_appended_is_refused_where_it_begins(tmp_path: Path) -> N
     path = tmp_path / "in"
     path.write_bytes(b"A dog runs.\n" * 1000 + WIDE_TEXT.encode("utf-16-le"))
     for message in both_readers(path):
-        assert f"{path}:1001: expected UTF-8, found UTF-16" in message
+        assert f"{path}:1001: expected UTF-8, got UTF-16" in message
 
 
 def test_the_advice_names_the_encoding_of_the_file(tmp_path: Path) -> None:

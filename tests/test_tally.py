@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from seq2seq.io.text import InputLines
+from seq2seq.io.text import LineReader
 from seq2seq.translation.status import most_serious
 from seq2seq.translation.translation import LOST, LineCounts, Status, Translation
 
@@ -23,8 +23,8 @@ LINES = [
 ]
 
 
-def read(content: bytes) -> InputLines:
-    lines = InputLines(io.BytesIO(content), "in.txt")
+def read(content: bytes) -> LineReader:
+    lines = LineReader(io.BytesIO(content), "in.txt")
     assert list(lines.chunks(16)) or not content
     return lines
 

@@ -8,6 +8,8 @@ import codecs
 import re
 from typing import NamedTuple
 
+from seq2seq.errors import DataError
+
 SHORTEST_WIDE = 4  # characters
 SAMPLE = 1 << 16  # bytes that are looked at
 FORMATS = (  # how files begin that hold no text
@@ -169,3 +171,27 @@ def _has_many_controls(raw: bytes) -> bool:
     raw = raw[:SAMPLE]
     controls = sum(map(raw.count, CONTROLS))
     return controls * 2 >= len(raw) * 0.8 - 2 and len(raw) - controls >= 2
+
+
+def check_head(head: bytes, name: str) -> None:
+    """Raises DataError where a file that begins so is no text, or text in UTF-16 or UTF-32."""
+    if problem := unreadable(head):
+        raise DataError(f"{name}: expected text in UTF-8, got {problem}")
+
+
+def check_line(raw: bytes, where: str) -> None:
+    """Raises DataError for a line in UTF-16 or UTF-32, as programs append them to files in UTF-8."""
+    if b"\0" in raw and wide_line(raw):
+        raise DataError(
+            f"{where}: expected UTF-8, got UTF-16 or UTF-32 from here on; was it appended by another program? "
+            "write this part again as UTF-8 (iconv)"
+        )
+
+
+def invalid_bytes(error: UnicodeDecodeError, where: str, head: bytes) -> DataError:
+    """The error for a line that is no UTF-8; `head`, the file's beginning, tells its encoding better than the line."""
+    raw = error.object
+    return DataError(
+        f"{where}: expected UTF-8, got the bytes {raw[error.start : error.end].hex(' ')} at byte {error.start + 1} of "
+        f"the line; {advice(raw if is_utf8(head) else head)}"
+    )

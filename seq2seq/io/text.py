@@ -1,4 +1,9 @@
-"""Text in and out: whatever the bytes, N lines in are N lines out"""
+"""Text in and out, line by line: whatever the bytes, N lines in are N lines out.
+
+Only `\\n` ends a line: Python's text mode and `str.splitlines` also split on CR, VT, FF, FS, U+0085, U+2028 and U+2029,
+which shifts every later line of an aligned file. A byte order mark at the start and a carriage return at the end of a
+line (a file from Windows) are removed.
+"""
 
 import gzip
 import io
@@ -14,109 +19,9 @@ from typing import Any, Literal, TypeVar, cast
 
 from seq2seq.errors import DataError
 from seq2seq.io.compression import ENDINGS, damage, open_bytes
-from seq2seq.io.encoding_detection import SAMPLE, advice, is_utf8, unreadable, wide_line
+from seq2seq.io.encoding_detection import SAMPLE, check_head, check_line, invalid_bytes
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-class Lines:
-    """The lines of one UTF-8 file, plain or compressed (.gz .xz .zst by its name), without their line ends.
-
-    Iterating again reads the file again. A byte order mark at the start of the file is removed, and so is a trailing
-    carriage return (a file from Windows); the count of these is known once the file has been read to its end.
-    Raises DataError with file and line on invalid UTF-8, and with the file on damaged compression.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.carriage_returns = 0
-
-    def __iter__(self) -> Iterator[str]:
-        returns, number = 0, 0
-        try:
-            with open_bytes(self.path) as file:
-                head = file.peek(SAMPLE)[:SAMPLE]
-                check_head(head, str(self.path))
-                for number, raw in enumerate(file, start=1):
-                    if number == 1 and raw.startswith(BYTE_ORDER_MARK):
-                        raw = raw[len(BYTE_ORDER_MARK) :]
-                    if raw.endswith(b"\n"):
-                        raw = raw[:-1]
-                    if raw.endswith(b"\r"):
-                        returns, raw = returns + 1, raw[:-1]
-                    yield decode(raw, self.path, number, head)
-        except damage() as error:
-            raise DataError(f"{self.path}:{number + 1}: cannot be read: {error}; obtain the file again") from error
-        self.carriage_returns = returns
-
-
-def decode(raw: bytes, path: Path, number: int, head: bytes = b"") -> str:
-    """The bytes of line `number` of `path` as text; DataError where they are not UTF-8.
-
-    head: the file's beginning, which tells its encoding better than one line does.
-    """
-    check_line(raw, f"{path}:{number}")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        result = raw[error.start : error.end].hex(" ")
-        raise DataError(
-            f"{path}:{number}: expected UTF-8, found the bytes {result} at byte {error.start + 1} of the line; "
-            f"{advice(raw if is_utf8(head) else head)}"
-        ) from error
-
-
-def check_head(head: bytes, name: str) -> None:
-    """Raises DataError where a file that begins so is no text, or text in UTF-16 or UTF-32."""
-    if problem := unreadable(head):
-        raise DataError(f"{name}: expected text in UTF-8, found {problem}")
-
-
-def check_line(raw: bytes, where: str) -> None:
-    """Raises DataError for a line in UTF-16 or UTF-32, as programs append them to files in UTF-8."""
-    if b"\0" in raw and wide_line(raw):
-        raise DataError(
-            f"{where}: expected UTF-8, found UTF-16 or UTF-32 from here on; was it appended by another program? "
-            "write this part again as UTF-8 (iconv)"
-        )
-
-
-def find(folder: Path, name: str) -> Path:
-    """The file `folder/name`, plain or with one of the known endings. DataError where none or several exist."""
-    result = [path for ending in ENDINGS if (path := folder / f"{name}{ending}").is_file()]
-    if len(result) == 1:
-        return result[0]
-    if result:
-        raise DataError(f"{folder}: found {', '.join(path.name for path in result)}; keep only one of them")
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder; set corpus.path to the folder that holds {name} (for a named corpus: the "
-            "environment variable SEQ2SEQ_DATA to the folder of corpora), or use corpus=datasets corpus.name=HUB_NAME"
-        )
-    some = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
-    raise DataError(f"{folder}: no file {name} (plain, .gz, .xz or .zst); the folder holds {some}")
-
-
-DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
-STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
-
-
-def descriptor(path: Path) -> int | None:
-    """The number that a path such as /dev/stdout stands for."""
-    if str(path) in STANDARD:
-        return STANDARD[str(path)]
-    match = DESCRIPTOR.fullmatch(str(path))
-    return int(match[1]) if match else None
-
-
-def read_json(text: str | bytes) -> Any:
-    """The content of JSON text. Raises ValueError (which UnicodeDecodeError and json.JSONDecodeError are too)."""
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
 FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
 FIRST_OF_FILE = 1024  # lines: nobody reads a file before it is complete, but the processes wait for its first chunk
 GROWTH = 4  # times larger than the chunk before
@@ -124,32 +29,22 @@ LARGEST_TEXT = 1 << 20  # characters of a chunk, where it has more than one line
 PACKED = (".gz", ".xz", ".zst")  # endings of compressed files
 BLOCK = 1 << 20  # bytes asked for at once
 NAMED = 5  # lines with invalid bytes whose numbers are kept
+DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 Errors = Literal["replace", "strict"]
 Item = TypeVar("Item")
 
 
-def growing(lines: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Chunks of lines, each GROWTH times the one before, up to the largest; `length` is a line's in characters."""
-    chunk: list[Item] = []
-    size, held = FIRST_CHUNK, 0
-    for line in lines:
-        if chunk and held + length(line) > LARGEST_TEXT:
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(line)
-        held += length(line)
-        if len(chunk) == size:
-            yield chunk
-            chunk, held, size = [], 0, min(GROWTH * size, LARGEST_CHUNK)
-    if chunk:
-        yield chunk
-
-
-class InputLines:
+class LineReader:
     """The lines of a byte stream, in chunks that hold at most a block of bytes besides their first line.
 
-    errors: `replace` makes U+FFFD of bytes that are no UTF-8, `strict` refuses them with a DataError. `invalid` counts,
-    while it is read, the lines that have some, and `where` holds the numbers of the first of them.
+    Args:
+        stream: bytes; their first block tells whether they are text in UTF-8.
+        name: of the file, for messages.
+        errors: `replace` makes U+FFFD of bytes that are no UTF-8, `strict` refuses them.
+
+    While it is read, `number` counts lines, `carriage_returns` those that ended in one, and `invalid` those with bytes
+    that are no UTF-8; `where` holds the line numbers of the first of these.
     """
 
     def __init__(self, stream: io.BufferedIOBase, name: str, errors: Errors = "replace") -> None:
@@ -160,9 +55,14 @@ class InputLines:
         self.number = 0
         self.invalid = 0
         self.where: list[int] = []
+        self.carriage_returns = 0
 
     def chunks(self, first: int) -> Iterator[list[str]]:
-        """Growing chunks of what is there, at first of `first` lines: whoever types a line need not type another."""
+        """Growing chunks of what is there, at first of `first` lines: a typed line need not wait for another.
+
+        Raises DataError with file and line where the compression is damaged, for invalid UTF-8 if `strict`, and for
+        UTF-16, UTF-32 and files that are no text.
+        """
         pending: list[bytes] = []
         size = first
         for block in self._blocks():
@@ -202,31 +102,52 @@ class InputLines:
             raise DataError(f"{self.name}:{self.number + 1}: cannot be read: {error}; obtain the file again") from error
 
     def _text(self, raw: bytes) -> str:
-        raw = raw.removesuffix(b"\r")
         self.number += 1
+        if raw.endswith(b"\r"):
+            self.carriage_returns += 1
+            raw = raw[:-1]
         check_line(raw, f"{self.name}:{self.number}")
         try:
             return raw.decode("utf-8")
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
             if self.errors == "strict":
-                decode(raw, Path(self.name), self.number, self.head)
+                raise invalid_bytes(error, f"{self.name}:{self.number}", self.head) from error
             self.invalid += 1
             self.where += [self.number][: NAMED - len(self.where)]
             return raw.decode("utf-8", errors="replace")
 
 
+class Lines:
+    """The lines of one UTF-8 file, plain or compressed (.gz .xz .zst by its name), read strictly.
+
+    Iterating again reads the file again; `carriage_returns` counts the lines that ended in one, once the file has been
+    read to its end. Raises DataError as LineReader does.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.carriage_returns = 0
+
+    def __iter__(self) -> Iterator[str]:
+        with open_bytes(self.path) as stream:
+            reader = LineReader(stream, str(self.path), "strict")
+            for chunk in reader.chunks(LARGEST_CHUNK):
+                yield from chunk
+        self.carriage_returns = reader.carriage_returns
+
+
 @contextmanager
-def reading(path: Path | None, errors: Errors = "replace") -> Iterator[InputLines]:
+def reading(path: Path | None, errors: Errors = "replace") -> Iterator[LineReader]:
     """The lines of a file, plain or compressed (.gz .xz .zst), or of standard input. DataError where unreadable."""
     if path is None:
-        yield InputLines(cast(io.BufferedIOBase, sys.stdin.buffer), "standard input", errors)
+        yield LineReader(cast(io.BufferedIOBase, sys.stdin.buffer), "standard input", errors)
         return
     try:
         stream = open_bytes(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check input=") from error
     with stream:
-        yield InputLines(stream, str(path), errors)
+        yield LineReader(stream, str(path), errors)
 
 
 @contextmanager
@@ -289,3 +210,52 @@ def _open_zstandard(path: Path) -> AbstractContextManager[Any]:
     except ImportError as error:
         raise DataError(f"{path}: writing .zst needs a package: pip install 'seq2seq[zstd]'") from error
     return zstandard.open(path, "wb")
+
+
+def growing(lines: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Chunks of lines, each GROWTH times the one before, up to the largest; `length` is a line's in characters."""
+    chunk: list[Item] = []
+    size, held = FIRST_CHUNK, 0
+    for line in lines:
+        if chunk and held + length(line) > LARGEST_TEXT:
+            yield chunk
+            chunk, held = [], 0
+        chunk.append(line)
+        held += length(line)
+        if len(chunk) == size:
+            yield chunk
+            chunk, held, size = [], 0, min(GROWTH * size, LARGEST_CHUNK)
+    if chunk:
+        yield chunk
+
+
+def find(folder: Path, name: str) -> Path:
+    """The file `folder/name`, plain or with one of the known endings. DataError where none or several exist."""
+    result = [path for ending in ENDINGS if (path := folder / f"{name}{ending}").is_file()]
+    if len(result) == 1:
+        return result[0]
+    if result:
+        raise DataError(f"{folder}: found {', '.join(path.name for path in result)}; keep only one of them")
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder; set corpus.path to the folder that holds {name} (for a named corpus: the "
+            "environment variable SEQ2SEQ_DATA to the folder of corpora), or use corpus=datasets corpus.name=HUB_NAME"
+        )
+    some = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
+    raise DataError(f"{folder}: no file {name} (plain, .gz, .xz or .zst); the folder holds {some}")
+
+
+def descriptor(path: Path) -> int | None:
+    """The number that a path such as /dev/stdout stands for."""
+    if str(path) in STANDARD:
+        return STANDARD[str(path)]
+    match = DESCRIPTOR.fullmatch(str(path))
+    return int(match[1]) if match else None
+
+
+def read_json(text: str | bytes) -> Any:
+    """The content of JSON text. Raises ValueError (which UnicodeDecodeError and json.JSONDecodeError are too)."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

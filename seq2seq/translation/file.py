@@ -37,7 +37,7 @@ def translate_file(
     `form`: see forms.written. `extras`: what is asked besides. `status`: a file with an object a line of what became of
     it. Files get their names when they are complete. With a `key`, which tells all that they depend on, a call that was
     killed is resumed by the next one. Standard error gets a progress bar where it is a terminal, and the counts
-    that are returned too. `errors`: what becomes of bytes that are no UTF-8 (see InputLines).
+    that are returned too. `errors`: what becomes of bytes that are no UTF-8 (see LineReader).
     Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
     """
     source, target = translator.direction(source, target)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from seq2seq.io.text import InputLines
+from seq2seq.io.text import LineReader
 
 
 class Status(StrEnum):
@@ -106,7 +106,7 @@ class LineCounts:
         """Lines whose translation is not all that was asked for."""
         return sum(self.statuses[status] for status in LOST)
 
-    def summary(self, read: InputLines, seconds: float, languages: bool) -> str:
+    def summary(self, read: LineReader, seconds: float, languages: bool) -> str:
         """One line about all of them; `languages`: whether wrong ones would have been found.
 
         `1,000 lines in 9.1 s (110 lines/s, 1,290 words/s): 996 ok, 3 blank, 1 copied (besides: 1 split)`. Words are
@@ -125,7 +125,7 @@ def _named(counts: Counter[Status]) -> str:
     return ", ".join(f"{counts[status]:,} {status}" for status in Status if counts[status])
 
 
-def _invalid(read: InputLines) -> str:
+def _invalid(read: LineReader) -> str:
     if not read.invalid:
         return ""
     named = ", ".join(f"{number:,}" for number in read.where) + (", ..." if read.invalid > len(read.where) else "")

@@ -1,5 +1,7 @@
 """The ids every vocabulary starts with, and how the tags that follow are spelt: of languages, then of source lines."""
 
+from collections.abc import Sequence
+
 PAD = 0
 UNK = 1
 BOS = 2
@@ -15,3 +17,8 @@ def tag(language: str) -> str:
 def source_tag(name: str) -> str:
     """How a source line of some kind begins, before a space: `source_tag("BT") == "<BT>"`."""
     return f"<{name}>"
+
+
+def framed(first: int, ids: Sequence[int]) -> list[int]:
+    """A row of a batch: a tag or BOS, a line's pieces, EOS."""
+    return [first, *ids, EOS]

@@ -22,8 +22,8 @@ from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.mbr import MBR
 from seq2seq.translation.executor import FORK_GUARD
+from seq2seq.translation.folder import save
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.translator_folder import save
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -13,7 +13,7 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 from seq2seq.cli.warm_start import WarmStart
 from seq2seq.errors import ModelError
 from seq2seq.training.distributed.process_group import ProcessGroup, SingleProcess
-from seq2seq.translation.translator_folder import save
+from seq2seq.translation.folder import save
 
 ADAM = {
     "_target_": "seq2seq.training.optimizer.Adam",

@@ -15,9 +15,9 @@ from seq2seq.data.loader.labelled_loader import classified
 from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 from seq2seq.network.classifier import Classifier, pooled_over
+from seq2seq.tasks.labelling.folder import load, open_labeller, save
 from seq2seq.tasks.labelling.label_metrics import LabelCounts, Reference
 from seq2seq.tasks.labelling.labeller import Labeller, Labelling, LabelStatus, probabilities
-from seq2seq.tasks.labelling.labelling_folder import load, open_labeller, save
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,9 @@ from seq2seq.network.alignment import TeacherForced
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble, Fusion
 from seq2seq.network.language_model import LanguageModel
+from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import Search
 from seq2seq.translation.details import Pair, details, links
-from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.stages.words import Span, beginnings, source_spans, spans, target_spans, words
 from seq2seq.translation.translator import Translator
 
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 
 
 def translator(
-    search: Search, model: TranslationModel | None = None, longest: int = 100, batch: int = 60
+    search: Search, model: AutoregressiveModel | None = None, longest: int = 100, batch: int = 60
 ) -> Translator:
     return Translator(model or random_model(), toy_tokenizer(), search, DIRECTIONS, longest, batch, torch.float32, CPU)
 
@@ -56,7 +56,7 @@ def language_model() -> LanguageModel:
     return model.eval()
 
 
-def network(name: str) -> TranslationModel:
+def network(name: str) -> AutoregressiveModel:
     """The random model, by itself or with what else may count."""
     model = two_models() if name == "ensemble" else random_model()
     if "coverage" in name:

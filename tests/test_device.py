@@ -18,8 +18,8 @@ from seq2seq.errors import ConfigError
 from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.inference.packed import BFloat16, Float32, Int8, Packed, laid_out, lstm
 from seq2seq.network.state import tensors
+from seq2seq.translation.folder import save
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.translator_folder import save
 
 BF16 = r"precision: bf16 is not available on this CPU \(\w+\), which multiplies in fp32: choose {}precision=auto"
 CAPABILITIES = ["DEFAULT", "AVX2", "AVX512", "NEON", "SVE256", "Z VECTOR"]

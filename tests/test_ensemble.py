@@ -18,7 +18,7 @@ from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
 from seq2seq.search.beam import Beam
-from seq2seq.translation.translator_folder import save
+from seq2seq.translation.folder import save
 
 pytestmark = pytest.mark.slow
 

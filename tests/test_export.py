@@ -16,8 +16,8 @@ import seq2seq
 from seq2seq.cli.app import main
 from seq2seq.model_folder.folder import convert, read
 from seq2seq.model_folder.weights import quantise, read_weights
-from seq2seq.tasks.labelling import labelling_folder as labelled
-from seq2seq.translation.translator_folder import load, save
+from seq2seq.tasks.labelling import folder as labelled
+from seq2seq.translation.folder import load, save
 
 pytestmark = pytest.mark.slow
 

@@ -26,8 +26,8 @@ from seq2seq.search.base import Hypothesis, Request
 from seq2seq.search.beam_search import LengthPenalty
 from seq2seq.search.constrained import Constrained
 from seq2seq.special_tokens import BOS, EOS, PAD, UNK
-from seq2seq.tasks.language_model.language_model_folder import save as save_language_model
-from seq2seq.translation.translator_folder import save
+from seq2seq.tasks.language_model.folder import save as save_language_model
+from seq2seq.translation.folder import save
 
 TAG = 4
 SOURCES = [[TAG, 6, 7, EOS], [TAG, 5, EOS]]

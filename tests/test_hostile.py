@@ -18,7 +18,7 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.errors import ModelError
 from seq2seq.model_folder.folder import convert, read
-from seq2seq.translation.translator_folder import TranslatorFolder, load, save
+from seq2seq.translation.folder import TranslatorFolder, load, save
 
 
 class Whole(NamedTuple):

@@ -24,9 +24,9 @@ from seq2seq.data.tokenizer.train import train_tokenizer
 from seq2seq.errors import ModelError, TrainingError
 from seq2seq.model_folder import folder as model_folder
 from seq2seq.network.model import Model
-from seq2seq.tasks.labelling import labelling_folder as labelled_folder
+from seq2seq.tasks.labelling import folder as labelled_folder
 from seq2seq.training.pretrained import TABLES, EmbeddingRemap, PretrainedWeights, name_rows, piece_rows, remapped
-from seq2seq.translation.translator_folder import save
+from seq2seq.translation.folder import save
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ from seq2seq.network.state import State
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation import file
 from seq2seq.translation.file import translate_file
-from seq2seq.translation.translator_folder import save
+from seq2seq.translation.folder import save
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,9 @@ from seq2seq.errors import ModelError
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.checks import language_id as language
 from seq2seq.translation.checks.language_id import FILE, LanguageIdentifier, learn_languages
+from seq2seq.translation.folder import load, save
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.translator_folder import load, save
 
 
 def stored(folder: Path, directions: list[str], settings: TokenizerSettings | Tokenizer) -> tuple[Store, Tokenizer]:

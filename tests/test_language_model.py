@@ -22,7 +22,7 @@ from seq2seq.search.beam import Beam
 from seq2seq.search.greedy import Greedy
 from seq2seq.search.sampling import Sampling
 from seq2seq.special_tokens import EOS
-from seq2seq.tasks.language_model import language_model_folder as model_folder
+from seq2seq.tasks.language_model import folder as model_folder
 from seq2seq.tasks.language_model.sampler import Sample, Sampler
 from seq2seq.tasks.language_model.scorer import Score, Scorer
 

@@ -12,9 +12,9 @@ from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
 from seq2seq.translation.checks.completeness import Lengths, learn_lengths, shared
+from seq2seq.translation.folder import load as load_folder
+from seq2seq.translation.folder import save
 from seq2seq.translation.stages.segmentation import Limits
-from seq2seq.translation.translator_folder import load as load_folder
-from seq2seq.translation.translator_folder import save
 
 
 def learnt(folder: Path, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Lengths]:

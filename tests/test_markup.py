@@ -14,8 +14,8 @@ from toy_search import beam, greedy
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq import languages
+from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import Search
-from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.stages import chunking as stretches
 from seq2seq.translation.stages.markup import read_markup
 from seq2seq.translation.stages.passthrough import Passthrough
@@ -32,7 +32,9 @@ HOLDERS = ["%s", "%d", "%(name)s", "%1$s", "{name}", "{0}", "{}", "{{x}}", "${x}
 WORDS = ["the", "dog", "sees,", "one.", "(two)", "🐕", '"house"', "Ω", "12", "-"]
 
 
-def translator(model: TranslationModel | None = None, markup: bool = True, search: Search | None = None) -> Translator:
+def translator(
+    model: AutoregressiveModel | None = None, markup: bool = True, search: Search | None = None
+) -> Translator:
     parts = (model or random_model(), toy_tokenizer(), search or greedy(1.0, 3), DIRECTIONS, 30, 60)
     copying = Passthrough(True, 100, "translate", markup)
     return Translator(*parts, torch.float32, torch.device("cpu"), unknown_words="copy", passthrough=copying)
@@ -269,7 +271,7 @@ def test_whatever_is_aligned_tags_nest_as_they_did(
 
 
 @pytest.mark.parametrize("model", [random_model(), Echo()])
-def test_no_model_loses_any(model: TranslationModel) -> None:
+def test_no_model_loses_any(model: AutoregressiveModel) -> None:
     translate, aligned = translator(model), not isinstance(model, Echo)
 
     @given(st.lists(TREE, min_size=1, max_size=3))

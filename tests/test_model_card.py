@@ -19,7 +19,7 @@ from seq2seq.evaluation.metric import score
 from seq2seq.model_folder.card import card
 from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import amend, convert, read
-from seq2seq.translation.translator_folder import load, save
+from seq2seq.translation.folder import load, save
 
 ABOUT = {
     "license": "cc-by-4.0",

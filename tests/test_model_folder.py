@@ -12,7 +12,7 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 import seq2seq
 from seq2seq.errors import ModelError, StorageError
 from seq2seq.model_folder import folder as model_folder
-from seq2seq.translation.translator_folder import load, save
+from seq2seq.translation.folder import load, save
 
 STORED = Path(__file__).parent / "old_models"
 SCORES = {"valid": {"bleu": 12.5}}

@@ -14,9 +14,9 @@ from toy_translator import DIRECTIONS, random_model, random_node, toy_tokenizer
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.special_tokens import EOS
+from seq2seq.translation.folder import save
 from seq2seq.translation.scoring import PairScore, PairScorer, Scored, score_pairs
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.translator_folder import save
 
 LINES = ["the dog sees the house.", "two", "big house big dog", "three é dogs 🐕 see", "the big dog " * 5]
 PAIRS = [("the dog", "das Hund"), ("", ""), ("one", " "), ("\t", "eins"), ("two dogs.", "zwei"), ("one " * 40, "eins")]

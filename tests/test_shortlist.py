@@ -13,12 +13,12 @@ from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.inference.shortlist_model import Shortlisted, columns
 from seq2seq.network.model import Model
-from seq2seq.network.state import map_state, select
+from seq2seq.network.state import AutoregressiveModel, map_state, select
 from seq2seq.search.base import Hypothesis, Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.search.diverse import Diverse
 from seq2seq.special_tokens import EOS
-from seq2seq.translation.searcher import DecodeOptions, Searcher, Segment, TranslationModel
+from seq2seq.translation.searcher import DecodeOptions, Searcher, Segment
 from seq2seq.translation.shortlist.search import shortlist_search
 from seq2seq.translation.shortlist.shortlist import Candidates, Shortlist, leading
 from seq2seq.translation.translator import Translator
@@ -66,7 +66,7 @@ def parts() -> list[Segment]:
     return [Segment(torch.randint(FIRST, SIZE, (length,), generator=draw).tolist()) for length in lengths]
 
 
-def searcher(search: Search, shortlist: Shortlist | None, model: TranslationModel | None = None) -> Searcher:
+def searcher(search: Search, shortlist: Shortlist | None, model: AutoregressiveModel | None = None) -> Searcher:
     return Searcher(model or MODEL, search, toy_tokenizer(), torch.float32, CPU, shortlist=shortlist)
 
 

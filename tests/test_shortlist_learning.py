@@ -24,10 +24,10 @@ from seq2seq.model_folder.folder import add
 from seq2seq.network.model import Model
 from seq2seq.training.data_check import Difference
 from seq2seq.translation import api
+from seq2seq.translation.folder import load, save
 from seq2seq.translation.shortlist import lexicon as shortlist_lexicon
 from seq2seq.translation.shortlist.lexicon import ITERATIONS, Lexicon, learn, learn_lexicon
 from seq2seq.translation.shortlist.shortlist import ABOUT, FILE, Shortlist, leading
-from seq2seq.translation.translator_folder import load, save
 
 VOCABULARY = {"algorithm": "unigram", "vocab_size": 290, "joint": True, "byte_fallback": True}
 REST = {

@@ -8,8 +8,8 @@ from toy_search import beam, greedy
 from toy_translator import DIRECTIONS, Echo, random_model, toy_tokenizer
 
 from seq2seq.errors import ConfigError
+from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import Search
-from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.stages.placeholders import MaskedLine, Unknown, mask, restore
 from seq2seq.translation.stages.words import words
 from seq2seq.translation.translation import Candidate, Status
@@ -28,7 +28,7 @@ def strange(word: str) -> bool:
     return any(ord(letter) > 0x200 and letter != "’" for letter in word)
 
 
-def translator(unknown: Unknown, model: TranslationModel | None = None, search: Search | None = None) -> Translator:
+def translator(unknown: Unknown, model: AutoregressiveModel | None = None, search: Search | None = None) -> Translator:
     parts = (model or random_model(), toy_tokenizer(), search or greedy(1.0, 3), DIRECTIONS, 30, 60)
     return Translator(*parts, torch.float32, torch.device("cpu"), unknown_words=unknown)
 
@@ -120,7 +120,7 @@ def test_without_an_alignment_a_word_goes_as_far_along() -> None:
 
 
 @pytest.mark.parametrize("model", [random_model(), Echo()])
-def test_what_a_model_cannot_read_stands_in_its_translations(model: TranslationModel) -> None:
+def test_what_a_model_cannot_read_stands_in_its_translations(model: AutoregressiveModel) -> None:
     lines = ["the dog 🐕 sees Ω", "Ωμέγα", "one two", "", "🐕", "the 🐕 dog sees the house. " * 6]
     plain = list(translator("keep", model).translate(lines, "en", "de"))
     signs = list(translator("symbols", model).translate(lines, "en", "de"))

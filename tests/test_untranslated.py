@@ -18,12 +18,12 @@ from seq2seq.data.corpus.jsonl import JSONL
 from seq2seq.data.dataset.prepare import prepare
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.translation.api import load
+from seq2seq.translation.folder import save
 from seq2seq.translation.stages import chunking as stretches
 from seq2seq.translation.stages.passthrough import Letterless, Passthrough, translates_letterless
 from seq2seq.translation.stages.placeholders import mask, restore
 from seq2seq.translation.translation import Candidate, Status, Translation
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.translator_folder import save
 
 ADDRESSES = [
     "https://example.com/a?b=c#d",

@@ -11,6 +11,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 STYLES = {"training": "-", "validation": "--", "average": ""}  # of lines, by event
 MARKERS = {"training": "", "validation": "o", "average": "*"}
 COLUMNS = 3
+TEMPLATE = Path(__file__).with_name("curves.html")
+PLACE = '"the curves stand here"'
 
 
 def check() -> None:
@@ -53,10 +55,6 @@ def label(curve: Curve, curves: Curves, events: bool) -> str:
     """Of a curve in a panel of several: its run where there are several, its event where there are `events`."""
     run = curves.runs[curve.run] if len(curves.runs) > 1 else ""
     return " ".join(part for part in (run, curve.event if events or not run else "") if part)
-
-
-TEMPLATE = Path(__file__).with_name("curves.html")
-PLACE = '"the curves stand here"'
 
 
 def page(curves: Curves, axis: Axis) -> str:

@@ -20,6 +20,12 @@ NEEDS_CORPUS = (  # their defaults lists hold `corpus: ???`
     "train_generator",
 )
 CHOSEN = {("evaluate", "noise"): "augmentation@noise"}  # keys that choose from a group of another name
+PLAIN = re.compile(r"(?:[A-Za-z_/]|\.{1,2}/)[\w./@-]*", re.ASCII)  # means itself with and without quotes
+NO_TEXT = {"null", "true", "false", "nan", "inf"}  # but these do not
+QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)  # one quoted string of Hydra's grammar
+SWEPT = re.compile(r"(?:choice|range|interval|glob|sort|shuffle|tag)\(.*\)", re.DOTALL)  # functions that make a sweep
+RESOLVED = r"oc\.\w+:|now:|hydra:"  # references to what is no key
+NULL = "null"
 
 
 def arranged(command: str, arguments: Sequence[str], keys: TextKeys) -> list[str]:
@@ -113,14 +119,6 @@ def sweep_folder(arguments: Sequence[str]) -> str | None:
     """Where the user wants a sweep's notes: launchers of other machines need a folder that all of them see."""
     given = [one.partition("=")[2] for one in arguments if one.startswith("hydra.sweep.dir=")]
     return given[-1] if given else None
-
-
-PLAIN = re.compile(r"(?:[A-Za-z_/]|\.{1,2}/)[\w./@-]*", re.ASCII)  # means itself with and without quotes
-NO_TEXT = {"null", "true", "false", "nan", "inf"}  # but these do not
-QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)  # one quoted string of Hydra's grammar
-SWEPT = re.compile(r"(?:choice|range|interval|glob|sort|shuffle|tag)\(.*\)", re.DOTALL)  # functions that make a sweep
-RESOLVED = r"oc\.\w+:|now:|hydra:"  # references to what is no key
-NULL = "null"
 
 
 def is_plain(value: str) -> bool:

@@ -7,7 +7,7 @@ from seq2seq.cli.open_models import Node, read_models, stream_or_file, use_threa
 from seq2seq.cli.paths import INPUT, OUTPUT, check_places
 from seq2seq.config.build import build
 from seq2seq.tasks.labelling.file import generate_file
-from seq2seq.tasks.labelling.labelling_folder import open_generation
+from seq2seq.tasks.labelling.folder import open_generation
 
 
 def run(

@@ -10,8 +10,8 @@ from seq2seq.cli.paths import INPUT, OUTPUT, check_places
 from seq2seq.errors import ConfigError
 from seq2seq.io.text import writing
 from seq2seq.tasks.labelling.file import label_file
+from seq2seq.tasks.labelling.folder import open_labeller
 from seq2seq.tasks.labelling.label_metrics import Agreement
-from seq2seq.tasks.labelling.labelling_folder import open_labeller
 
 
 def run(

@@ -16,9 +16,9 @@ from seq2seq.languages import matching_directions
 from seq2seq.network.coverage_penalty import CoveragePenalty
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.model import Model
-from seq2seq.tasks.language_model.language_model_folder import fuse
+from seq2seq.network.state import AutoregressiveModel
+from seq2seq.tasks.language_model.folder import fuse
 from seq2seq.translation.api import assemble
-from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.translator import Translator
 
 Node = dict[str, object]
@@ -36,7 +36,7 @@ def open_translator(
 ) -> Translator:
     """The translator of a run folder or model folder, or of several. Raises ModelError or ConfigError."""
 
-    def added(network: Model | Ensemble, tokenizer: Tokenizer) -> TranslationModel:
+    def added(network: Model | Ensemble, tokenizer: Tokenizer) -> AutoregressiveModel:
         covered = CoveragePenalty(network, coverage_penalty) if coverage_penalty else network
         return call(fuse, {**fusion, "network": covered, "tokenizer": tokenizer}, "fusion")
 

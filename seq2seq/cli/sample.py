@@ -9,7 +9,7 @@ from seq2seq.cli.prepare import Node
 from seq2seq.config.build import build, call
 from seq2seq.errors import ConfigError
 from seq2seq.tasks.language_model.file import sample_file
-from seq2seq.tasks.language_model.language_model_folder import chosen, open_language_model
+from seq2seq.tasks.language_model.folder import chosen, open_language_model
 from seq2seq.tasks.language_model.sampler import Sampler
 
 

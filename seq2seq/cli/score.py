@@ -12,7 +12,7 @@ from seq2seq.io.text import writing
 from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import find
 from seq2seq.tasks.language_model.file import score_file
-from seq2seq.tasks.language_model.language_model_folder import chosen, open_language_model
+from seq2seq.tasks.language_model.folder import chosen, open_language_model
 from seq2seq.tasks.language_model.scorer import Scorer
 from seq2seq.translation.api import load
 from seq2seq.translation.scoring import PairScorer, score_pairs

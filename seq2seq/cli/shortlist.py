@@ -17,9 +17,9 @@ from seq2seq.model_folder.config import read_config
 from seq2seq.model_folder.folder import add, find
 from seq2seq.training.data_check import text_differences
 from seq2seq.training.run_config import older
+from seq2seq.translation.folder import KIND
 from seq2seq.translation.shortlist.lexicon import learn
 from seq2seq.translation.shortlist.shortlist import FILE, Shortlist
-from seq2seq.translation.translator_folder import KIND
 
 KEYS = ("corpus", "cleaning", "tokenizer", "prepare")  # of a run's configuration: what makes its text
 

@@ -29,9 +29,9 @@ from seq2seq.training.validation import ValidationLoss
 from seq2seq.translation.checks.completeness import LengthsOf, learn_lengths, with_attention
 from seq2seq.translation.checks.language_id import learn_languages
 from seq2seq.translation.checks.usage import learn_usage
+from seq2seq.translation.folder import save
 from seq2seq.translation.stages.passthrough import translates_letterless
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.translator_folder import save
 
 
 @dataclass(frozen=True, kw_only=True)

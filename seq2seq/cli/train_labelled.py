@@ -19,7 +19,7 @@ from seq2seq.data.loader.batch import Batch
 from seq2seq.data.loader.loader import Loader
 from seq2seq.data.tokenizer.labelled_tokenizer import LabelledTokenizer, NamedTokenizer
 from seq2seq.device import precision
-from seq2seq.tasks.labelling.labelling_folder import save
+from seq2seq.tasks.labelling.folder import save
 from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import Settings
 

@@ -22,7 +22,7 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import precision
 from seq2seq.errors import ConfigError
 from seq2seq.network.language_model import LanguageModel
-from seq2seq.tasks.language_model.language_model_folder import save
+from seq2seq.tasks.language_model.folder import save
 from seq2seq.tasks.language_model.scorer import bits_per_character, characters, perplexity
 from seq2seq.training.distributed.process_group import process_group
 from seq2seq.training.settings import Settings

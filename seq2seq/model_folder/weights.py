@@ -22,6 +22,11 @@ from torch import Tensor
 from seq2seq.errors import ModelError
 
 LARGEST = 127
+Precision = Literal["fp32", "bf16", "int8"]
+NARROW: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "int8": torch.int8}
+SCALES = ".scales"  # what is added to a matrix's name
+NARROWEST = 8  # rows and columns of a matrix: a scale costs as much as four of its row's numbers
+LONGEST_HEADER = 8 << 20  # bytes; a thousand tensors need 0.1 million
 
 
 def quantise(weight: Float[Tensor, "out in"]) -> tuple[Int8[Tensor, "out in"], Float[Tensor, " out"]]:
@@ -39,13 +44,6 @@ def quantise(weight: Float[Tensor, "out in"]) -> tuple[Int8[Tensor, "out in"], F
 def dequantise(values: Int8[Tensor, "out in"], scales: Float[Tensor, " out"]) -> Float[Tensor, "out in"]:
     """The matrix (fp32) that these stand for."""
     return values.float().mul_(scales.unsqueeze(1))
-
-
-Precision = Literal["fp32", "bf16", "int8"]
-NARROW: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "int8": torch.int8}
-SCALES = ".scales"  # what is added to a matrix's name
-NARROWEST = 8  # rows and columns of a matrix: a scale costs as much as four of its row's numbers
-LONGEST_HEADER = 8 << 20  # bytes; a thousand tensors need 0.1 million
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor], precision: Precision) -> None:

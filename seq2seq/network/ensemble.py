@@ -1,7 +1,7 @@
 """Several models behind the two functions of one."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +10,7 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.model import Model
-from seq2seq.network.state import State, map_state
+from seq2seq.network.state import AutoregressiveModel, State, map_state
 
 
 class Ensemble:
@@ -51,17 +51,6 @@ def _each(states: State) -> tuple[State, ...]:
     return cast(tuple[State, ...], states)
 
 
-@runtime_checkable
-class TranslationStep(Protocol):
-    """What is fused with a language model: a model, or several behind the same functions."""
-
-    def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]: ...
-
-    def step(
-        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
-    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
-
-
 class Fusion:
     """Shallow fusion (Gulcehre et al. 2015, section 4.1): what a language model says of the next token counts too.
 
@@ -71,7 +60,7 @@ class Fusion:
     so that searches end as they do without. Both must have the same target tokenizer. Raises ConfigError.
     """
 
-    def __init__(self, network: TranslationStep, language_model: LanguageModel, weight: float) -> None:
+    def __init__(self, network: AutoregressiveModel, language_model: LanguageModel, weight: float) -> None:
         if not weight > 0:
             raise ConfigError(f"fusion.weight: expected a positive number, the language model's weight, got {weight}")
         self.network = network

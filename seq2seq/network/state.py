@@ -1,12 +1,51 @@
-"""Recurrent state: a tensor or a nested tuple of tensors, batch first. Nobody asks what is inside."""
+"""Recurrent state, a tensor or a nested tuple of tensors, batch first; and what searches and objectives ask of a model.
+
+A model reads the sources once (`start`), then one token of every hypothesis at a time (`step`). Their callers do not
+know what a state holds; they only select its rows.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 State = Tensor | tuple[Any, ...]  # Any: a State again; a recursive alias is beyond the checker of annotations
+
+
+@runtime_checkable
+class Start(Protocol):
+    """Reads the sources: `(memory, state)`, every tensor of `memory` `[batch, ...]`, of `state` `[batch, 1, ...]`."""
+
+    def __call__(
+        self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"], /
+    ) -> tuple[State, State]: ...
+
+
+@runtime_checkable
+class Step(Protocol):
+    """Reads one token a hypothesis: the score of every next token (fp32), and the state after it.
+
+    A model's scores are its log-probabilities; what is built on top of models may add to them. The caller may change
+    them in place. Every tensor of `state` is `[batch, beam, ...]`, of `memory` `[batch, ...]`: the hypotheses of a
+    sentence share it.
+    """
+
+    def __call__(
+        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State, /
+    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
+
+
+@runtime_checkable
+class AutoregressiveModel(Protocol):
+    """A model, or several models behind the same two functions, that predicts a target token by token."""
+
+    @property
+    def start(self) -> Start: ...
+
+    @property
+    def step(self) -> Step: ...
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import select
-from seq2seq.search.base import Hypothesis, Request, Start, Step, hypotheses, kept_rows
+from seq2seq.network.state import Start, Step, select
+from seq2seq.search.base import Hypothesis, Request, hypotheses, kept_rows
 from seq2seq.search.constraints import Limits
 from seq2seq.special_tokens import EOS
 

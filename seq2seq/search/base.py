@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq.network.state import State
+from seq2seq.network.state import Start, State, Step
 from seq2seq.special_tokens import EOS
 
 IMPOSSIBLE = float("-inf")  # the log-probability of what must not be generated
@@ -25,29 +25,6 @@ class Hypothesis(NamedTuple):
     score: float
     normalised: float
     finished: bool
-
-
-@runtime_checkable
-class Start(Protocol):
-    """Reads the sources: `(memory, state)`, every tensor of `memory` `[batch, ...]`, of `state` `[batch, 1, ...]`."""
-
-    def __call__(
-        self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"], /
-    ) -> tuple[State, State]: ...
-
-
-@runtime_checkable
-class Step(Protocol):
-    """Reads one token a hypothesis: the score of every next token (fp32), and the state after it.
-
-    A model's scores are its log-probabilities; what is built on top of models may add to them. Whoever asks may change
-    them in place.
-    Every tensor of `state` is `[batch, beam, ...]`, of `memory` `[batch, ...]`: the hypotheses of a sentence share it.
-    """
-
-    def __call__(
-        self, tokens: Int[Tensor, "batch beam"], state: State, memory: State, /
-    ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]: ...
 
 
 @runtime_checkable

@@ -5,7 +5,8 @@ from copy import copy
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seq2seq.search.base import Hypothesis, Request, Start, Step
+from seq2seq.network.state import Start, Step
+from seq2seq.search.base import Hypothesis, Request
 from seq2seq.search.beam_search import Beams, BeamScorer, Expansion, extend, search
 from seq2seq.search.constraints import Constraints, Limits
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import State, map_state, select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, hypotheses, kept_rows, top_k_sums
+from seq2seq.network.state import Start, State, Step, map_state, select
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, hypotheses, kept_rows, top_k_sums
 from seq2seq.search.constraints import Limits
 from seq2seq.special_tokens import EOS
 

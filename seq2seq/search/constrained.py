@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, top_k
+from seq2seq.network.state import Start, Step
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, top_k
 from seq2seq.search.beam_search import Beams, BeamScorer, Expansion, lengthened, search
 from seq2seq.search.constraints import NOWHERE, Constraints, Limits
 from seq2seq.special_tokens import EOS

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import select
-from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, Start, Step, kept_rows, top_k
+from seq2seq.network.state import Start, Step, select
+from seq2seq.search.base import IMPOSSIBLE, Hypothesis, Request, kept_rows, top_k
 from seq2seq.search.beam_search import Beams, BeamScorer, beginning, finish, lengthened, pick, reorder, worthwhile
 from seq2seq.search.constraints import Constraints
 from seq2seq.special_tokens import EOS

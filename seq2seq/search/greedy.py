@@ -3,8 +3,9 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2seq.network.state import Start, Step
 from seq2seq.search.autoregressive import autoregressive
-from seq2seq.search.base import Hypothesis, Request, Start, Step, top_k
+from seq2seq.search.base import Hypothesis, Request, top_k
 from seq2seq.search.constraints import Constraints
 
 

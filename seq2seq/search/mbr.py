@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import ConfigError
-from seq2seq.search.base import HasBeamSize, Hypothesis, Request, Search, Start, Step
+from seq2seq.network.state import Start, Step
+from seq2seq.search.base import HasBeamSize, Hypothesis, Request, Search
 
 
 @runtime_checkable

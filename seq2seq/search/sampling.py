@@ -11,9 +11,9 @@ from torch import Tensor
 
 from seq2seq.data.loader.shuffle import uniform
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import select
+from seq2seq.network.state import Start, Step, select
 from seq2seq.search.autoregressive import autoregressive
-from seq2seq.search.base import Hypothesis, Request, Start, Step, top_k
+from seq2seq.search.base import Hypothesis, Request, top_k
 from seq2seq.search.constraints import Constraints, Limits
 
 FIRST = 64  # tokens among which a cut looks for those that stay

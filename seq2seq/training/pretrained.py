@@ -38,6 +38,25 @@ TABLES: Mapping[
     },
 }
 SIZES = frozenset({"source_vocabulary", "target_vocabulary", "vocabulary", "labels", "conditions", "condition"})
+LONGEST_PIECE = 64  # characters; sentencepiece makes none longer than 16 unless told to
+
+
+class EmbeddingRemap(NamedTuple):
+    """The rows of a new table of `size` rows that begin as rows of an old one of `before` rows; the others begin anew.
+
+    Rows({0: 0, 1: 7}, {2: [3, 5]}, 4, 9): two rows are kept, one begins as the mean of two old ones, one is new.
+    """
+
+    kept: dict[int, int]  # new row: old row
+    composed: dict[int, list[int]]  # new row: the old rows whose mean it begins as
+    size: int
+    before: int
+
+    def __str__(self) -> str:
+        kept, composed = len(self.kept), len(self.composed)
+        if kept == self.size:
+            return f"all {self.size:,} rows kept"
+        return f"{kept:,} of {self.size:,} rows kept, {composed:,} begin as means, {self.size - kept - composed:,} anew"
 
 
 class PretrainedWeights:
@@ -150,27 +169,6 @@ def remapped(new: Tensor, old: Tensor, rows: EmbeddingRemap, whole: bool = False
         for row, origins in rows.composed.items():
             result[row] = old[origins].mean(0).to(result)
     return result
-
-
-LONGEST_PIECE = 64  # characters; sentencepiece makes none longer than 16 unless told to
-
-
-class EmbeddingRemap(NamedTuple):
-    """The rows of a new table of `size` rows that begin as rows of an old one of `before` rows; the others begin anew.
-
-    Rows({0: 0, 1: 7}, {2: [3, 5]}, 4, 9): two rows are kept, one begins as the mean of two old ones, one is new.
-    """
-
-    kept: dict[int, int]  # new row: old row
-    composed: dict[int, list[int]]  # new row: the old rows whose mean it begins as
-    size: int
-    before: int
-
-    def __str__(self) -> str:
-        kept, composed = len(self.kept), len(self.composed)
-        if kept == self.size:
-            return f"all {self.size:,} rows kept"
-        return f"{kept:,} of {self.size:,} rows kept, {composed:,} begin as means, {self.size - kept - composed:,} anew"
 
 
 def piece_rows(old: Tokenizer, new: Tokenizer, side: Side) -> EmbeddingRemap:

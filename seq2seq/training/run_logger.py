@@ -20,6 +20,112 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from seq2seq.io.atomic import storing
 
+TIME_FIELDS = (
+    "seconds",
+    "tokens_per_second",
+    "waiting",
+)  # the only fields that differ between two runs of the same command
+logger = logging.getLogger(__name__)
+Values = Mapping[str, float | int | Mapping[str, float]]
+
+
+class Reporter:
+    """Shows loss (nats per target token), accuracy, gradient norm, speed (target tokens per second), the
+    share of places that are padding, the share of time that is spent waiting for data, and the time left."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, soft_wrap=True)
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "Reporter":
+        if sys.stderr.isatty():
+            columns = (BarColumn(20), TextColumn("{task.percentage:3.0f} %"), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, console=self.console, auto_refresh=False)
+            self._task = self._bar.add_task("", total=1.0)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def training(self, update: int, progress: float, left: float | None, values: Mapping[str, float | int]) -> None:
+        """News of the last interval; `left` is the time in seconds that the budget leaves, where it can be known."""
+        place = f"epoch {values['epoch']:.1f}  update {update:,}"
+        if left is not None:
+            place += f"  left {duration(left)}"
+        learnt = f"loss {values['loss']:.3f}  accuracy {values['accuracy']:.1%}  gradient {values['gradient_norm']:.2f}"
+        speed = f"{values['tokens_per_second']:,.0f} tok/s"
+        waste = f"padding {values['padding']:.1%}  waiting {values['waiting']:.1%}"
+        if self._bar is None:
+            self.say(f"{place}  {learnt}  {speed}  {waste}")
+        else:
+            text = f"{place}  {speed}\n{learnt}  {waste}"
+            self._bar.update(self._task, completed=progress, description=text, refresh=True)
+
+    def validation(self, update: int, scores: Mapping[str, float], better: bool) -> None:
+        """The scores of a validation."""
+        numbers = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        self.say(f"validation after update {update:,}: {numbers}" + ("  (best so far)" if better else ""))
+
+
+class LogFile:
+    """Appends records to `folder/log.jsonl`, after cutting what a resumed run will write again.
+
+    `records` lines and the events up to `update` belong to the checkpoint that the run resumes from. All of it raises
+    StorageError where the system refuses.
+    """
+
+    def __init__(self, folder: Path, records: int, update: int) -> None:
+        self.path = folder / "log.jsonl"
+        with storing(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.records = _cut(self.path, records)
+            self._file = self.path.open("ab", buffering=0)  # a line that the disk has no room for is not tried again
+        self._events: TensorBoardLog | None = None
+        with self._dispensable():
+            self._events = TensorBoardLog(folder, update) if available() else None
+
+    def write(self, event: str, update: int, values: Values) -> None:
+        """One record: what happened at which update, and its numbers; those that are not finite become null."""
+        record = {"event": event, "update": update, **values}
+        line = f"{json.dumps(_finite(record))}\n".encode()
+        with storing(self.path):
+            while line:  # a disk that is nearly full takes a part
+                line = line[self._file.write(line) :]
+        self.records += 1
+        if self._events is not None:
+            with self._dispensable():
+                self._events.add(event, update, _flat(values))
+
+    def sync(self) -> None:
+        """Bring all records to the disk: before a checkpoint that counts them."""
+        with storing(self.path):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._events is not None:
+            with self._dispensable():
+                self._events.close()
+
+    @contextmanager
+    def _dispensable(self) -> Iterator[None]:
+        """Inside, the system may refuse: the events only repeat what the log holds, so the run goes on without them."""
+        try:
+            yield
+        except OSError as error:
+            if self._events is not None:
+                self._events.close()
+            self._events = None
+            logger.warning("warning: %s: no more TensorBoard events: %s", self.path.parent, error)
+
 
 class RunLogger:
     """The records of a run in `folder`; `records` of them, and those up to `update`, are there already.
@@ -80,70 +186,6 @@ class RunLogger:
         """Close the files."""
         if self._log is not None:
             self._log.close()
-
-
-TIME_FIELDS = (
-    "seconds",
-    "tokens_per_second",
-    "waiting",
-)  # the only fields that differ between two runs of the same command
-logger = logging.getLogger(__name__)
-
-
-Values = Mapping[str, float | int | Mapping[str, float]]
-
-
-class LogFile:
-    """Appends records to `folder/log.jsonl`, after cutting what a resumed run will write again.
-
-    `records` lines and the events up to `update` belong to the checkpoint that the run resumes from. All of it raises
-    StorageError where the system refuses.
-    """
-
-    def __init__(self, folder: Path, records: int, update: int) -> None:
-        self.path = folder / "log.jsonl"
-        with storing(self.path):
-            folder.mkdir(parents=True, exist_ok=True)
-            self.records = _cut(self.path, records)
-            self._file = self.path.open("ab", buffering=0)  # a line that the disk has no room for is not tried again
-        self._events: TensorBoardLog | None = None
-        with self._dispensable():
-            self._events = TensorBoardLog(folder, update) if available() else None
-
-    def write(self, event: str, update: int, values: Values) -> None:
-        """One record: what happened at which update, and its numbers; those that are not finite become null."""
-        record = {"event": event, "update": update, **values}
-        line = f"{json.dumps(_finite(record))}\n".encode()
-        with storing(self.path):
-            while line:  # a disk that is nearly full takes a part
-                line = line[self._file.write(line) :]
-        self.records += 1
-        if self._events is not None:
-            with self._dispensable():
-                self._events.add(event, update, _flat(values))
-
-    def sync(self) -> None:
-        """Bring all records to the disk: before a checkpoint that counts them."""
-        with storing(self.path):
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close the files."""
-        self._file.close()
-        if self._events is not None:
-            with self._dispensable():
-                self._events.close()
-
-    @contextmanager
-    def _dispensable(self) -> Iterator[None]:
-        """Inside, the system may refuse: the events only repeat what the log holds, so the run goes on without them."""
-        try:
-            yield
-        except OSError as error:
-            if self._events is not None:
-                self._events.close()
-            self._events = None
-            logger.warning("warning: %s: no more TensorBoard events: %s", self.path.parent, error)
 
 
 def _cut(path: Path, records: int) -> int:
@@ -210,51 +252,6 @@ class TensorBoardLog:
 def available() -> bool:
     """Whether the package is installed."""
     return importlib.util.find_spec("tensorboard") is not None
-
-
-class Reporter:
-    """Shows loss (nats per target token), accuracy, gradient norm, speed (target tokens per second), the
-    share of places that are padding, the share of time that is spent waiting for data, and the time left."""
-
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, soft_wrap=True)
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> "Reporter":
-        if sys.stderr.isatty():
-            columns = (BarColumn(20), TextColumn("{task.percentage:3.0f} %"), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=self.console, auto_refresh=False)
-            self._task = self._bar.add_task("", total=1.0)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def say(self, text: str) -> None:
-        """A line that stays."""
-        self.console.print(text, markup=False, highlight=False)
-
-    def training(self, update: int, progress: float, left: float | None, values: Mapping[str, float | int]) -> None:
-        """News of the last interval; `left` is the time in seconds that the budget leaves, where it can be known."""
-        place = f"epoch {values['epoch']:.1f}  update {update:,}"
-        if left is not None:
-            place += f"  left {duration(left)}"
-        learnt = f"loss {values['loss']:.3f}  accuracy {values['accuracy']:.1%}  gradient {values['gradient_norm']:.2f}"
-        speed = f"{values['tokens_per_second']:,.0f} tok/s"
-        waste = f"padding {values['padding']:.1%}  waiting {values['waiting']:.1%}"
-        if self._bar is None:
-            self.say(f"{place}  {learnt}  {speed}  {waste}")
-        else:
-            text = f"{place}  {speed}\n{learnt}  {waste}"
-            self._bar.update(self._task, completed=progress, description=text, refresh=True)
-
-    def validation(self, update: int, scores: Mapping[str, float], better: bool) -> None:
-        """The scores of a validation."""
-        numbers = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
-        self.say(f"validation after update {update:,}: {numbers}" + ("  (best so far)" if better else ""))
 
 
 def duration(seconds: float) -> str:

@@ -11,6 +11,8 @@ from seq2seq.errors import TrainingError
 from seq2seq.training.settings import Settings
 from seq2seq.training.state import State
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def epochs(state: State, batches: int) -> float:
     """Passes over the training data so far; the present one has `batches` batches."""
@@ -50,9 +52,6 @@ def extended(settings: Settings, state: State) -> Settings:
             f"{state.update:,}: give the number at which it is to end"
         )
     return replace(settings, updates=state.limit)
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):  # noqa: N818 - a request, not an error

@@ -15,11 +15,11 @@ from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.ensemble import Ensemble
 from seq2seq.network.inference.optimise import optimise_for_inference
 from seq2seq.network.model import Model
+from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import Search
-from seq2seq.translation import translator_folder as model_folder
+from seq2seq.translation import folder as model_folder
 from seq2seq.translation.checks.completeness import shared
 from seq2seq.translation.checks.usage import shared_usage
-from seq2seq.translation.searcher import TranslationModel
 from seq2seq.translation.translator import Translator
 
 
@@ -59,7 +59,7 @@ def assemble(
     search: Search,
     translator: dict[str, Any],
     number_format: str,
-    added: Callable[[Model | Ensemble, Tokenizer], TranslationModel] | None = None,
+    added: Callable[[Model | Ensemble, Tokenizer], AutoregressiveModel] | None = None,
 ) -> Translator:
     """The same from parts: `weights` of the folders' models (None: alike), `translator` like its default YAML.
 

@@ -81,8 +81,8 @@ def _of_like_length(pairs: Sequence[Pair]) -> Iterator[list[int]]:
 
 def _batch(pairs: Sequence[Pair], tag: int, device: torch.device) -> Batch:
     """The pairs' rows as training sees them."""
-    source = padded([[tag, *pair.source, symbols.EOS] for pair in pairs], device)
-    target = padded([[tag, *pair.target, symbols.EOS] for pair in pairs], device)
+    source = padded([symbols.framed(tag, pair.source) for pair in pairs], device)
+    target = padded([symbols.framed(tag, pair.target) for pair in pairs], device)
     return Batch(*source, *target, torch.arange(len(pairs), device=device))
 
 

@@ -16,6 +16,12 @@ from seq2seq.errors import ModelError
 from seq2seq.io.process_pool import ForkGuard, Handler, Worker, WorkerExit, WorkerFailure, close_workers
 from seq2seq.translation.searcher import DecodeOptions, Found, Parts, Searcher
 
+FORK_GUARD = ForkGuard()
+LARGE = 256  # rows of a product that MKL takes memory for
+PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
+TO_END = 10.0  # seconds for batches under way when the processes are to end
+OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
+
 
 @runtime_checkable
 class Executor(Protocol):
@@ -33,13 +39,6 @@ class Executor(Protocol):
     def close(self) -> None:
         """Free what it holds."""
         ...
-
-
-FORK_GUARD = ForkGuard()
-LARGE = 256  # rows of a product that MKL takes memory for
-PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
-TO_END = 10.0  # seconds for batches under way when the processes are to end
-OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
 
 
 class InlineExecutor:

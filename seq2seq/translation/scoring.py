@@ -26,6 +26,8 @@ from seq2seq.translation.stages.words import Span, numbers, text_spans
 from seq2seq.translation.translation import Token
 from seq2seq.translation.translator import Translator
 
+Chunks = Iterator[list[tuple[str, str]]]
+
 
 class Scored(StrEnum):
     """What became of a pair."""
@@ -124,9 +126,6 @@ def _spans(tokenizer: Tokenizer, read: TracedText, given: str, language: str, si
     own = numbers(read, given, language)
     result = text_spans(tokenizer, read.text, language, side)
     return [Span(own[span.begin], own[span.end - 1] + 1) for span in result]
-
-
-Chunks = Iterator[list[tuple[str, str]]]
 
 
 class PairTotals(NamedTuple):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool
@@ -16,7 +16,8 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.device import autocast, release_memory
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import TeacherForcing
-from seq2seq.search.base import HasNBest, Hypothesis, Request, Reranker, Search, Start, Step
+from seq2seq.network.state import AutoregressiveModel
+from seq2seq.search.base import HasNBest, Hypothesis, Request, Reranker, Search
 from seq2seq.translation.checks.completeness import Lengths, attention_shares
 from seq2seq.translation.checks.language_id import LanguageIdentifier
 from seq2seq.translation.checks.repair import Repair
@@ -27,6 +28,8 @@ from seq2seq.translation.shortlist.search import shortlist_search
 from seq2seq.translation.shortlist.shortlist import Shortlist
 from seq2seq.translation.stages.words import Span
 from seq2seq.translation.translation import Status
+
+TIDY = 8_000  # source tokens: some batches, each of which takes a hundred times as long as giving memory back
 
 
 class Segment(NamedTuple):
@@ -70,18 +73,6 @@ class SegmentResult(NamedTuple):
 
 Parts = Sequence[Segment]
 Found = list[SegmentResult]
-TIDY = 8_000  # source tokens: some batches, each of which takes a hundred times as long as giving memory back
-
-
-@runtime_checkable
-class TranslationModel(Protocol):
-    """What a translator needs of a model (or of several behind the same two functions)."""
-
-    @property
-    def start(self) -> Start: ...
-
-    @property
-    def step(self) -> Step: ...
 
 
 class Searcher:
@@ -93,7 +84,7 @@ class Searcher:
 
     def __init__(
         self,
-        model: TranslationModel,
+        model: AutoregressiveModel,
         search: Search,
         tokenizer: Tokenizer,
         dtype: torch.dtype,
@@ -268,7 +259,7 @@ class Searcher:
     def request(self, parts: Parts, order: DecodeOptions) -> Request:
         """The parts as a padded batch, the target language's tag before each."""
         tag = self.tokenizer.tag_id(order.target)
-        source, mask = padded([[tag, *part.ids, symbols.EOS] for part in parts], self.device)
+        source, mask = padded([symbols.framed(tag, part.ids) for part in parts], self.device)
         return Request(
             source,
             mask,

@@ -16,6 +16,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.io.live_input import live_chunks
 from seq2seq.io.text import growing
 from seq2seq.languages import matching_directions
+from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import HasBeamSize, Search
 from seq2seq.search.constrained import Constrained
 from seq2seq.translation.checks.completeness import FEWEST_TOKENS, Lengths, LengthsOf
@@ -24,7 +25,7 @@ from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.checks.usage import Usage
 from seq2seq.translation.executor import Executor, InlineExecutor, executor, wait
 from seq2seq.translation.line import Line
-from seq2seq.translation.searcher import DecodeOptions, Found, Searcher, Segment, TranslationModel
+from seq2seq.translation.searcher import DecodeOptions, Found, Searcher, Segment
 from seq2seq.translation.shortlist.shortlist import Shortlist
 from seq2seq.translation.stages.chunking import Chunk, TranslatedChunk, join_chunks, joined, split_into_chunks
 from seq2seq.translation.stages.glossary import Glossary
@@ -60,7 +61,7 @@ class Translator:
 
     def __init__(
         self,
-        model: TranslationModel,
+        model: AutoregressiveModel,
         tokenizer: Tokenizer,
         search: Search,
         directions: Sequence[tuple[str, str]],

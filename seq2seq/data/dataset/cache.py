@@ -23,6 +23,8 @@ from seq2seq.errors import DataError
 from seq2seq.io.atomic import listed, lock, opens_folders, put, sync
 
 Fingerprint = Mapping[str, Mapping[str, Any]]  # as above; JSON can hold it
+HERE = platform.node()  # locks may hold on one machine alone
+HIDDEN = re.compile(rf"\.[a-z]+-[0-9a-f]{{16}}\.{re.escape(HERE)}\.\w{{8}}")  # `.train-0123456789abcdef.here.x7_k2abc`
 
 
 class SplitContent(NamedTuple):
@@ -84,10 +86,6 @@ def split_content(corpus: Corpus, split: str) -> SplitContent:
 def tokenizer_hash(models: Sequence[bytes]) -> str:
     """Of a tokenizer's files."""
     return hashlib.sha256(b"".join(hashlib.sha256(model).digest() for model in models)).hexdigest()
-
-
-HERE = platform.node()  # locks may hold on one machine alone
-HIDDEN = re.compile(rf"\.[a-z]+-[0-9a-f]{{16}}\.{re.escape(HERE)}\.\w{{8}}")  # `.train-0123456789abcdef.here.x7_k2abc`
 
 
 def cache_entry(cache: Path, name: str, make: Callable[[Path], None]) -> Path:

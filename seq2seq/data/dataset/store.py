@@ -22,6 +22,8 @@ from seq2seq.io.text import read_json
 
 FORMAT = 3  # of the folder; another number is another cache entry
 PAIRS, SIZES = "pairs.arrow", "store.json"
+_PAIR = ("source_language", "target_language", "source", "target")
+BLOCK = 1 << 16  # rows that are looked at together
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,6 @@ class Store:
         return result
 
 
-_PAIR = ("source_language", "target_language", "source", "target")
-
-
 class _Chunk:
     """One record batch with its id columns as numpy views."""
 
@@ -194,9 +193,6 @@ class _Chunk:
             for column in (self._source, self._target):
                 self._views += [column.values.to_numpy(), column.offsets.to_numpy()]
         return self._views
-
-
-BLOCK = 1 << 16  # rows that are looked at together
 
 
 def balanced_sample(store: Store, lines: int) -> Integers:

@@ -20,6 +20,23 @@ KINDS: Mapping[str, Callable[[str], object]] = {
     "soft hyphens or other hidden characters": lambda text: HIDDEN.search(text) or "\u200b" in text,
     "HTML entities": ENTITY.search,
 }
+# What other programs take for line ends or drop, by code point; here it stays inside its line.
+ODD = {
+    "\x00": "NUL",
+    "\x0b": "VT",
+    "\x0c": "FF",
+    "\r": "CR inside a line",
+    "\x1c": "FS",
+    "\x1d": "GS",
+    "\x1e": "RS",
+    "\x85": "U+0085 (next line)",
+    "\u2028": "U+2028 (line separator)",
+    "\u2029": "U+2029 (paragraph separator)",
+    "\ufeff": "U+FEFF (byte order mark)",
+    "\n": "LF inside a text",
+}
+FIRST = 500  # lines of a language that are kept
+RATIO_STEPS = 8  # steps of the ratio histogram for each factor of two
 
 
 class InvisibleVariants:
@@ -45,25 +62,6 @@ class InvisibleVariants:
             if count := self.lines[kind]:
                 places = ", ".join(self.places[kind])
                 yield f"{kind} in {count:,} of {lines:,} lines (first {places})", 2 * count < lines
-
-
-# What other programs take for line ends or drop, by code point; here it stays inside its line.
-ODD = {
-    "\x00": "NUL",
-    "\x0b": "VT",
-    "\x0c": "FF",
-    "\r": "CR inside a line",
-    "\x1c": "FS",
-    "\x1d": "GS",
-    "\x1e": "RS",
-    "\x85": "U+0085 (next line)",
-    "\u2028": "U+2028 (line separator)",
-    "\u2029": "U+2029 (paragraph separator)",
-    "\ufeff": "U+FEFF (byte order mark)",
-    "\n": "LF inside a text",
-}
-FIRST = 500  # lines of a language that are kept
-RATIO_STEPS = 8  # steps of the ratio histogram for each factor of two
 
 
 class LanguageSurvey:

@@ -14,6 +14,39 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+VERSION = 1  # of these rules; a tokenizer records it
+# scripts with joiners
+JOINING = "\u0600-\u07ff\u0860-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1cff"
+UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # of a variant of the character before them
+HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
+)
+BLANK = "\u2800\u3164\uffa0"  # look like spaces
+WINDOWS = {"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "-", "\x97": "-"}  # code page 1252 as Latin-1
+PUNCTUATION = {
+    **dict.fromkeys("‘’‚‛‹›´ʻʼʽʹ′‵＇❛❜׳", "'"),
+    **dict.fromkeys("“”„‟«»″‶〝〞〟＂❝❞״", '"'),
+    **dict.fromkeys("‐‑‒–−⁃﹘﹣－־", "-"),
+    **dict.fromkeys("…⋯", "..."),
+    "‥": "..",
+}
+SIGNS = frozenset("＃＄％＆＊＋／＜＝＞＠＼＾＿｜￠￡￥￦")  # full-width ones that are no punctuation
+COMPATIBLE = frozenset({"<wide>", "<narrow>", "<font>", "<compat>", "<initial>", "<medial>", "<final>", "<isolated>"})
+CHILLUS = {"ണ": "ൺ", "ന": "ൻ", "ര": "ർ", "ല": "ൽ", "ള": "ൾ", "ക": "ൿ", "ত": "ৎ"}
+HANGUL = re.compile("[\u3131-\u318e\uffa0-\uffdc]")  # single letters, which NFKC would join to syllables
+NOT_ASCII = re.compile("[^ -~]")
+# Characters that no rule changes: most lines have no others, and are done with at once.
+LETTERS = (
+    " -~¡-ª¬®-³¶-º¼-ıĴ-ľŁ-ňŊ-žƀ-ǃΆ-ϏЀ-ԯא-ת،؛؟ء-ؿف-يٹ-ۓ٠-٩۰-۹\u0900-\u0963।॥०-९ก-ฺ฿-๛€"
+    "ぁ-ゖァ-ヺー。、「」『』《》！？（）；㐀-䶿一-鿿가-힣"
+)
+USUAL = re.compile(f"(?:[{LETTERS}]++|[．，：](?![0-9]))*+")
+WRITTEN = re.compile(f"[{LETTERS}．，：\u00a0\u2009\u202f\u3000«»‘-‟–—―…·•″′]*+")
+ARABIC = "\u0620-\u064a\u066e-\u06d3"
+IN_EMOJI = r"[^\s\w!-~]"  # a symbol
+
 
 class TracedText(NamedTuple):
     """A text, and for each of its characters the place of the character in the given text that it comes from."""
@@ -80,38 +113,6 @@ def _composing(text: str) -> Iterator[tuple[int, int]]:
             begin = place
     if text:
         yield begin, len(text)
-
-
-VERSION = 1  # of these rules; a tokenizer records it
-# scripts with joiners
-JOINING = "\u0600-\u07ff\u0860-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1cff"
-UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # of a variant of the character before them
-HIDDEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
-)
-BLANK = "\u2800\u3164\uffa0"  # look like spaces
-WINDOWS = {"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "-", "\x97": "-"}  # code page 1252 as Latin-1
-PUNCTUATION = {
-    **dict.fromkeys("‘’‚‛‹›´ʻʼʽʹ′‵＇❛❜׳", "'"),
-    **dict.fromkeys("“”„‟«»″‶〝〞〟＂❝❞״", '"'),
-    **dict.fromkeys("‐‑‒–−⁃﹘﹣－־", "-"),
-    **dict.fromkeys("…⋯", "..."),
-    "‥": "..",
-}
-SIGNS = frozenset("＃＄％＆＊＋／＜＝＞＠＼＾＿｜￠￡￥￦")  # full-width ones that are no punctuation
-COMPATIBLE = frozenset({"<wide>", "<narrow>", "<font>", "<compat>", "<initial>", "<medial>", "<final>", "<isolated>"})
-CHILLUS = {"ണ": "ൺ", "ന": "ൻ", "ര": "ർ", "ല": "ൽ", "ള": "ൾ", "ക": "ൿ", "ত": "ৎ"}
-HANGUL = re.compile("[\u3131-\u318e\uffa0-\uffdc]")  # single letters, which NFKC would join to syllables
-NOT_ASCII = re.compile("[^ -~]")
-# Characters that no rule changes: most lines have no others, and are done with at once.
-LETTERS = (
-    " -~¡-ª¬®-³¶-º¼-ıĴ-ľŁ-ňŊ-žƀ-ǃΆ-ϏЀ-ԯא-ת،؛؟ء-ؿف-يٹ-ۓ٠-٩۰-۹\u0900-\u0963।॥०-९ก-ฺ฿-๛€"
-    "ぁ-ゖァ-ヺー。、「」『』《》！？（）；㐀-䶿一-鿿가-힣"
-)
-USUAL = re.compile(f"(?:[{LETTERS}]++|[．，：](?![0-9]))*+")
-WRITTEN = re.compile(f"[{LETTERS}．，：\u00a0\u2009\u202f\u3000«»‘-‟–—―…·•″′]*+")
 
 
 def source_text(text: str) -> str:
@@ -247,9 +248,7 @@ def _usual(character: str) -> str:
     return character if " " in form or split else form
 
 
-ARABIC = "\u0620-\u064a\u066e-\u06d3"
 COMPOSED = _Step(lambda text: unicodedata.normalize("NFC", text), TracedText.composed)
-IN_EMOJI = r"[^\s\w!-~]"  # a symbol
 JOINERS = (
     _where(r"([ണനരലളക])\u0d4d\u200d|(ত)\u09cd\u200d", lambda match: CHILLUS[match[1] or match[2]]),
     _where(rf"(?<!{IN_EMOJI})(?<![{JOINING}])\u200d+|\u200d+(?!{IN_EMOJI})(?<![{JOINING}]\u200d)", ""),

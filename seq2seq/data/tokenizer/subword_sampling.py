@@ -18,6 +18,11 @@ from seq2seq.errors import ConfigError
 
 SIDES = ("source", "target")
 Draw = Callable[[str, float], list[int]]  # a line and a random number from [0, 1): its pieces
+SPACE = "▁"  # sentencepiece's own, at the beginning of every word
+WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
+NEVER = 1 << 62  # the rank of neighbours that make no piece
+CACHED = 1 << 20  # characters of words whose usual segmentation is remembered, about 30 bytes each
+Symbol = int | tuple[int, ...]  # a piece; or ids that no merge touches: a symbol of its own, bytes, UNK
 
 
 class SubwordSampling:
@@ -122,14 +127,6 @@ class _Merges:
     def __call__(self, line: str, number: float) -> list[int]:
         tags, rest = self.tokenizer.normalised(line, self.side)
         return [*tags, *self.segment(rest, int(number * 2**53))]
-
-
-SPACE = "▁"  # sentencepiece's own, at the beginning of every word
-WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
-NEVER = 1 << 62  # the rank of neighbours that make no piece
-CACHED = 1 << 20  # characters of words whose usual segmentation is remembered, about 30 bytes each
-
-Symbol = int | tuple[int, ...]  # a piece; or ids that no merge touches: a symbol of its own, bytes, UNK
 
 
 class BPEDropout:

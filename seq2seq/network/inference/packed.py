@@ -13,6 +13,7 @@ from seq2seq.network.layers import Embedding
 
 FEW = 64  # rows whose product is cheap, and whose kernels are not
 ZERO_POINT = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
+LSTM = 2  # among the recurrent kernels, as torch numbers them
 
 
 @runtime_checkable
@@ -190,9 +191,6 @@ def pack(network: nn.Module, product: Callable[[Tensor], Made]) -> list[Made]:
                 delattr(module, name)
                 setattr(module, name, Packed.of(weight, made[-1]))
     return made
-
-
-LSTM = 2  # among the recurrent kernels, as torch numbers them
 
 
 def laid_out(

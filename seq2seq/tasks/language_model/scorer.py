@@ -17,6 +17,8 @@ from seq2seq.languages import matching
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import State, select
 
+LOGITS = 2**24  # that stand in memory at once: 64 MB
+
 
 def perplexity(nats: float, tokens: int) -> float:
     """`exp(nats / tokens)`, infinite where that is too large; nats is the negative log-probability of the text."""
@@ -34,9 +36,6 @@ def bits_per_character(nats: float, characters: int) -> float:
 def characters(lines: Iterable[str]) -> int:
     """Code points of the lines, and one a line for its end."""
     return sum(len(line) + 1 for line in lines)
-
-
-LOGITS = 2**24  # that stand in memory at once: 64 MB
 
 
 class Token(NamedTuple):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import State
+from seq2seq.network.state import AutoregressiveModel
 from seq2seq.training.criterion import CHUNK, Criterion, Loss
 from seq2seq.training.trainable import Stateful, Trainable
 
@@ -25,16 +25,8 @@ class Objective(Protocol):
 
 
 @runtime_checkable
-class Generating(Trainable, Protocol):
-    """A network that reads what it predicts; see search/base.py for the shapes."""
-
-    def start(self, source: Tensor, source_mask: Tensor, /) -> tuple[State, State]:
-        """The memory of sources, and the state before the first token."""
-        ...
-
-    def step(self, tokens: Tensor, state: State, memory: State, /) -> tuple[Tensor, State]:
-        """Log-probabilities of the next token, and the state after these tokens."""
-        ...
+class Generating(Trainable, AutoregressiveModel, Protocol):
+    """A network that is trained and can read what it predicts."""
 
 
 def repeated(batch: Batch, times: int) -> Batch:

@@ -13,7 +13,7 @@ from seq2seq.data.loader.batch import Batch, predicted
 from seq2seq.data.loader.shuffle import uniform
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError
-from seq2seq.network.state import State, map_state
+from seq2seq.network.state import Start, State, Step, map_state
 from seq2seq.training.criterion import Criterion, Loss, log_probabilities
 from seq2seq.training.objective.base import Generating, several_passes
 from seq2seq.training.trainable import Trainable
@@ -33,13 +33,13 @@ class Drawn(Protocol):
 
 
 @runtime_checkable
-class Search(Protocol):
-    """Ancestral sampling; see search/sampling.py."""
+class Sampler(Protocol):
+    """Ancestral sampling."""
 
     def draw(
         self,
-        start: Callable[[Tensor, Tensor], tuple[State, State]],
-        step: Callable[[Tensor, State, State], tuple[Tensor, State]],
+        start: Start,
+        step: Step,
         source: Tensor,
         source_mask: Tensor,
         first: Tensor,
@@ -72,7 +72,7 @@ class MinimumRisk:
         self,
         tokenizer: Tokenizer,
         metric: Metric,
-        search: Search,
+        search: Sampler,
         candidates: int,
         include_reference: bool,
         sharpness: float,

@@ -27,6 +27,8 @@ SHORTEST = 0.001  # of the translations are shorter
 DOUBTFUL = 0.5  # of the deviation of those
 MOST_TOKENS, FEWEST_TOKENS = 250, 16  # of a part, whatever the training text
 OLD = 3  # times the length that 3 of 4 lines do not exceed, which is all that older model folders know
+SAMPLE = 500  # lines of each language and side that are read
+LEAST = 0.005  # of training's translations leave more of their source unattended
 
 
 class Lengths(NamedTuple):
@@ -143,10 +145,6 @@ def deviations(source: Integers, target: Integers, ratio: float) -> Reals:
     """How much longer translations are than expected, in units in which long ones deviate like short ones."""
     deviation: Reals = (target - ratio * source) / np.sqrt(np.maximum(source, 1))
     return deviation
-
-
-SAMPLE = 500  # lines of each language and side that are read
-LEAST = 0.005  # of training's translations leave more of their source unattended
 
 
 def attended(weights: Float[Tensor, "target source"]) -> float:

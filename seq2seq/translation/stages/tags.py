@@ -38,33 +38,6 @@ NEXT = re.compile(r"\{\}|%[-+0#]*[\d*]*(?:\.[\d*]+)?[a-zA-Z@]+")  # what takes t
 BETWEEN = r"(?<=[\w}])[.@'’](?=[\w{%$])|(?:(?<=[\d}])|(?<=%[sd])):(?=[\d{%])"
 SIDE = re.compile(rf"[\w/\\=~^+-]|{BETWEEN}")
 DENSE_SIDE = re.compile(rf"[A-Za-z0-9_/\\=~^+-]|{BETWEEN}", re.ASCII)
-
-
-def placeholders(line: str, language: str) -> Iterator[tuple[int, int]]:
-    """Where each begins and ends, what touches it included (`{n}px`, `$HOME/bin`, `%d%%`), but not punctuation."""
-    if {"%", "{", "$", "_"}.isdisjoint(line):
-        return
-    side = DENSE_SIDE if unspaced(language) else SIDE
-    for match in PLACEHOLDER.finditer(line):
-        begin, end = match.span()
-        while end < len(line) and side.match(line, end):
-            end += 1
-        while begin > 0 and side.match(line, begin - 1):
-            begin -= 1
-        yield begin, end
-
-
-def takes_next(text: str) -> bool:
-    """Whether a placeholder is filled by the next value, so that it must not change places with another such one."""
-    return any(NEXT.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))
-
-
-def bare(line: str) -> Iterator[str]:
-    """Each placeholder of a line, without what touches it."""
-    if not {"%", "{", "$", "_"}.isdisjoint(line):
-        yield from (match[0] for match in PLACEHOLDER.finditer(line))
-
-
 ENTITY = r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6});"
 NAME = r"[A-Za-z][A-Za-z0-9:_-]*|\d+"
 SWITCH = r"\s+(?:disabled|checked|selected|hidden|required|async|defer|controls)"
@@ -100,6 +73,31 @@ KNOWN = (
     )
 )
 DEEPEST = 50  # tags around tags; more are single ones
+
+
+def placeholders(line: str, language: str) -> Iterator[tuple[int, int]]:
+    """Where each begins and ends, what touches it included (`{n}px`, `$HOME/bin`, `%d%%`), but not punctuation."""
+    if {"%", "{", "$", "_"}.isdisjoint(line):
+        return
+    side = DENSE_SIDE if unspaced(language) else SIDE
+    for match in PLACEHOLDER.finditer(line):
+        begin, end = match.span()
+        while end < len(line) and side.match(line, end):
+            end += 1
+        while begin > 0 and side.match(line, begin - 1):
+            begin -= 1
+        yield begin, end
+
+
+def takes_next(text: str) -> bool:
+    """Whether a placeholder is filled by the next value, so that it must not change places with another such one."""
+    return any(NEXT.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))
+
+
+def bare(line: str) -> Iterator[str]:
+    """Each placeholder of a line, without what touches it."""
+    if not {"%", "{", "$", "_"}.isdisjoint(line):
+        yield from (match[0] for match in PLACEHOLDER.finditer(line))
 
 
 class Tag(NamedTuple):

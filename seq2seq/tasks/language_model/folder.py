@@ -12,9 +12,9 @@ from seq2seq.device import default_device, precision
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.model_folder.config import CONFIG
 from seq2seq.model_folder.folder import assemble, expect, read, write
-from seq2seq.network.ensemble import Fusion, TranslationStep
+from seq2seq.network.ensemble import Fusion
 from seq2seq.network.language_model import LanguageModel
-from seq2seq.tasks.language_model import language_model_folder as model_folder
+from seq2seq.network.state import AutoregressiveModel
 
 KIND = "language_model"
 
@@ -81,7 +81,7 @@ def open_language_model(folder: Path, number_format: str, cores: int | None) -> 
         torch.set_num_threads(cores)
     device = default_device()
     dtype = precision(number_format, device)
-    result = model_folder.load(folder)
+    result = load(folder)
     return {
         "model": result.model.to(device),
         "tokenizer": result.tokenizer,
@@ -99,8 +99,8 @@ def chosen(language: str | None, known: Sequence[str]) -> str:
 
 
 def fuse(
-    network: TranslationStep, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
-) -> TranslationStep:
+    network: AutoregressiveModel, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
+) -> AutoregressiveModel:
     """The network with the language model of a run folder or model folder beside it; without one as it is.
 
     Raises ModelError where that was trained with another tokenizer than the network's, ConfigError unless folder and
@@ -110,7 +110,7 @@ def fuse(
         return network
     if language_model is None or weight is None:
         raise ConfigError("fusion: expected both a language_model and its weight, such as fusion.weight=0.2, or none")
-    result = model_folder.load(place(language_model))
+    result = load(place(language_model))
     if result.tokenizer.models[-1] != tokenizer.models[-1]:
         raise ModelError(
             f"fusion.language_model: {language_model} has another tokenizer than the translator: train it with "

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_conf import composed
+from composition import composed
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,6 @@
 """Toy text with labels, small networks for it, and the commands that train on it, run inside the test's process."""
 
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,18 @@ from toy_network import TEXT
 from seq2seq.cli.app import main
 from seq2seq.config.build import build, configuration_folder
 from seq2seq.data.corpus.files import Files
-from seq2seq.data.tokenizer.labelled_tokenizer import ClassTokenizer, TagTokenizer
+from seq2seq.data.tokenizer.labelled_tokenizer import (
+    ClassTokenizer,
+    LabelledTokenizer,
+    LabelTokenizer,
+    NumberTokenizer,
+    TagTokenizer,
+)
 from seq2seq.data.tokenizer.labels import Labels
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.data.tokenizer.train import TokenizerSettings, train_tokenizer
+from seq2seq.search.base import Search
+from seq2seq.tasks.labelling.generation import Generated, LineGenerator
 
 WORDS = ("ka", "lo", "mi", "nu", "pesto", "rafi")
 LABELS = ("blue", "green", "red")
@@ -109,3 +118,18 @@ def assert_same_weights(one: Path, other: Path) -> None:
     ours, theirs = weights(one), weights(other)
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def generation(search: Search, form: type[LabelledTokenizer] = LabelTokenizer, batch: int = 3) -> LineGenerator:
+    made: Any = (
+        LabelTokenizer(toy_text(), "label", Labels(LABELS))
+        if form is LabelTokenizer
+        else NumberTokenizer(toy_text(), "label", 2)
+    )
+    model = network("train_generator", made.facts)
+    return LineGenerator(model, made, search, batch, torch.float32, torch.device("cpu"))
+
+
+def generated(generation: LineGenerator, lines: Sequence[str], chunk: int = 100) -> list[Generated]:
+    chunks = [lines[start : start + chunk] for start in range(0, len(lines), chunk)]
+    return list(itertools.chain.from_iterable(generation.generate_chunks(chunks)))

@@ -1,5 +1,8 @@
 """Searches with rules of no effect unless asked for, toy models to search, and all hypotheses of one sentence."""
 
+from collections.abc import Sequence
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -117,3 +120,30 @@ def exhaustive(toy: Toy, source: Tensor, first: Tensor, limit: int, penalty: Len
     opened = zip(words, scores.tolist(), strict=True)
     found += [Hypothesis(ids[1:], total, total / divisor, False) for ids, total in opened]
     return sorted(found, key=lambda one: (not one.finished, -one.normalised))
+
+
+def assert_same(left: list[Hypothesis], right: list[Hypothesis]) -> None:
+    assert [(one.tokens, one.finished) for one in left] == [(one.tokens, one.finished) for one in right]
+    assert [one.score for one in left] == pytest.approx([one.score for one in right], abs=1e-4)
+    assert [one.normalised for one in left] == pytest.approx([one.normalised for one in right], abs=1e-4)
+
+
+def has(tokens: list[int], phrase: list[int]) -> bool:
+    return any(tokens[at : at + len(phrase)] == phrase for at in range(len(tokens) - len(phrase) + 1))
+
+
+def allowed(
+    one: Hypothesis, prefix: list[int], banned: Sequence[list[int]] = (), no_repeat_ngram: int = 0, shortest: int = 0
+) -> bool:
+    """The rules, token by token; they begin where the prefix ends."""
+    tokens = one.tokens
+    for at in range(len(tokens)):
+        if at < len(prefix):
+            if tokens[at] != prefix[at]:
+                return False
+            continue
+        if any(tokens[: at + 1][-len(phrase) :] == phrase for phrase in banned):
+            return False
+        if no_repeat_ngram and at + 1 > no_repeat_ngram and has(tokens[:at], tokens[at + 1 - no_repeat_ngram : at + 1]):
+            return False
+    return not one.finished or (len(tokens) >= len(prefix) and len(tokens) + 1 >= shortest)

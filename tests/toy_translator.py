@@ -113,3 +113,11 @@ def echoed(line: str) -> str:
     line = toy_tokenizer().read(line, "source").text
     ids = toy_tokenizer().encode([line], "en", "source")
     return toy_tokenizer().decode(ids, "en")[0] if line.strip() else ""
+
+
+def fresh(tokenizer: Tokenizer, node: dict[str, Any] | None = None) -> Model:
+    """A new network of the same kind, with other weights."""
+    torch.manual_seed(5)
+    source, target = tokenizer.sizes
+    model: Model = build(node or random_node(), {"source_vocabulary": source, "target_vocabulary": target})
+    return model.eval()

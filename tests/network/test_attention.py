@@ -67,7 +67,7 @@ def test_hypotheses_have_pasts_of_their_own(attention: Attention) -> None:
 
 def test_dot_finds_the_memory_that_looks_like_the_query() -> None:
     memory = torch.eye(SIZE).unsqueeze(0) * 20
-    context, weights = Dot(SIZE, SIZE)(memory[:, 3:4], memory, torch.ones(1, SIZE, dtype=torch.bool))
+    context, weights = Dot(SIZE, SIZE)(memory[:, 3:4], (memory, memory), torch.ones(1, SIZE, dtype=torch.bool))
     assert weights[0, 0].argmax() == 3
     torch.testing.assert_close(context[0, 0], memory[0, 3])
 
@@ -108,7 +108,7 @@ def test_coverage_counts_what_was_looked_at() -> None:
 
 def test_the_last_position_is_the_last_real_one() -> None:
     memory = torch.randn(BATCH, SOURCE, SIZE)
-    context, _ = LastPosition(SIZE, SIZE)(torch.randn(BATCH, 1, SIZE), memory, MASK)
+    context, _ = LastPosition(SIZE, SIZE)(torch.randn(BATCH, 1, SIZE), (memory, memory), MASK)
     torch.testing.assert_close(context.squeeze(1), torch.stack([memory[0, 4], memory[1, 1], memory[2, 3]]))
 
 

@@ -8,6 +8,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.config.typecheck import place
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.languages import conventional, is_code, same_code
 
@@ -82,6 +83,32 @@ class Corpus(ABC):
             for source, target in directions:
                 if source in texts and target in texts:
                     yield Pair(source, target, texts[source], texts[target], origin)
+
+
+class FileCorpus(Corpus):
+    """A corpus in the files of a folder.
+
+    path: the folder; `~` is the home folder.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        directions: Sequence[str] | str,
+        languages: Sequence[str],
+        train: Sequence[str],
+        valid: Sequence[str],
+        test: Sequence[str],
+    ) -> None:
+        super().__init__(languages, directions, train, valid, test)
+        self.path = place(path)
+
+    @abstractmethod
+    def paths(self, split: str) -> list[Path]:
+        """The files of a split. Raises DataError where one is missing."""
+
+    def fingerprint(self, split: str) -> str:
+        return hash_files(self.paths(split))
 
 
 def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) -> list[tuple[str, str]]:

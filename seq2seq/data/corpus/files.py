@@ -1,32 +1,19 @@
 """Aligned text files: line N of one language is the translation of line N of the others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from seq2seq.config.typecheck import place
-from seq2seq.data.corpus.base import Corpus, Record, hash_files, nonempty
+from seq2seq.data.corpus.base import FileCorpus, Record, nonempty
 from seq2seq.data.corpus.misalignment import parting
 from seq2seq.errors import DataError
 from seq2seq.io.text import Lines, find
 
 
-class Files(Corpus):
+class Files(FileCorpus):
     """One file per split and language, `SPLIT.LANGUAGE`, plain or compressed (.gz .xz .zst), in the folder `path`.
 
     Raises DataError where files of one split differ in their number of lines, are empty, missing or not UTF-8.
     """
-
-    def __init__(
-        self,
-        path: str | Path,
-        directions: Sequence[str] | str,
-        languages: Sequence[str],
-        train: Sequence[str],
-        valid: Sequence[str],
-        test: Sequence[str],
-    ) -> None:
-        super().__init__(languages, directions, train, valid, test)
-        self.path = place(path)
 
     def file(self, split: str, language: str) -> Path:
         """Where a split's text in a language stands. DataError where it does not."""
@@ -36,9 +23,6 @@ class Files(Corpus):
         paths = self.paths(split)
         where = ", ".join(str(path) for path in paths)
         return nonempty(self._aligned(paths), where)
-
-    def fingerprint(self, split: str) -> str:
-        return hash_files(self.paths(split))
 
     def paths(self, split: str) -> list[Path]:
         return [self.file(split, language) for language in self.languages]

@@ -1,40 +1,24 @@
 """One JSON object a line: `{"en": "A dog.", "de": "Ein Hund."}`."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from seq2seq.config.typecheck import place
-from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
+from seq2seq.data.corpus.base import Broken, FileCorpus, Record, complete, record
 from seq2seq.errors import DataError
 from seq2seq.io.text import Lines, find, read_json
 
 
-class JSONL(Corpus):
+class JSONL(FileCorpus):
     """`SPLIT.jsonl`, plain or compressed (.gz .xz .zst), in the folder `path`.
 
     The keys are languages, at the top or below `translation`; other keys are passed over, and an object may lack a
     language. Raises DataError where a line is not an object of texts, or a language never occurs.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        directions: Sequence[str] | str,
-        languages: Sequence[str],
-        train: Sequence[str],
-        valid: Sequence[str],
-        test: Sequence[str],
-    ) -> None:
-        super().__init__(languages, directions, train, valid, test)
-        self.path = place(path)
-
     def records(self, split: str) -> Iterator[Record]:
         [path] = self.paths(split)
         return complete(self._rows(path), self.languages, str(path), lambda: f"{next(iter(Lines(path)))[:200]} ...")
-
-    def fingerprint(self, split: str) -> str:
-        return hash_files(self.paths(split))
 
     def paths(self, split: str) -> list[Path]:
         return [find(self.path, f"{split}.jsonl")]

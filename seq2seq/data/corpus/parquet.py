@@ -1,41 +1,25 @@
 """Parquet tables: one language a column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seq2seq.config.typecheck import place
-from seq2seq.data.corpus.base import Broken, Corpus, Record, complete, hash_files, record
+from seq2seq.data.corpus.base import Broken, FileCorpus, Record, complete, record
 from seq2seq.errors import DataError
 
 
-class Parquet(Corpus):
+class Parquet(FileCorpus):
     """`SPLIT.parquet`, or the parts `SPLIT-*.parquet` in the order of their names, in the folder `path`.
 
     The columns are languages, or one column `translation` holds a struct of them; other columns are passed over.
     Raises DataError where a file is no Parquet, a column is not text, or a language never occurs.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        directions: Sequence[str] | str,
-        languages: Sequence[str],
-        train: Sequence[str],
-        valid: Sequence[str],
-        test: Sequence[str],
-    ) -> None:
-        super().__init__(languages, directions, train, valid, test)
-        self.path = place(path)
-
     def records(self, split: str) -> Iterator[Record]:
         paths = self.paths(split)
         return complete(self._rows(paths), self.languages, f"{self.path}/{split}", lambda: self._columns(paths[0]))
-
-    def fingerprint(self, split: str) -> str:
-        return hash_files(self.paths(split))
 
     def paths(self, split: str) -> list[Path]:
         whole = self.path / f"{split}.parquet"

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seq2seq.config.typecheck import place
-from seq2seq.data.corpus.base import Broken, Corpus, Record, hash_files, nonempty
+from seq2seq.data.corpus.base import Broken, FileCorpus, Record, nonempty
 from seq2seq.errors import DataError
 from seq2seq.io.text import Lines, find
 
 
-class TSV(Corpus):
+class TSV(FileCorpus):
     """`SPLIT.tsv`, plain or compressed (.gz .xz .zst), in the folder `path`; quotes mean nothing.
 
     columns: the columns' names in their order, the languages among them; where it is empty, the first line names them.
@@ -26,8 +25,7 @@ class TSV(Corpus):
         valid: Sequence[str],
         test: Sequence[str],
     ) -> None:
-        super().__init__(languages, directions, train, valid, test)
-        self.path = place(path)
+        super().__init__(path, directions, languages, train, valid, test)
         self.columns = list(columns)
 
     def records(self, split: str) -> Iterator[Record]:
@@ -35,7 +33,7 @@ class TSV(Corpus):
         return nonempty(self._rows(path), str(path))
 
     def fingerprint(self, split: str) -> str:
-        return f"{hash_files(self.paths(split))} {' '.join(self.columns)}"
+        return f"{super().fingerprint(split)} {' '.join(self.columns)}"
 
     def paths(self, split: str) -> list[Path]:
         return [find(self.path, f"{split}.tsv")]

@@ -4,13 +4,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.attention.softmax import masked_softmax
+from seq2seq.network.attention.base import MemoryAttention, masked_softmax
 from seq2seq.network.layers import tanh
-from seq2seq.network.state import State
 
 
-class Concat(Attention):
+class Concat(MemoryAttention):
     """score = v . tanh(W [query; memory]), W as high as the query is long. Keys: `(W's share of the memory, memory)`.
 
     The left and the right columns of W multiply apart, so that nothing is ever put side by side; what is left of
@@ -19,20 +17,20 @@ class Concat(Attention):
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__(query_size, memory_size, memory_size)
+        super().__init__(query_size, memory_size)
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(query_size, query_size + memory_size)))
         self.score = nn.Linear(query_size, 1, bias=False)
         nn.init.xavier_uniform_(self.score.weight)
 
-    def keys(self, memory: Float[Tensor, "batch source memory"]) -> State:
-        return nn.functional.linear(memory, self.weight[:, self.query_size :]), memory
+    def project(self, memory: Float[Tensor, "batch source memory"]) -> Float[Tensor, "batch source projected"]:
+        return nn.functional.linear(memory, self.weight[:, self.query_size :])
 
-    def forward(
-        self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
-    ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        projected, values = keys
-        assert isinstance(projected, Tensor) and isinstance(values, Tensor)
+    def weights(
+        self,
+        query: Float[Tensor, "batch target query"],
+        projected: Float[Tensor, "batch source projected"],
+        mask: Bool[Tensor, "batch source"],
+    ) -> Float[Tensor, "batch target source"]:
         asked = nn.functional.linear(query, self.weight[:, : self.query_size])
         hidden = tanh(asked.unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
-        weights = masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))
-        return weights.to(values.dtype) @ values, weights
+        return masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))

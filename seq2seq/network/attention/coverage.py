@@ -4,13 +4,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.attention.softmax import masked_softmax
+from seq2seq.network.attention.base import MemoryAttention, masked_softmax
 from seq2seq.network.layers import tanh
 from seq2seq.network.state import State
 
 
-class Coverage(Attention):
+class Coverage(MemoryAttention):
     """score = v . tanh(W query + U memory + w c), c the sum of the weights that a position had so far.
 
     Keys: `(U memory, memory)`. Past: c, `[batch, beam, source]`. A position's weights need those of all positions
@@ -18,7 +17,7 @@ class Coverage(Attention):
     """
 
     def __init__(self, query_size: int, memory_size: int, hidden_size: int) -> None:
-        super().__init__(query_size, memory_size, memory_size)
+        super().__init__(query_size, memory_size)
         self.query = nn.Linear(query_size, hidden_size, bias=False)
         self.memory = nn.Linear(memory_size, hidden_size)
         self.coverage = nn.Linear(1, hidden_size, bias=False)
@@ -27,22 +26,22 @@ class Coverage(Attention):
             nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(self.memory.bias)
 
-    def keys(self, memory: Float[Tensor, "batch source memory"]) -> State:
-        return self.memory(memory), memory
+    def project(self, memory: Float[Tensor, "batch source memory"]) -> Float[Tensor, "batch source projected"]:
+        return self.memory(memory)
 
-    def forward(
-        self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
-    ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        projected, values = keys
-        assert isinstance(projected, Tensor) and isinstance(values, Tensor)
+    def weights(
+        self,
+        query: Float[Tensor, "batch target query"],
+        projected: Float[Tensor, "batch source projected"],
+        mask: Bool[Tensor, "batch source"],
+    ) -> Float[Tensor, "batch target source"]:
         past = self.start(mask)
         every = []
-        for asked in torch.split(self.query(query), 1, dim=1):
-            weights = self._weights(asked, projected, mask, past)
+        for one in torch.split(self.query(query), 1, dim=1):
+            weights = self._weights(one, projected, mask, past)
             past = past + weights
             every.append(weights)
-        together = torch.cat(every, dim=1)
-        return together.to(values.dtype) @ values, together
+        return torch.cat(every, dim=1)
 
     def start(self, mask: Bool[Tensor, "batch source"]) -> Tensor:
         return torch.zeros(len(mask), 1, mask.shape[1], device=mask.device)

@@ -4,23 +4,17 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.state import State
+from seq2seq.network.attention.base import MemoryAttention
 
 
-class LastPosition(Attention):
+class LastPosition(MemoryAttention):
     """The memory's last real position, whatever the query."""
 
-    def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__(query_size, memory_size, memory_size)
-
-    def keys(self, memory: Float[Tensor, "batch source memory"]) -> State:
-        return memory
-
-    def forward(
-        self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
-    ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        assert isinstance(keys, Tensor)
-        weights = F.one_hot((mask.sum(1) - 1).clamp(min=0), mask.shape[1]).to(keys.dtype)
-        expanded = weights.unsqueeze(1).expand(-1, query.shape[1], -1)
-        return expanded @ keys, expanded
+    def weights(
+        self,
+        query: Float[Tensor, "batch target query"],
+        projected: Float[Tensor, "batch source projected"],
+        mask: Bool[Tensor, "batch source"],
+    ) -> Float[Tensor, "batch target source"]:
+        weights = F.one_hot((mask.sum(1) - 1).clamp(min=0), mask.shape[1]).to(projected.dtype)
+        return weights.unsqueeze(1).expand(-1, query.shape[1], -1)

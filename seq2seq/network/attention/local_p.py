@@ -5,12 +5,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.attention.softmax import masked_softmax
-from seq2seq.network.state import State
+from seq2seq.network.attention.base import MemoryAttention, masked_softmax
 
 
-class LocalPredictive(Attention):
+class LocalPredictive(MemoryAttention):
     """General attention within `window` positions of where the query expects its word.
 
         p = S sigmoid(v . tanh(W_p query))                              equation 9; S: the source's real length
@@ -23,7 +21,7 @@ class LocalPredictive(Attention):
     def __init__(self, query_size: int, memory_size: int, window: int) -> None:
         if window < 1:
             raise ConfigError(f"attention.window: expected a positive number of positions, got {window}")
-        super().__init__(query_size, memory_size, memory_size)
+        super().__init__(query_size, memory_size)
         self.window = window
         self.weight = nn.Linear(memory_size, query_size, bias=False)
         self.hidden = nn.Linear(query_size, query_size, bias=False)
@@ -32,19 +30,19 @@ class LocalPredictive(Attention):
         nn.init.xavier_uniform_(self.hidden.weight)
         nn.init.xavier_uniform_(self.position.weight)
 
-    def keys(self, memory: Float[Tensor, "batch source memory"]) -> State:
-        return self.weight(memory), memory
+    def project(self, memory: Float[Tensor, "batch source memory"]) -> Float[Tensor, "batch source projected"]:
+        return self.weight(memory)
 
-    def forward(
-        self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
-    ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        projected, values = keys
-        assert isinstance(projected, Tensor) and isinstance(values, Tensor)
+    def weights(
+        self,
+        query: Float[Tensor, "batch target query"],
+        projected: Float[Tensor, "batch source projected"],
+        mask: Bool[Tensor, "batch source"],
+    ) -> Float[Tensor, "batch target source"]:
         distance = torch.arange(mask.shape[1], device=mask.device) - self._expected(query, mask)  # batch target source
         scores = (query.to(projected.dtype) @ projected.transpose(1, 2)).float()
         scores = scores - 2 * (distance / self.window).square()
-        weights = masked_softmax(scores, mask.unsqueeze(1) & (distance.abs() <= self.window))
-        return weights.to(values.dtype) @ values, weights
+        return masked_softmax(scores, mask.unsqueeze(1) & (distance.abs() <= self.window))
 
     def _expected(self, query: Tensor, mask: Tensor) -> Tensor:
         """p in fp32: bf16 has no room for a position and its fraction."""

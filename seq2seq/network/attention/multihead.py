@@ -4,8 +4,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.attention.softmax import masked_softmax
+from seq2seq.network.attention.base import Attention, masked_softmax
 from seq2seq.network.state import State
 
 

@@ -3,23 +3,17 @@
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seq2seq.network.attention.base import Attention
-from seq2seq.network.state import State
+from seq2seq.network.attention.base import MemoryAttention
 
 
-class Uniform(Attention):
+class Uniform(MemoryAttention):
     """The mean of the real memory positions, whatever the query: one fixed vector per sentence."""
 
-    def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__(query_size, memory_size, memory_size)
-
-    def keys(self, memory: Float[Tensor, "batch source memory"]) -> State:
-        return memory
-
-    def forward(
-        self, query: Float[Tensor, "batch target query"], keys: State, mask: Bool[Tensor, "batch source"]
-    ) -> tuple[Float[Tensor, "batch target context"], Float[Tensor, "batch target source"]]:
-        assert isinstance(keys, Tensor)
+    def weights(
+        self,
+        query: Float[Tensor, "batch target query"],
+        projected: Float[Tensor, "batch source projected"],
+        mask: Bool[Tensor, "batch source"],
+    ) -> Float[Tensor, "batch target source"]:
         weights = mask / mask.sum(1, keepdim=True).clamp(min=1)
-        expanded = weights.unsqueeze(1).expand(-1, query.shape[1], -1)
-        return expanded.to(keys.dtype) @ keys, expanded
+        return weights.unsqueeze(1).expand(-1, query.shape[1], -1)

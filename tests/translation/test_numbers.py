@@ -1,15 +1,19 @@
 """Numbers that a translation changes or loses are told of, where training's translations have them."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from toy_search import greedy
+from toy_text import vocabulary
 from toy_translator import DIRECTIONS, Echo, random_model, random_node, toy_tokenizer
 
 from seq2seq.data.corpus.files import Files
+from seq2seq.data.corpus.jsonl import JSONL
 from seq2seq.data.dataset.prepare import prepare
+from seq2seq.data.tokenizer.train import train_tokenizer
 from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
 from seq2seq.translation.checks.usage import Usage, learn_usage, shared_usage, usage_from_json
@@ -76,6 +80,17 @@ def test_training_text_tells_which_numbers_are_carried_over(tmp_path: Path) -> N
 def test_text_of_other_habits_tells_of_none(tmp_path: Path) -> None:
     kept, spelt = ("the 25 dogs", "25 Hunde"), ("the 25 dogs", "Hunde")
     assert store(tmp_path, [kept] * 20 + [spelt] * 3) == Usage()
+
+
+def test_a_language_with_little_text_is_looked_at_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 lines of German and 20 of French, 40 looked at of each."""
+    monkeypatch.setattr("seq2seq.translation.checks.usage.ROWS", 40)
+    records = [{"en": "the dog", "de": "der Hund"}] * 400 + [{"en": "The 25 dogs", "fr": "25 chiens"}] * 20
+    (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records), "utf-8")
+    corpus = JSONL(str(tmp_path), ["en-de", "fr-en"], [], ["train"], [], [])
+    tokenizer = train_tokenizer(corpus, vocabulary(size=280)).tokenizer
+    usage = learn_usage(prepare(corpus, {}, tokenizer, tmp_path / "cache", 1000).train)
+    assert usage.numbers == {("fr", "en", "large")}
 
 
 def test_a_lost_number_has_a_status() -> None:

@@ -6,15 +6,12 @@ A folder that does not tell has neither: nothing is then made of either.
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
-from seq2seq.data.dataset.store import Store
-from seq2seq.data.loader.shuffle import permuted
+from seq2seq.data.dataset.store import Store, balanced_sample
 from seq2seq.errors import ModelError
 from seq2seq.translation.stages.numbers import Kind, kind, lost, numbers
 
 Key = TypeVar("Key")
-ROWS = 20_000  # of the training text that are looked at, at most
+ROWS = 10_000  # lines of each language that are looked at, at most
 FEWEST = 20  # lines that tell something
 CARRIED = 0.9  # of the lines with such numbers, in whose translations they must stand
 CAPITALISED = 0.9  # of a language's lines
@@ -35,8 +32,7 @@ class Usage(NamedTuple):
 
 def learn_usage(store: Store) -> Usage:
     """What training text shows, from a sample of it."""
-    count = min(len(store), ROWS)
-    rows = np.sort(permuted(np.arange(count), len(store), seed=0, epoch=0))
+    rows = balanced_sample(store, ROWS)
     sources, targets = store.texts(rows)
     languages = [[store.languages[number] for number in side] for side in store.language_numbers(rows)]
     carried: dict[tuple[str, str, Kind], list[int]] = {}

@@ -24,7 +24,7 @@ def test_there_is_one_reader_of_json() -> None:
     others = [
         path.name
         for path in (ROOT / "seq2seq").rglob("*.py")
-        if path.name != "json.py" and re.search(r"json\.loads?\(", path.read_text("utf-8"))
+        if path != ROOT / "seq2seq/io/text.py" and re.search(r"json\.loads?\(", path.read_text("utf-8"))
     ]
     assert others == []
 

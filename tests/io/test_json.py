@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from apart import ROOT
 
 from seq2seq.config.typecheck import check_lines
 from seq2seq.errors import ConfigError

@@ -24,7 +24,7 @@ from seq2seq.network.encoder import Encoder
 from seq2seq.network.layers import Embedding, VariationalDropout, WordDropout
 from seq2seq.network.model import Model
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.state import UpdateSums
+from seq2seq.training.run_state import UpdateSums
 from seq2seq.training.update import ExponentialAverage, Updater
 
 RUN = FOLDER / "profile"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import torch
 
-from seq2seq.cli.paths import Place, Stream, model_places
+from seq2seq.cli.paths import Place, StandardStream, model_places
 from seq2seq.config.build import build, call
 from seq2seq.config.typecheck import place
 from seq2seq.data.tokenizer.tokenizer import Tokenizer
@@ -57,7 +57,7 @@ def files(*paths: Path | None) -> list[Path]:
     return [path for path in paths if path is not None]
 
 
-def stream_or_file(path: Path | None, stream: Stream) -> list[Place]:
+def stream_or_file(path: Path | None, stream: StandardStream) -> list[Place]:
     """The file, or the standard stream that serves without one."""
     return [stream if path is None else path]
 

@@ -24,15 +24,15 @@ class Tree(NamedTuple):
     path: Path
 
 
-class Stream(NamedTuple):
+class StandardStream(NamedTuple):
     """An open standard stream; a shell may have sent it to a file."""
 
     descriptor: int
 
 
-Place = Path | Tree | Stream
+Place = Path | Tree | StandardStream
 Places = Mapping[str, Sequence[Place]]  # of each key
-INPUT, OUTPUT = Stream(0), Stream(1)
+INPUT, OUTPUT = StandardStream(0), StandardStream(1)
 
 
 class _Known(NamedTuple):
@@ -62,14 +62,14 @@ def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, 
                     f"overwritten: name another place for {one.key}"
                 )
     for one, other in combinations((*written, *hidden), 2):
-        streams = isinstance(one.place, Stream) and isinstance(other.place, Stream)
+        streams = isinstance(one.place, StandardStream) and isinstance(other.place, StandardStream)
         if one.key != other.key and _meet(one, other) and not streams:
             raise ConfigError(
                 f"{one.key} and {other.key}: {_named(one.place)} and {_named(other.place)} are one place, where one of "
                 "them would be lost: name two"
             )
     for one in written:
-        if not isinstance(one.place, Stream):
+        if not isinstance(one.place, StandardStream):
             _check_writable(one.key, _path(one.place))
 
 
@@ -110,22 +110,22 @@ def _known(places: Places) -> Iterator[_Known]:
     for key, several in places.items():
         for place in several:
             if isinstance(place, Path) and (number := descriptor(place)) is not None:
-                place = Stream(number)
+                place = StandardStream(number)
             yield _Known(key, place, _identity(place), _above(place))
 
 
 def _identity(place: Place) -> object:
     """Of a file or folder its number on its disk, or its full name while there is none; None for devices and pipes."""
     try:
-        result = os.fstat(place.descriptor) if isinstance(place, Stream) else _path(place).stat()
+        result = os.fstat(place.descriptor) if isinstance(place, StandardStream) else _path(place).stat()
     except OSError:
-        return None if isinstance(place, Stream) else os.path.realpath(_path(place))
+        return None if isinstance(place, StandardStream) else os.path.realpath(_path(place))
     kept = stat.S_ISREG(result.st_mode) or stat.S_ISDIR(result.st_mode)
     return (result.st_dev, result.st_ino) if kept else None
 
 
 def _above(place: Place) -> frozenset[object]:
-    if isinstance(place, Stream):
+    if isinstance(place, StandardStream):
         return frozenset()
     return frozenset(_identity(folder) for folder in Path(os.path.realpath(_path(place))).parents)
 
@@ -154,7 +154,7 @@ def _path(place: Path | Tree) -> Path:
 
 
 def _named(place: Place) -> str:
-    if isinstance(place, Stream):
+    if isinstance(place, StandardStream):
         return {0: "standard input", 1: "standard output", 2: "standard error"}.get(
             place.descriptor, f"stream {place.descriptor}"
         )

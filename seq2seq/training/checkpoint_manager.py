@@ -13,8 +13,8 @@ from seq2seq.training.data_check import DATA, MAKE_PAIRS, check_data, difference
 from seq2seq.training.distributed.process_group import ProcessGroup
 from seq2seq.training.run_config import changed_keys, check_unchanged, flat, judged_otherwise, write_configuration
 from seq2seq.training.run_logger import RunLogger
+from seq2seq.training.run_state import State
 from seq2seq.training.settings import AUTO, Settings
-from seq2seq.training.state import State
 from seq2seq.training.update import Updater
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint_manager import CheckpointManager
 from seq2seq.training.distributed.process_group import ProcessGroup
 from seq2seq.training.run_logger import RunLogger
+from seq2seq.training.run_state import RunningStats, State, UpdateSums
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.settings import TIES, Settings
-from seq2seq.training.state import RunningStats, State, UpdateSums
 from seq2seq.training.stopping import Interrupted, SignalHandler, ending, epochs, progress
 from seq2seq.training.update import Updater
 from seq2seq.training.validation import Scores, Selection

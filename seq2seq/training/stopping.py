@@ -8,8 +8,8 @@ from dataclasses import replace
 from types import FrameType, TracebackType
 
 from seq2seq.errors import TrainingError
+from seq2seq.training.run_state import State
 from seq2seq.training.settings import Settings
-from seq2seq.training.state import State
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.checkpoint_manager import CheckpointManager
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.gradient import DistributedGradient, worker_gradient
+from seq2seq.training.distributed.parallel_gradient import DistributedGradient, worker_gradient
 from seq2seq.training.distributed.process_group import ProcessGroup, process_group
 from seq2seq.training.gradient import MicroBatch, SerialGradient
 from seq2seq.training.loop import Batches, Loop, format_scores
@@ -22,9 +22,9 @@ from seq2seq.training.objective.base import Objective
 from seq2seq.training.optimizer import OptimizerSettings
 from seq2seq.training.run_config import run_lock
 from seq2seq.training.run_logger import Reporter, RunLogger, duration
+from seq2seq.training.run_state import State
 from seq2seq.training.schedule.base import Schedule
 from seq2seq.training.settings import Settings
-from seq2seq.training.state import State
 from seq2seq.training.stopping import Interrupted, SignalHandler, ending, extended
 from seq2seq.training.trainable import Stateful, Trainable
 from seq2seq.training.update import ExponentialAverage, Updater

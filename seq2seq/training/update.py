@@ -13,7 +13,7 @@ from torch.nn import Parameter
 from seq2seq.data.loader.batch import Batch
 from seq2seq.training.gradient import Gradient
 from seq2seq.training.optimizer import set_learning_rate
-from seq2seq.training.state import UpdateSums
+from seq2seq.training.run_state import UpdateSums
 from seq2seq.training.trainable import Stateful, Trainable
 
 Weights = Mapping[str, Tensor]

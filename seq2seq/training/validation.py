@@ -12,8 +12,8 @@ from seq2seq.device import autocast
 from seq2seq.training.checkpoint import Checkpoints
 from seq2seq.training.criterion import Criterion
 from seq2seq.training.gradient import to_device
+from seq2seq.training.run_state import Best, State
 from seq2seq.training.settings import Settings
-from seq2seq.training.state import Best, State
 from seq2seq.training.trainable import Trainable
 from seq2seq.training.update import ExponentialAverage, Weights, mean_weights, swapped_weights
 

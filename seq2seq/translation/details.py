@@ -17,7 +17,7 @@ ATTENDED = 2**15  # rows times target times source tokens that are read at once;
 NULL = 0.1  # share of its attention that a word's link needs at least: below, it stands for nothing of the source
 
 
-class Pair(NamedTuple):
+class TokenPair(NamedTuple):
     """A source line (or part) and a translation as ids, without tags; `finished`: whether EOS follows.
 
     `spans`: the words that each source piece holds, where alignments are asked for; `target_spans`: those that each
@@ -41,7 +41,7 @@ class Detail(NamedTuple):
 def details(
     forcing: Callable[[Batch, bool], TeacherForced],
     tokenizer: Tokenizer,
-    pairs: Sequence[Pair],
+    pairs: Sequence[TokenPair],
     language: str,
     aligned: bool,
     device: torch.device,
@@ -59,13 +59,13 @@ def details(
     return [result[row] for row in range(len(pairs))]
 
 
-def batches(pairs: Sequence[Pair], tag: int, device: torch.device) -> Iterator[tuple[list[int], Batch]]:
+def batches(pairs: Sequence[TokenPair], tag: int, device: torch.device) -> Iterator[tuple[list[int], Batch]]:
     """The numbers of pairs of like length, as many as memory has room for, and their rows as training sees them."""
     for rows in _of_like_length(pairs):
         yield rows, _batch([pairs[row] for row in rows], tag, device)
 
 
-def _of_like_length(pairs: Sequence[Pair]) -> Iterator[list[int]]:
+def _of_like_length(pairs: Sequence[TokenPair]) -> Iterator[list[int]]:
     batch: list[int] = []
     longest = (0, 0)
     for row in sorted(range(len(pairs)), key=lambda row: (len(pairs[row].source), len(pairs[row].target))):
@@ -79,7 +79,7 @@ def _of_like_length(pairs: Sequence[Pair]) -> Iterator[list[int]]:
         yield batch
 
 
-def _batch(pairs: Sequence[Pair], tag: int, device: torch.device) -> Batch:
+def _batch(pairs: Sequence[TokenPair], tag: int, device: torch.device) -> Batch:
     """The pairs' rows as training sees them."""
     source = padded([symbols.framed(tag, pair.source) for pair in pairs], device)
     target = padded([symbols.framed(tag, pair.target) for pair in pairs], device)
@@ -94,7 +94,7 @@ def padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor,
     return ids.to(device), mask.to(device)
 
 
-def _links(looked: Tensor, pair: Pair, tokenizer: Tokenizer, language: str) -> tuple[tuple[int, int], ...]:
+def _links(looked: Tensor, pair: TokenPair, tokenizer: Tokenizer, language: str) -> tuple[tuple[int, int], ...]:
     """The alignment of one pair."""
     pieces = looked[: len(pair.target), 1 : 1 + len(pair.source)]
     [text] = tokenizer.decode([pair.target], language)

@@ -20,7 +20,7 @@ from seq2seq.device import autocast
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.io.text import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 from seq2seq.special_tokens import EOS
-from seq2seq.translation.details import Detail, Pair, details
+from seq2seq.translation.details import Detail, TokenPair, details
 from seq2seq.translation.formats import pharaoh
 from seq2seq.translation.stages.words import Span, numbers, text_spans
 from seq2seq.translation.translation import Token
@@ -93,7 +93,7 @@ class PairScorer:
             for line, translation, *ids in zip(lines, translations, *encoded, strict=True)
         ]
         rows = [row for row, one in enumerate(result) if one.status is Scored.OK]
-        pairs = [Pair(encoded[0][row], encoded[1][row], True) for row in rows]
+        pairs = [TokenPair(encoded[0][row], encoded[1][row], True) for row in rows]
         if alignments:
             pairs = [
                 pair._replace(
@@ -109,7 +109,7 @@ class PairScorer:
         return result
 
     @torch.inference_mode()
-    def _read(self, pairs: Sequence[Pair], target: str, alignments: bool) -> list[Detail]:
+    def _read(self, pairs: Sequence[TokenPair], target: str, alignments: bool) -> list[Detail]:
         searcher = self.translator.searcher
         with autocast(searcher.dtype, searcher.device):
             return details(searcher.forcing, self.translator.tokenizer, pairs, target, alignments, searcher.device)

@@ -21,7 +21,7 @@ from seq2seq.search.base import HasNBest, Hypothesis, Request, Reranker, Search
 from seq2seq.translation.checks.completeness import Lengths, attention_shares
 from seq2seq.translation.checks.language_id import LanguageIdentifier
 from seq2seq.translation.checks.repair import Repair
-from seq2seq.translation.details import Detail, Pair, details, padded
+from seq2seq.translation.details import Detail, TokenPair, details, padded
 from seq2seq.translation.line import goes_on
 from seq2seq.translation.nbest import distinct, followed
 from seq2seq.translation.shortlist.search import shortlist_search
@@ -195,7 +195,7 @@ class Searcher:
         rows = [row for row, part in enumerate(parts) if lengths.doubtful(len(part.ids), len(found[row][0].tokens))]
         if not rows or lengths.attended is None or not self.aligns():
             return set()
-        pairs = [Pair(parts[row].ids, found[row][0].tokens, found[row][0].finished) for row in rows]
+        pairs = [TokenPair(parts[row].ids, found[row][0].tokens, found[row][0].finished) for row in rows]
         with autocast(self.dtype, self.device):
             shares = attention_shares(self.forcing, pairs, self.tokenizer.tag_id(order.target), self.device)
         return {row for row, share in zip(rows, shares, strict=True) if share < lengths.attended}
@@ -219,7 +219,7 @@ class Searcher:
         """The hypotheses with what else is asked about them."""
         asked = [bool(order.tokens or part.spans) for part in parts]
         pairs = [
-            Pair(part.ids, one.tokens, one.finished, part.spans)
+            TokenPair(part.ids, one.tokens, one.finished, part.spans)
             for part, hypotheses, wanted in zip(parts, found, asked, strict=True)
             for one in hypotheses
             if wanted

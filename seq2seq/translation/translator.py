@@ -32,7 +32,7 @@ from seq2seq.translation.stages.glossary import Glossary
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import Unknown
 from seq2seq.translation.stages.preprocess import PreprocessedLine, Preprocessor, PreprocessSettings, TranslateOptions
-from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows
+from seq2seq.translation.stages.segmentation import WINDOW, SegmentLimits, rows
 from seq2seq.translation.stages.words import places
 from seq2seq.translation.translation import Translation
 
@@ -201,13 +201,13 @@ class Translator:
         problem = "may be several of the model's directions" if meant else "this model translates"
         raise ConfigError(f"source={source} target={target}: {problem} {known}; choose one of these")
 
-    def limits(self, source: str, target: str) -> Limits:
+    def limits(self, source: str, target: str) -> SegmentLimits:
         """What a part of a line in this direction has at most."""
         learnt = self.lengths.get((source, target), Lengths())
-        return Limits(self.max_source_length or learnt.tokens, self.max_sentences or learnt.sentences)
+        return SegmentLimits(self.max_source_length or learnt.tokens, self.max_sentences or learnt.sentences)
 
     def _begin(
-        self, chunk: Chunk, preparing: Preprocessor, order: DecodeOptions, limits: Limits, how: Executor
+        self, chunk: Chunk, preparing: Preprocessor, order: DecodeOptions, limits: SegmentLimits, how: Executor
     ) -> "PendingChunk":
         """Hand in a portion's parts; similar lengths are searched together, the longest first."""
         prepared = [preparing.line(one) for one in chunk.segments]

@@ -14,7 +14,7 @@ from seq2seq import special_tokens as symbols
 from seq2seq.data.corpus.files import Files
 from seq2seq.data.tokenizer.canonical import source_text, target_text
 from seq2seq.data.tokenizer.tokenizer import FEW, Tokenizer
-from seq2seq.data.tokenizer.train import LONGEST_LINE, Sample, TokenizerSettings, train_tokenizer
+from seq2seq.data.tokenizer.train import LONGEST_LINE, TokenizerSettings, TrainingSample, train_tokenizer
 from seq2seq.errors import ConfigError, DataError, ModelError
 
 
@@ -182,7 +182,7 @@ def test_overlong_lines_are_counted_not_learned(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=200), limit=st.integers(80, 400))
 def test_the_sample_is_bounded_and_keeps_what_fits(lengths: list[int], limit: int) -> None:
-    sample = Sample(["en"], limit, seed=1)
+    sample = TrainingSample(["en"], limit, seed=1)
     for number, length in enumerate(lengths):
         sample.add({"en": chr(97 + number % 26) * length})
     kept = sample.lines(["en"])
@@ -192,7 +192,7 @@ def test_the_sample_is_bounded_and_keeps_what_fits(lengths: list[int], limit: in
 
 
 def test_the_sample_is_fair_to_every_place_and_language() -> None:
-    sample = Sample(["en", "de"], 40_000, seed=1)
+    sample = TrainingSample(["en", "de"], 40_000, seed=1)
     for number in range(20_000):
         sample.add({"en": f"{number:010}", "de": f"{number:020}"})
     for language, width in (("en", 10), ("de", 20)):

@@ -11,7 +11,7 @@ from toy_network import toy_batch, toy_model
 
 from seq2seq.io.process_pool import serve
 from seq2seq.training.criterion import Criterion
-from seq2seq.training.distributed.gradient import WorkerGradient, _begin
+from seq2seq.training.distributed.parallel_gradient import WorkerGradient, _begin
 from seq2seq.training.gradient import MicroBatch
 from seq2seq.training.objective.likelihood import Likelihood
 

@@ -18,8 +18,8 @@ from toy_training import SETTINGS, ToyModel, export, toy_trainer
 
 from seq2seq.errors import TrainingError
 from seq2seq.training.checkpoint import Checkpoints
+from seq2seq.training.run_state import State
 from seq2seq.training.settings import Settings
-from seq2seq.training.state import State
 from seq2seq.training.trainer import Outcome
 from seq2seq.training.validation import Selection
 

@@ -12,8 +12,8 @@ from toy_network import toy_batch, toy_model
 from seq2seq.data.loader.batch import Batch
 from seq2seq.errors import ConfigError, TrainingError
 from seq2seq.training.criterion import Criterion, Loss
-from seq2seq.training.distributed import gradient as workers_module
-from seq2seq.training.distributed.gradient import WorkerGradient, missing_memory, worker_gradient
+from seq2seq.training.distributed import parallel_gradient as workers_module
+from seq2seq.training.distributed.parallel_gradient import WorkerGradient, missing_memory, worker_gradient
 from seq2seq.training.gradient import Gradient, MicroBatch, SerialGradient
 from seq2seq.training.objective.likelihood import Likelihood
 from seq2seq.training.trainable import Trainable

@@ -13,7 +13,7 @@ from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.model import Model
 from seq2seq.search.greedy import Greedy
 from seq2seq.translation.checks.completeness import Lengths, attended, attention_shares, shared, with_attention
-from seq2seq.translation.details import Pair
+from seq2seq.translation.details import TokenPair
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator
 
@@ -31,7 +31,7 @@ def test_every_piece_that_was_looked_at_counts_once() -> None:
 def test_shares_are_those_of_the_pairs_whatever_their_order() -> None:
     forcing, device = TeacherForcing(random_model()), torch.device("cpu")
     rows = toy_tokenizer().encode(LINES, "en", "source")
-    pairs = [Pair(row, row[:2], True) for row in rows]
+    pairs = [TokenPair(row, row[:2], True) for row in rows]
     shares = attention_shares(forcing, pairs, toy_tokenizer().tag_id("de"), device)
     assert len(set(shares)) == len(LINES) and all(0 < one <= 1 for one in shares)
     alone = [attention_shares(forcing, [pair], toy_tokenizer().tag_id("de"), device)[0] for pair in pairs]
@@ -67,7 +67,7 @@ def test_what_is_usual_is_learnt_from_training_text(tmp_path: Path) -> None:
     lengths = {("en", "de"): Lengths(2, 40, 1.0, -2.0)}
     learnt = with_attention(lengths, random_model(), store, toy_tokenizer())["en", "de"]
     rows = toy_tokenizer().encode(LINES, "en", "source"), toy_tokenizer().encode(LINES, "de", "target")
-    pairs = [Pair(source, target, True) for source, target in zip(*rows, strict=True)]
+    pairs = [TokenPair(source, target, True) for source, target in zip(*rows, strict=True)]
     expected = attention_shares(
         TeacherForcing(random_model()), pairs, toy_tokenizer().tag_id("de"), torch.device("cpu")
     )

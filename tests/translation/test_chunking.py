@@ -15,7 +15,7 @@ from seq2seq.translation import translator as translating
 from seq2seq.translation.line import Line
 from seq2seq.translation.stages import chunking as stretches
 from seq2seq.translation.stages.chunking import Chunk, split_into_chunks
-from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows
+from seq2seq.translation.stages.segmentation import WINDOW, SegmentLimits, rows
 from seq2seq.translation.translation import Status, Translation
 from seq2seq.translation.translator import Translator
 
@@ -52,10 +52,10 @@ def test_stretches_are_the_lines_and_portions_are_small(lines: list[str], longes
 
 @pytest.mark.parametrize("text", ["the dog. " * 900, "house, " * 900 + "x" * 9000, "one two " * 2000, "e\u0301" * 3000])
 def test_parts_of_stretches_are_the_parts_of_the_line(text: str) -> None:
-    [whole] = rows([text], "en", letters, [Limits(LONGEST)])
+    [whole] = rows([text], "en", letters, [SegmentLimits(LONGEST)])
     [portion] = split_into_chunks([text], "en", WINDOW * LONGEST)
     apart = rows(
-        [stretch.text for stretch in portion.segments], "en", letters, [Limits(LONGEST)] * len(portion.segments)
+        [stretch.text for stretch in portion.segments], "en", letters, [SegmentLimits(LONGEST)] * len(portion.segments)
     )
     assert len(portion.segments) > 3
     assert [cut.text for cut in whole] == [cut.text for cuts in apart for cut in cuts]

@@ -19,7 +19,7 @@ from seq2seq.network.ensemble import Ensemble, Fusion
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import Search
-from seq2seq.translation.details import Pair, details, links
+from seq2seq.translation.details import TokenPair, details, links
 from seq2seq.translation.stages.words import Span, beginnings, source_spans, spans, target_spans, words
 from seq2seq.translation.translator import Translator
 
@@ -151,7 +151,7 @@ def test_weights_are_read_from_behind_the_tag() -> None:
 
     [ids] = toy_tokenizer().encode(["one two three dog"], "en", "source")
     spans = source_spans(toy_tokenizer(), "one two three dog", "en")
-    pair = Pair(ids, ids, True, spans)
+    pair = TokenPair(ids, ids, True, spans)
     [found] = details(looking, toy_tokenizer(), [pair], "de", True, CPU)
     assert found.alignment == ((0, 0), (1, 1), (2, 2), (3, 3))
 

@@ -14,7 +14,7 @@ from seq2seq.translation.api import load
 from seq2seq.translation.checks.completeness import Lengths, learn_lengths, shared
 from seq2seq.translation.folder import load as load_folder
 from seq2seq.translation.folder import save
-from seq2seq.translation.stages.segmentation import Limits
+from seq2seq.translation.stages.segmentation import SegmentLimits
 
 
 def learnt(folder: Path, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Lengths]:
@@ -58,10 +58,10 @@ def test_a_folder_tells_what_was_usual_and_an_older_one_does_not(tmp_path: Path)
     save(tmp_path / "new", *model, lengths=lengths)
     save(tmp_path / "old", *model)
     assert load_folder(tmp_path / "new").lengths == lengths
-    assert load(tmp_path / "new", "greedy").limits("en", "de") == Limits(40, 2)
-    assert load(tmp_path / "old", "greedy").limits("en", "de") == Limits(250, 1)
+    assert load(tmp_path / "new", "greedy").limits("en", "de") == SegmentLimits(40, 2)
+    assert load(tmp_path / "old", "greedy").limits("en", "de") == SegmentLimits(250, 1)
     change(tmp_path / "old", {"usual_source": 17})
-    assert load(tmp_path / "old", "greedy").limits("de", "en") == Limits(51, 1)
+    assert load(tmp_path / "old", "greedy").limits("de", "en") == SegmentLimits(51, 1)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from seq2seq import languages
 from seq2seq.network.state import AutoregressiveModel
 from seq2seq.search.base import Search
 from seq2seq.translation.stages import chunking as stretches
+from seq2seq.translation.stages.inline_tags import placeholders, tags
 from seq2seq.translation.stages.markup import read_markup
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import mask, restore
-from seq2seq.translation.stages.tags import placeholders, tags
 from seq2seq.translation.stages.words import words
 from seq2seq.translation.translation import Candidate, Status
 from seq2seq.translation.translator import Translator

@@ -18,7 +18,7 @@ from seq2seq.errors import ModelError
 from seq2seq.translation.api import load
 from seq2seq.translation.checks.usage import Usage, learn_usage, shared_usage, usage_from_json
 from seq2seq.translation.folder import save
-from seq2seq.translation.stages.numbers import lost, numbers
+from seq2seq.translation.stages.number_check import lost, numbers
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.translation import Status
 from seq2seq.translation.translator import Translator

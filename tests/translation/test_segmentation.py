@@ -11,7 +11,7 @@ from seq2seq.search.constrained import Constrained
 from seq2seq.translation.checks.completeness import Lengths
 from seq2seq.translation.line import Line
 from seq2seq.translation.stages.chunking import gap
-from seq2seq.translation.stages.segmentation import WINDOW, Limits, rows, split
+from seq2seq.translation.stages.segmentation import WINDOW, SegmentLimits, rows, split
 from seq2seq.translation.translation import Status
 
 
@@ -26,7 +26,7 @@ def letters(units: Sequence[str]) -> list[list[int]]:
 )
 @settings(max_examples=200, deadline=None)
 def test_parts_of_a_long_line_are_the_line_and_short_enough(text: str, longest: int, most: int) -> None:
-    cuts = list(split(text * 9, "en", letters, Limits(longest, most)))  # several windows where parts are short
+    cuts = list(split(text * 9, "en", letters, SegmentLimits(longest, most)))  # several windows where parts are short
     assert "".join(cut.text for cut in cuts) == text * 9
     assert all(len(cut.text) <= longest and [cut.ids] == letters([cut.text]) for cut in cuts)
 
@@ -36,7 +36,7 @@ def test_long_lines_are_cut_where_it_hurts_least() -> None:
         return [[*map(len, unit.split())] for unit in units]
 
     def parts(text: str, longest: int, most: int = 9) -> list[str]:
-        return [cut.text for cut in split(text, "en", words, Limits(longest, most))]
+        return [cut.text for cut in split(text, "en", words, SegmentLimits(longest, most))]
 
     assert parts("On it. He is. So am.", 4) == ["On it. He is. ", "So am."]
     assert parts("On it, he is so, am.", 5) == ["On it, ", "he is so, am."]
@@ -53,7 +53,7 @@ def test_long_lines_are_cut_where_it_hurts_least() -> None:
 
 def test_a_part_says_whether_a_sentence_was_cut() -> None:
     def whole(text: str, longest: int) -> list[bool]:
-        return [cut.whole for cut in split(text, "en", letters, Limits(longest))]
+        return [cut.whole for cut in split(text, "en", letters, SegmentLimits(longest))]
 
     assert whole("It is. So, well.", 9) == [True, True]
     assert whole("It is. So, it is well.", 9) == [True, False, False, False]
@@ -69,7 +69,7 @@ def test_not_every_full_stop_ends_a_sentence(text: str) -> None:
         return [[1] * len(unit.split()) for unit in units]
 
     assert [
-        cut.text for cut in split(text + " And then? " + text, "de" if "Mai" in text else "en", each, Limits(20))
+        cut.text for cut in split(text + " And then? " + text, "de" if "Mai" in text else "en", each, SegmentLimits(20))
     ] == [text + " ", "And then? ", text]
 
 
@@ -120,7 +120,7 @@ def test_what_stands_between_two_sentences(before: str, behind: str, language: s
 def test_marks_stay_with_their_characters() -> None:
     [family, accent] = ["👨\u200d👩\u200d👧", "e\u0301"]
     for text in (family * 200, accent * 500):
-        cuts = [cut.text for cut in split(text, "en", letters, Limits(27))]
+        cuts = [cut.text for cut in split(text, "en", letters, SegmentLimits(27))]
         assert len(cuts) > 10
         assert all(cut[0] in "👨e" and cut[-1] in "👧\u0301" for cut in cuts)
 
@@ -137,7 +137,7 @@ def test_cutting_costs_no_more_for_a_letter_of_a_longer_line(text: str) -> None:
             return letters(units)
 
         line = text * (length // len(text))
-        assert sum(len(cut.ids) for cut in split(line, "en", counted, Limits(16))) == len(line)
+        assert sum(len(cut.ids) for cut in split(line, "en", counted, SegmentLimits(16))) == len(line)
         assert encoded <= 4 * len(line)
 
 
@@ -150,7 +150,7 @@ def test_giant_lines_are_cut_without_being_encoded_as_a_whole() -> None:
         return letters(units)
 
     texts = ["a" * 100_000, "", " \t" * 100_000, "a b", "the dog. " * 9000 + " " * 90_000]
-    found = rows(texts, "en", encode, [Limits(20)] * 5)
+    found = rows(texts, "en", encode, [SegmentLimits(20)] * 5)
     assert largest <= 20 * WINDOW
     assert [len(found[number]) for number in (1, 2, 3)] == [0, 0, 1]
     assert sum(len(part.ids) for part in found[0]) == 100_000 and all(

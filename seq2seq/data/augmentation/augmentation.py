@@ -23,7 +23,7 @@ SLACK = 2  # pieces that a changed side may have beyond its growth: of three pie
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-class Plan(NamedTuple):
+class NoisePlan(NamedTuple):
     """What becomes of some rows of a store.
 
     rows: their numbers. source, target: the most pieces that they will have. drawn: of each row and kind of noise,
@@ -36,17 +36,17 @@ class Plan(NamedTuple):
     drawn: Flags
     partners: Integers
 
-    def at(self, places: Integers) -> "Plan":
+    def at(self, places: Integers) -> "NoisePlan":
         """That of the rows at these places."""
         source, target = self.source[places], self.target[places]
-        return Plan(self.rows[places], source, target, self.drawn[places], self.partners[places])
+        return NoisePlan(self.rows[places], source, target, self.drawn[places], self.partners[places])
 
 
-def unchanged(store: Store, rows: Integers) -> Plan:
+def unchanged(store: Store, rows: Integers) -> NoisePlan:
     """The plan of rows that are as they stand in the store."""
     source, target = store.lengths(rows)
     nothing = np.empty((len(rows), 0), dtype=np.int64)
-    return Plan(rows, source, target, nothing.astype(np.bool_), nothing)
+    return NoisePlan(rows, source, target, nothing.astype(np.bool_), nothing)
 
 
 class Augmentation:
@@ -76,7 +76,7 @@ class Augmentation:
         edges = np.cumsum([0, *(noise.most - 1 for noise in self.noises)]).tolist()
         self._columns = [slice(first, end) for first, end in pairwise(edges)]  # of a kind, in the table of partners
 
-    def plan(self, rows: Integers, epoch: int) -> Plan:
+    def plan(self, rows: Integers, epoch: int) -> NoisePlan:
         """What becomes of these rows."""
         plain = unchanged(self.store, rows)
         drawn = np.zeros((len(rows), len(self.noises)), dtype=np.bool_)
@@ -90,7 +90,7 @@ class Augmentation:
                 others[some, self._columns[kind]] = self._partners(rows[some], noise.most, counts, seed, epoch)
         source, target = self._lengths(plain, drawn, others)
         long = np.maximum(source, target) >= self.tokens
-        return Plan(
+        return NoisePlan(
             rows,
             np.where(long, plain.source, source),
             np.where(long, plain.target, target),
@@ -98,7 +98,7 @@ class Augmentation:
             others,
         )
 
-    def __call__(self, plan: Plan, epoch: int) -> Iterator[tuple[int, Pieces, Pieces]]:
+    def __call__(self, plan: NoisePlan, epoch: int) -> Iterator[tuple[int, Pieces, Pieces]]:
         """The places of changed rows, with the pieces of source and target that they have now."""
         places = np.flatnonzero(plan.drawn.any(1))
         some = plan.at(places)
@@ -123,7 +123,7 @@ class Augmentation:
             column[some] = partners(self.store, rows[some], uniform(rows[some], seed, epoch, PARTNERS + number))
         return result
 
-    def _lengths(self, plain: Plan, drawn: Flags, others: Integers) -> tuple[Integers, Integers]:
+    def _lengths(self, plain: NoisePlan, drawn: Flags, others: Integers) -> tuple[Integers, Integers]:
         """The most pieces of each row's source and target."""
         source, target = plain.source.copy(), plain.target.copy()
         for column in others.T:
@@ -133,7 +133,7 @@ class Augmentation:
             target[some] += more_target + 1
         return _grown(source, drawn, self._growth[:, 0]), _grown(target, drawn, self._growth[:, 1])
 
-    def _changed(self, plan: Plan, epoch: int) -> list[Pair]:
+    def _changed(self, plan: NoisePlan, epoch: int) -> list[Pair]:
         """The pairs of these rows as their kinds of noise leave them."""
         numbers = (uniform(plan.rows, self._details, epoch, 0) * 2**53).astype(np.int64).tolist()
         added = np.unique(plan.partners[plan.partners >= 0])

@@ -82,7 +82,9 @@ def doctor(
     sought. short_lines: how many lines of a language have too few words for BLEU. Raises ConfigError for illegal
     settings only.
     """
-    plan = estimate.Plan(max_tokens, max_length, epochs, tokens_per_second, width, layers, heads, _tokens_of(tokenizer))
+    plan = estimate.TrainingPlan(
+        max_tokens, max_length, epochs, tokens_per_second, width, layers, heads, _tokens_of(tokenizer)
+    )
     plan.check()
     if not 0 <= max_leakage <= 1:
         raise ConfigError(f"doctor.max_leakage: expected a share from 0 to 1, got {max_leakage}")
@@ -149,7 +151,7 @@ class _Examination:
         self.note("warning" if returns else "fine", "all", "carriage returns removed at line ends", result)
 
     def needs(
-        self, train: list[SplitSurvey], tokenizer: TokenizerSettings | PretrainedTokenizer, plan: estimate.Plan
+        self, train: list[SplitSurvey], tokenizer: TokenizerSettings | PretrainedTokenizer, plan: estimate.TrainingPlan
     ) -> None:
         """Memory, disk and time of a training."""
         try:
@@ -236,7 +238,7 @@ class _Examination:
                 f"{_share(short, len(lines))}{advice}",
             )
 
-    def _long(self, longest: int, plan: estimate.Plan) -> None:
+    def _long(self, longest: int, plan: estimate.TrainingPlan) -> None:
         told = f"{longest:,} pieces; pairs above {plan.max_length:,} are dropped"
         self.note("warning" if longest > plan.max_length else "fine", "train", "longest line", told)
         if min(longest, plan.max_length) + 1 > plan.max_tokens:
@@ -245,7 +247,9 @@ class _Examination:
                 "problem", "train", "batch", f"{told}; set a larger loader.max_tokens or a smaller prepare.max_length"
             )
 
-    def _estimates(self, train: list[SplitSurvey], pieces: dict[str, float], longest: int, plan: estimate.Plan) -> None:
+    def _estimates(
+        self, train: list[SplitSurvey], pieces: dict[str, float], longest: int, plan: estimate.TrainingPlan
+    ) -> None:
         size = {language: sum(one.languages[language].bytes for one in train) for language in self.corpus.languages}
         tokens = {language: int(size[language] * pieces[language]) for language in size}
         pairs = sum(one.records for one in train) * len(self.corpus.directions)

@@ -11,7 +11,7 @@ SAVED = (
 MAPS = 4  # copies of an attention's weights: scores, weights, dropped weights and their gradient
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """The training to be estimated. max_tokens: of a batch. max_length: pieces a side. epochs: passes.
 
     tokens_per_second: target tokens a second. width, layers, heads: of the model, layers on each side.
@@ -33,13 +33,13 @@ class Plan(NamedTuple):
                 raise ConfigError(f"doctor.{name}: expected a number above 0, got {value}")
 
 
-def weights_memory(plan: Plan) -> int:
+def weights_memory(plan: TrainingPlan) -> int:
     """Bytes of weights, gradients and Adam's two moments in fp32, for a tied vocabulary."""
     weights = plan.vocabulary * plan.width + 2 * plan.layers * 16 * plan.width**2
     return 4 * 4 * weights
 
 
-def batch_memory(plan: Plan, longest: int) -> int:
+def batch_memory(plan: TrainingPlan, longest: int) -> int:
     """Bytes that the activations of the worst batch need in fp32: as many rows as fit of the longest pair's length."""
     rows = max(1, plan.max_tokens // (longest + 1))
     positions = rows * (longest + 2)
@@ -53,6 +53,6 @@ def disk(pairs: int, text_bytes: int, tokens: int, vocabulary: int) -> int:
     return text_bytes + tokens * (2 if vocabulary <= 1 << 16 else 4) + pairs * 28
 
 
-def seconds(pairs: int, target_tokens: int, plan: Plan) -> tuple[float, float]:
+def seconds(pairs: int, target_tokens: int, plan: TrainingPlan) -> tuple[float, float]:
     """Seconds of preparing, and of `epochs` passes of training."""
     return pairs / PAIRS_PER_SECOND, plan.epochs * target_tokens / plan.tokens_per_second

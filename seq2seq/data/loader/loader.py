@@ -17,7 +17,7 @@ import torch
 
 from seq2seq import special_tokens as symbols
 from seq2seq.data.arrays import Integers, Pieces
-from seq2seq.data.augmentation.augmentation import Augmentation, Plan, unchanged
+from seq2seq.data.augmentation.augmentation import Augmentation, NoisePlan, unchanged
 from seq2seq.data.augmentation.base import Noise
 from seq2seq.data.dataset.store import Store
 from seq2seq.data.loader.batch import Batch
@@ -44,7 +44,7 @@ class EpochStats(NamedTuple):
     """What an epoch holds: how many batches, and the one that needs the most memory."""
 
     batches: int
-    worst: Plan
+    worst: NoisePlan
 
 
 class Loader:
@@ -159,7 +159,7 @@ class Loader:
                 yield self._batch(plan, epoch)
             start = max(0, start - len(plans))
 
-    def _plans(self, epoch: int, window: int) -> list[Plan]:
+    def _plans(self, epoch: int, window: int) -> list[NoisePlan]:
         """What the batches of a window are made of."""
         first = window * self.sort_window
         positions = np.arange(first, min(first + self.sort_window, len(self.store)), dtype=np.int64)
@@ -171,7 +171,7 @@ class Loader:
         shuffled = np.random.Generator(np.random.PCG64([self.seed, epoch, window])).permutation(len(plans))
         return [plans[number] for number in shuffled]
 
-    def _batch(self, plan: Plan, epoch: int) -> Batch:
+    def _batch(self, plan: NoisePlan, epoch: int) -> Batch:
         source, target = self.sampling(self.store, plan.rows, epoch)
         if self.augmentation:
             for place, *changed in self.augmentation(plan, epoch):

@@ -98,7 +98,7 @@ def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> TrainedToken
     sides: list[tuple[list[str], list[Side]]] = (
         [(corpus.languages, ["source", "target"])] if settings.joint else [(sources, ["source"]), (targets, ["target"])]
     )
-    sample = Sample(corpus.languages, int(settings.sample_megabytes * 1e6), settings.seed)
+    sample = TrainingSample(corpus.languages, int(settings.sample_megabytes * 1e6), settings.seed)
     for split in corpus.train:
         for record in corpus.records(split):
             sample.add({language: untagged(text, settings.source_tags) for language, text in record.texts.items()})
@@ -131,7 +131,7 @@ def untagged(text: str, names: Sequence[str]) -> str:
     return text
 
 
-class Sample:
+class TrainingSample:
     """A uniform sample of lines per language that holds at most `limit` bytes, whatever is added.
 
     Every line draws a random number; where the bytes do not suffice, the lines with the largest numbers go.

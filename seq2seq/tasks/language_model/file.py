@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from seq2seq.io.text import FIRST_CHUNK, LARGEST_CHUNK, reading, writing
 from seq2seq.tasks.language_model.sampler import Sample, Sampler
-from seq2seq.tasks.language_model.scorer import Score, Scorer, Token, bits_per_character, perplexity
+from seq2seq.tasks.language_model.scorer import Score, ScoredToken, Scorer, bits_per_character, perplexity
 
 Form = Literal["text", "json"]
 
@@ -128,7 +128,7 @@ def _score_as_json(score: Score) -> str:
     )
 
 
-def _likeliest(token: Token) -> list[dict[str, float]]:
+def _likeliest(token: ScoredToken) -> list[dict[str, float]]:
     """`[{"a": -0.1, "b": -2.4}]`, or nothing where that was not asked for."""
     return [{piece: round(value, 4) for piece, value in token.likeliest}] if token.likeliest else []
 

@@ -38,7 +38,7 @@ def characters(lines: Iterable[str]) -> int:
     return sum(len(line) + 1 for line in lines)
 
 
-class Token(NamedTuple):
+class ScoredToken(NamedTuple):
     """A token as the tokenizer spells it, with its log-probability in nats given all tokens before it.
 
     `likeliest` are the tokens that were the likeliest in its place, with theirs, best first.
@@ -55,7 +55,7 @@ class Score(NamedTuple):
     A blank line has none of both.
     """
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[ScoredToken, ...]
     characters: int
 
     @property
@@ -120,13 +120,13 @@ class Scorer:
                 result[number] = Score(self._tokens(row, predicted), len(lines[number]) + 1)
         return result
 
-    def _tokens(self, row: Sequence[int], predicted: "Predicted") -> tuple[Token, ...]:
+    def _tokens(self, row: Sequence[int], predicted: "Predicted") -> tuple[ScoredToken, ...]:
         top_k = [
             tuple(zip(self.tokenizer.pieces(ids), scores, strict=True))
             for ids, scores in zip(predicted.ids.tolist(), predicted.values.tolist(), strict=True)
         ]
         columns = (self.tokenizer.pieces(row), predicted.scores.tolist(), top_k)
-        return tuple(Token(*token) for token in zip(*columns, strict=True))
+        return tuple(ScoredToken(*token) for token in zip(*columns, strict=True))
 
     def _batches(self, rows: dict[int, list[int]]) -> Iterator[list[int]]:
         """Lines of like length whose padded rows have at most `batch_tokens` tokens together, the longest first."""

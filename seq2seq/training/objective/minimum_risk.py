@@ -33,7 +33,7 @@ class Drawn(Protocol):
 
 
 @runtime_checkable
-class Sampler(Protocol):
+class AncestralSampling(Protocol):
     """Ancestral sampling."""
 
     def draw(
@@ -72,7 +72,7 @@ class MinimumRisk:
         self,
         tokenizer: Tokenizer,
         metric: Metric,
-        search: Sampler,
+        search: AncestralSampling,
         candidates: int,
         include_reference: bool,
         sharpness: float,
@@ -106,7 +106,7 @@ class MinimumRisk:
         return likelihood._replace(smoothed=smoothed)
 
     @torch.no_grad()
-    def draw(self, network: Generating, batch: Batch, update: int) -> "Candidates":
+    def draw(self, network: Generating, batch: Batch, update: int) -> "SampledRows":
         """What S(x) is of every sentence."""
         training = network.training
         network.train(False)
@@ -129,7 +129,7 @@ class MinimumRisk:
         lines = [[*one.tokens, symbols.EOS] if one.finished else one.tokens for [one] in result]
         return self._distinct(lines, _references(batch))
 
-    def _distinct(self, lines: list[list[int]], references: list[list[int]]) -> "Candidates":
+    def _distinct(self, lines: list[list[int]], references: list[list[int]]) -> "SampledRows":
         """Each sentence's lines without duplicates, with its reference where that is wanted."""
         kept: list[list[int]] = []
         owners: list[int] = []
@@ -138,9 +138,9 @@ class MinimumRisk:
             distinct = dict.fromkeys(map(tuple, [reference, *own] if self.include_reference else own))
             kept += map(list, distinct)
             owners += [number] * len(distinct)
-        return Candidates(kept, owners)
+        return SampledRows(kept, owners)
 
-    def costs(self, drawn: "Candidates", batch: Batch) -> list[float]:
+    def costs(self, drawn: "SampledRows", batch: Batch) -> list[float]:
         """Of each candidate, 0 (the reference) to 1."""
         tags, wanted = batch.target[:, 0].tolist(), _references(batch)
         result: list[float] = []
@@ -152,7 +152,7 @@ class MinimumRisk:
         return result
 
     def risks(
-        self, network: Trainable, batch: Batch, drawn: "Candidates", costs: Float[Tensor, " candidates"]
+        self, network: Trainable, batch: Batch, drawn: "SampledRows", costs: Float[Tensor, " candidates"]
     ) -> Float[Tensor, " batch"]:
         """Each sentence's expected cost, whose gradient changes the candidates' probabilities."""
         owners = torch.tensor(drawn.owners, device=batch.target.device)
@@ -167,7 +167,7 @@ class MinimumRisk:
         return sums.new_zeros(count).index_add(0, owners, shares * costs) / sums
 
 
-class Candidates(NamedTuple):
+class SampledRows(NamedTuple):
     """Lines of ids, with EOS where they have one, and which sentence of the batch each belongs to, in order."""
 
     lines: list[list[int]]

@@ -18,7 +18,7 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.errors import ConfigError, ModelError
 from seq2seq.network.alignment import TeacherForcing
 from seq2seq.network.model import Model
-from seq2seq.translation.details import Pair, batches
+from seq2seq.translation.details import TokenPair, batches
 
 ROWS = 20_000  # of each language that are looked at, at most
 USUAL = 0.05  # of the lines have at least so many sentences
@@ -156,7 +156,9 @@ def attended(weights: Float[Tensor, "target source"]) -> float:
 
 
 @torch.inference_mode()
-def attention_shares(forcing: TeacherForcing, pairs: Sequence[Pair], tag: int, device: torch.device) -> list[float]:
+def attention_shares(
+    forcing: TeacherForcing, pairs: Sequence[TokenPair], tag: int, device: torch.device
+) -> list[float]:
     """`attended` of each pair, in the order given; of a network some attention of which looks at words."""
     shares = [0.0] * len(pairs)
     for rows, batch in batches(pairs, tag, device):
@@ -183,7 +185,7 @@ def with_attention(
         for number in np.unique(targets).tolist():
             sources, translations = store.ids(rows[targets == number])
             ids = zip(sources, translations, strict=True)
-            pairs = [Pair(one.tolist(), other.tolist(), True) for one, other in ids]
+            pairs = [TokenPair(one.tolist(), other.tolist(), True) for one, other in ids]
             shares += attention_shares(forcing, pairs, tokenizer.tag_id(store.languages[number]), device)
     except ConfigError:
         return dict(lengths)

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from seq2seq.data.dataset.store import Store, balanced_sample
 from seq2seq.errors import ModelError
-from seq2seq.translation.stages.numbers import Kind, kind, lost, numbers
+from seq2seq.translation.stages.number_check import Kind, kind, lost, numbers
 
 Key = TypeVar("Key")
 ROWS = 10_000  # lines of each language that are looked at, at most

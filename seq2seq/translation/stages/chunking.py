@@ -13,8 +13,8 @@ from seq2seq.special_tokens import EOS
 from seq2seq.translation.details import Detail
 from seq2seq.translation.line import Line
 from seq2seq.translation.searcher import DecodeOptions, SegmentResult
+from seq2seq.translation.stages.inline_tags import PLACEHOLDER, TAG
 from seq2seq.translation.stages.segmentation import Window, windows
-from seq2seq.translation.stages.tags import PLACEHOLDER, TAG
 from seq2seq.translation.stages.words import beginnings
 from seq2seq.translation.status import line_statuses, most_serious
 from seq2seq.translation.translation import Candidate, Status, Token, Translation

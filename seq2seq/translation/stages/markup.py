@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from seq2seq.languages import unspaced
+from seq2seq.translation.stages.inline_tags import ENTITY, Tag, bare, character, tags
 from seq2seq.translation.stages.tag_placement import CLOSING, placed
-from seq2seq.translation.stages.tags import ENTITY, Tag, bare, character, tags
 from seq2seq.translation.stages.words import own_links, word_links, word_spans
 from seq2seq.translation.translation import Candidate
 

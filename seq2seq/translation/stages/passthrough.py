@@ -11,7 +11,7 @@ from typing import Literal
 from seq2seq.data.dataset.store import Store, balanced_sample
 from seq2seq.errors import ConfigError
 from seq2seq.languages import unspaced
-from seq2seq.translation.stages.tags import Tag, placeholders, tags, without
+from seq2seq.translation.stages.inline_tags import Tag, placeholders, tags, without
 
 Letterless = Literal["learnt", "copy", "translate"]
 PAIRS = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "„“", "‘’", "«»", "»«"})

@@ -17,7 +17,7 @@ from itertools import chain, zip_longest
 from typing import Literal, NamedTuple
 
 from seq2seq.languages import unspaced
-from seq2seq.translation.stages.tags import takes_next
+from seq2seq.translation.stages.inline_tags import takes_next
 from seq2seq.translation.stages.words import starts, word_spans, words
 from seq2seq.translation.translation import Candidate
 

@@ -14,7 +14,7 @@ from seq2seq.translation.searcher import Segment
 from seq2seq.translation.stages.casing import Casing, word_cost
 from seq2seq.translation.stages.glossary import Glossary
 from seq2seq.translation.stages.markup import Markup, read_markup, unmarked
-from seq2seq.translation.stages.numbers import lost
+from seq2seq.translation.stages.number_check import lost
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import MaskedLine, Unknown, mask, merged, renumbered, restore, unmasked
 from seq2seq.translation.stages.segmentation import Cut

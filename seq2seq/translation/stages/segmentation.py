@@ -27,7 +27,7 @@ JOINER = "\u200d"  # makes one emoji of several
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 
 
-class Limits(NamedTuple):
+class SegmentLimits(NamedTuple):
     """What a part may have at most: tokens, and sentences."""
 
     tokens: int
@@ -49,7 +49,7 @@ class Cut(NamedTuple):
     whole: bool = True
 
 
-def rows(texts: Sequence[str], language: str, encode: Encode, limits: Sequence[Limits]) -> list[list[Cut]]:
+def rows(texts: Sequence[str], language: str, encode: Encode, limits: Sequence[SegmentLimits]) -> list[list[Cut]]:
     """Each line's parts, within its limits: none for a blank line, one for most, several for long ones."""
     short = [  # a giant is never encoded as a whole
         text if len(text) <= WINDOW * limit.tokens else "" for text, limit in zip(texts, limits, strict=True)
@@ -64,13 +64,13 @@ def rows(texts: Sequence[str], language: str, encode: Encode, limits: Sequence[L
     ]
 
 
-def _several(text: str, language: str, encode: Encode, limits: Limits) -> list[Cut]:
+def _several(text: str, language: str, encode: Encode, limits: SegmentLimits) -> list[Cut]:
     """The parts of a line, their ids in few bytes."""
     cuts = split(text, language, encode, limits)
     return [cut._replace(ids=array("i", cut.ids)) for cut in cuts if cut.ids and cut.text.strip()]
 
 
-def split(text: str, language: str, encode: Encode, limits: Limits) -> Iterator[Cut]:
+def split(text: str, language: str, encode: Encode, limits: SegmentLimits) -> Iterator[Cut]:
     """Parts of `text` within the limits, which joined are the text again.
 
     Neighbouring sentences stay together as far as the limits allow; one of more tokens is cut into parts of about equal
@@ -103,7 +103,7 @@ def windows(text: str, language: str, size: int) -> Iterator[Window]:
         yield Window(text[begin:], True)
 
 
-def _cut(text: str, language: str, encode: Encode, limits: Limits, level: int) -> Iterator[Cut]:
+def _cut(text: str, language: str, encode: Encode, limits: SegmentLimits, level: int) -> Iterator[Cut]:
     """The parts of a window, cut at boundaries of this level; what is still too long at those of the next."""
     units = _units(text, language, level, limits.tokens)
     if len(units) == 1 and SENTENCES < level < CHARACTERS:

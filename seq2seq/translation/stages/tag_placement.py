@@ -9,14 +9,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from seq2seq.translation.stages.tags import Tag
+from seq2seq.translation.stages.inline_tags import Tag
 
 CLOSING = ".,;:!?…)]»”’。、，！？；："  # no space goes before it
 SYMBOLS = "%&@#*/\\{}"  # not punctuation that stands around a word
 OTHER = -1  # a character that is aligned with nothing that a pair here surrounds
 
 
-class Span(NamedTuple):
+class Region(NamedTuple):
     """Characters of a text from `begin` up to `end` (excluded)."""
 
     begin: int
@@ -46,7 +46,7 @@ def placed(
         links = [(word, int(word * ratio)) for word in range(len(spans[0]))]
     words = [[_parts(text, *one) for one in each] for text, each in zip((source, target), spans, strict=True)]
     placing = _Placing(source, target, words, links, tags, places)
-    everything = Span(0, len(target)), placing.trimmed(0, len(source))
+    everything = Region(0, len(target)), placing.trimmed(0, len(source))
     return list(placing.inside(0, len(tags), *everything))
 
 
@@ -57,33 +57,33 @@ class _Placing:
         self,
         source: str,
         target: str,
-        words: Sequence[Sequence[Sequence[Span]]],
+        words: Sequence[Sequence[Sequence[Region]]],
         links: Sequence[tuple[int, int]],
         tags: Sequence[Tag],
         places: Sequence[int],
     ) -> None:
         self.source, self.tags, self.places = source, tags, places
         self.cores = [core for _, core, _ in words[1]]
-        self.sources: list[list[Span]] = [[] for _ in target]
-        self.images: dict[int, list[Span]] = {}
+        self.sources: list[list[Region]] = [[] for _ in target]
+        self.images: dict[int, list[Region]] = {}
         for one, other in links:
             for own, image in zip(words[0][one], words[1][other], strict=True):
                 same = source[slice(*own)] == target[slice(*image)]
                 for place in range(*own):
-                    letter = Span(image.begin + place - own.begin, image.begin + place - own.begin + 1)
+                    letter = Region(image.begin + place - own.begin, image.begin + place - own.begin + 1)
                     self.images.setdefault(place, []).append(letter if same else image)
                 for place in range(*image):
-                    letter = Span(own.begin + place - image.begin, own.begin + place - image.begin + 1)
+                    letter = Region(own.begin + place - image.begin, own.begin + place - image.begin + 1)
                     self.sources[place].append(letter if same else own)
         self.aligned = sorted(self.images)
 
-    def trimmed(self, begin: int, end: int) -> Span:
+    def trimmed(self, begin: int, end: int) -> Region:
         """Without the spaces at both ends."""
         text = self.source[begin:end]
         begin += len(text) - len(text.lstrip())
-        return Span(begin, begin + len(text.strip()))
+        return Region(begin, begin + len(text.strip()))
 
-    def inside(self, first: int, behind: int, region: Span, around: Span) -> Iterator[tuple[int, int]]:
+    def inside(self, first: int, behind: int, region: Region, around: Region) -> Iterator[tuple[int, int]]:
         """The tags from `first` up to `behind`: all that stand in a pair around this part of the source.
 
         region: where that pair stands in the target.
@@ -98,7 +98,7 @@ class _Placing:
         for begin, _, tag, end in sorted(order):
             yield begin, tag
             if closing[tag] != tag:
-                yield from self.inside(tag + 1, closing[tag], Span(begin, end), contents[tag])
+                yield from self.inside(tag + 1, closing[tag], Region(begin, end), contents[tag])
                 yield end, closing[tag]
 
     def _nodes(self, tag: int, behind: int) -> Iterator[tuple[int, int]]:
@@ -109,7 +109,7 @@ class _Placing:
             yield tag, close
             tag = close + 1
 
-    def _spans(self, contents: Mapping[int, Span], region: Span, around: Span) -> dict[int, Span]:
+    def _spans(self, contents: Mapping[int, Region], region: Region, around: Region) -> dict[int, Region]:
         """What each pair surrounds in the target: the run of characters with most of its own and fewest others.
 
         Where there is none, it is the word where the pair would stand, if no other pair has that.
@@ -119,13 +119,13 @@ class _Placing:
             if content == around and region.begin < region.end:
                 return {tag: region}
         labels = [max((_owner(part, full) for part in self.sources[place]), default=None) for place in range(*region)]
-        spans = {tag: Span(region.begin + run.begin, region.begin + run.end) for tag, run in _runs(labels).items()}
+        spans = {tag: Region(region.begin + run.begin, region.begin + run.end) for tag, run in _runs(labels).items()}
         for tag, _ in full:
             if tag not in spans and (word := self._free_word(self._point(tag, spans, region), spans, region)):
                 spans[tag] = word
         return spans
 
-    def _free_word(self, point: int, spans: Mapping[int, Span], region: Span) -> Span | None:
+    def _free_word(self, point: int, spans: Mapping[int, Region], region: Region) -> Region | None:
         """The target word behind a place, or else the one before it, if that is in no span."""
         number = bisect_left(self.cores, point, key=lambda core: core.begin)
         for word in self.cores[number : number + 1] + self.cores[max(0, number - 1) : number]:
@@ -134,7 +134,7 @@ class _Placing:
                 return word
         return None
 
-    def _point(self, tag: int, spans: Mapping[int, Span], region: Span) -> int:
+    def _point(self, tag: int, spans: Mapping[int, Region], region: Region) -> int:
         """Where a single tag goes, or a pair around nothing; never into another pair."""
         point = min(max(self._beside(tag), region.begin), region.end)
         for other, (begin, end) in spans.items():
@@ -154,13 +154,13 @@ class _Placing:
         return min((image.begin for one in right for image in self.images[one]), default=0)
 
 
-def _owner(part: Span, contents: Sequence[tuple[int, Span]]) -> int:
+def _owner(part: Region, contents: Sequence[tuple[int, Region]]) -> int:
     """Whose content, of some that come one after the other, holds any of a part of the source; the first one's."""
     number = bisect_right(contents, part.begin, key=lambda one: one[1].end)
     return contents[number][0] if number < len(contents) and contents[number][1].begin < part.end else OTHER
 
 
-def _parts(text: str, begin: int, end: int) -> tuple[Span, Span, Span]:
+def _parts(text: str, begin: int, end: int) -> tuple[Region, Region, Region]:
     """The punctuation that a word begins with, its core, and what it ends with; punctuation alone is a core."""
     first, last = begin, end
     while first < end and _is_punctuation(text[first]):
@@ -168,14 +168,14 @@ def _parts(text: str, begin: int, end: int) -> tuple[Span, Span, Span]:
     while last > begin and _is_punctuation(text[last - 1]):
         last -= 1
     first, last = (first, last) if first < last else (begin, end)
-    return Span(begin, first), Span(first, last), Span(last, end)
+    return Region(begin, first), Region(first, last), Region(last, end)
 
 
 def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character) in ("Ps", "Pe", "Pi", "Pf", "Po") and character not in SYMBOLS
 
 
-def _runs(labels: Sequence[int | None]) -> dict[int, Span]:
+def _runs(labels: Sequence[int | None]) -> dict[int, Region]:
     """For each owner the run of labels that has most of its own and fewest of OTHER, and none of another owner."""
     best: dict[int, tuple[int, int, int]] = {}
     owner, begin, total = OTHER, 0, 0
@@ -188,4 +188,4 @@ def _runs(labels: Sequence[int | None]) -> dict[int, Span]:
             total += 1
             if (total, place + 1 - begin) > best.get(label, (0, 0, 0))[:2]:
                 best[label] = total, place + 1 - begin, begin
-    return {label: Span(begin, begin + length) for label, (_, length, begin) in best.items()}
+    return {label: Region(begin, begin + length) for label, (_, length, begin) in best.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq.cli.app import main
-from seq2seq.cli.paths import INPUT, OUTPUT, Stream, Tree, check_places
+from seq2seq.cli.paths import INPUT, OUTPUT, StandardStream, Tree, check_places
 from seq2seq.errors import ConfigError
 from seq2seq.io.text import writing
 
@@ -180,7 +180,7 @@ def test_a_standard_stream_that_is_a_file(tmp_path: Path) -> None:
     """As the shell's `> file` makes it."""
     path = tmp_path / "file"
     with path.open("w+b") as file:
-        stream = Stream(file.fileno())
+        stream = StandardStream(file.fileno())
         for place in (path, Path(f"/dev/fd/{file.fileno()}")):
             with pytest.raises(ConfigError, match="one: "):
                 check_places({"two": [place]}, {"one": [stream]})

@@ -190,7 +190,7 @@ def test_no_text_and_no_bytes_crash_it(
 
 
 def test_longer_lines_need_more_memory_and_more_tokens_more_time() -> None:
-    plan = estimate.Plan(4000, 250, 10.0, 8000.0, 256, 2, 4, 8000)
+    plan = estimate.TrainingPlan(4000, 250, 10.0, 8000.0, 256, 2, 4, 8000)
     assert estimate.batch_memory(plan, 200) > estimate.batch_memory(plan, 50) > 0
     assert estimate.seconds(1000, 80_000, plan)[1] == 100.0
     assert estimate.disk(10, 1000, 100, 70_000) - estimate.disk(10, 1000, 100, 8000) == 200

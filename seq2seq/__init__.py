@@ -56,14 +56,14 @@ def load(
     number_format: str = "auto",
     weights: Sequence[float] | None = None,
 ) -> "Translator":
-    """The translator in a run folder or model folder, or in several; see seq2seq.translation.api.load."""
-    from seq2seq.translation import api  # takes seconds: torch
+    """Loads a translator from a run folder or a model folder; arguments as in `seq2seq.translation.api.load`."""
+    from seq2seq.translation import api  # imports torch, which takes seconds
 
     return api.load(folder, search, number_format, weights)
 
 
 def __getattr__(name: str) -> object:
-    """`Translator` is imported when it is asked for: with it comes torch."""
+    """Imports `Translator`, and torch with it, at its first use."""
     if name == "Translator":
         from seq2seq.translation.translator import Translator
 

@@ -1,4 +1,4 @@
-"""Lines from somebody who may take his time: whatever has come is handed on at once, however little it is."""
+"""Input that arrives item by item, such as typed lines: what has arrived is passed on at once."""
 
 import threading
 from collections import deque
@@ -11,13 +11,13 @@ Item = TypeVar("Item")
 
 
 def live_chunks(items: Iterable[Item], max_waiting: int) -> Iterator[list[Item]]:
-    """Chunks of what has come since the last one, at least one item each; waits only where there is nothing.
+    """Chunks of the items that arrived since the last chunk, at least one item each.
 
-    A thread takes the items, never more than `most` before the first of them is handed on. An exception comes where
-    its item would have; who stops here stops the thread at its next item. Raises ConfigError.
+    A thread reads the items, at most `max_waiting` before the first of them is passed on. An exception of `items` is
+    raised in its item's place. Closing the iterator stops the thread at its next item. Raises ConfigError.
     """
     if max_waiting < 1:
-        raise ConfigError(f"most: expected a positive int, got {max_waiting}")
+        raise ConfigError(f"max_waiting: expected a positive int, got {max_waiting}")
     return _chunks(_Inbox(items, max_waiting))
 
 
@@ -34,24 +34,24 @@ def _chunks(inbox: "_Inbox[Item]") -> Iterator[list[Item]]:
 
 
 class _Inbox(Generic[Item]):
-    """What has come and was not taken yet."""
+    """Items that have arrived and were not taken yet."""
 
-    def __init__(self, items: Iterable[Item], most: int) -> None:
-        self.items, self.most = items, most
+    def __init__(self, items: Iterable[Item], max_waiting: int) -> None:
+        self.items, self.max_waiting = items, max_waiting
         self.error: BaseException | None = None
         self._waiting: deque[Item] = deque()
         self._ended = False
         self._changed = threading.Condition()
 
     def fill(self) -> None:
-        """The life of the thread."""
+        """Runs in the thread."""
         try:
             items = iter(self.items)
             while self._room():
                 self._put(next(items))
         except StopIteration:
             pass
-        except BaseException as error:  # whatever it is, the other side must not wait for ever
+        except BaseException as error:  # of any kind: the other side must not wait for ever
             self.error = error
         self.close()
 
@@ -73,7 +73,7 @@ class _Inbox(Generic[Item]):
     def _room(self) -> bool:
         """Waits until another item may be asked for; false where nobody wants one."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < self.most or self._ended)
+            self._changed.wait_for(lambda: len(self._waiting) < self.max_waiting or self._ended)
             return not self._ended
 
     def _put(self, item: Item) -> None:

@@ -29,23 +29,28 @@ def load(
     number_format: str = "auto",
     weights: Sequence[float] | None = None,
 ) -> Translator:
-    """The translator in a run folder or model folder, on the GPU where there is one; an ensemble of several.
+    """Loads a translator from a run folder or a model folder, on the GPU if there is one.
 
-    search: the name of a file in conf/search (`"greedy"`), or its keys with that name, `{"search": "beam", "beam_size":
-    10, "n_best": 10}`, those left out as in the file; None is beam. number_format: of the large products, auto, fp32,
-    bf16 or int8. weights: how much each of several models counts; None: all alike. Raises ModelError where the folder
-    cannot be used, ConfigError where the search or the weights are not allowed, or the processor does not multiply in
-    the number format.
+    Args:
+        folder: Run folder or model folder; several form an ensemble.
+        search: Name of a search (a file of conf/search, such as `"greedy"`), or that name with keys that differ from
+            the file, `{"search": "beam", "beam_size": 10, "n_best": 10}`. None: beam.
+        number_format: Of the large matrix products: auto, fp32, bf16 or int8.
+        weights: Of the models of an ensemble. None: equal.
+
+    Raises:
+        ModelError: The folder is missing, damaged or of another kind, or the models do not fit together.
+        ConfigError: An unknown search or key, weights that do not fit, or a format that the processor lacks.
     """
     folders = [folder] if isinstance(folder, str | Path) else folder
-    chosen = _search(search) if search is None or isinstance(search, str | Mapping) else search
-    return assemble([place(one) for one in folders], weights, chosen, _defaults("translator/default"), number_format)
+    built = build_search(search) if search is None or isinstance(search, str | Mapping) else search
+    return assemble([place(path) for path in folders], weights, built, _defaults("translator/default"), number_format)
 
 
-def _search(wanted: str | Mapping[str, object] | None) -> Search:
-    """A search by its name and the keys that differ from its file. Raises ConfigError."""
-    given = dict(wanted) if isinstance(wanted, Mapping) else {}
-    name = given.pop("search", "beam") if isinstance(wanted, Mapping) else wanted or "beam"
+def build_search(search: str | Mapping[str, object] | None) -> Search:
+    """A search from its name and the keys that differ from its file. Raises ConfigError."""
+    given = dict(search) if isinstance(search, Mapping) else {}
+    name = given.pop("search", "beam") if isinstance(search, Mapping) else search or "beam"
     names = sorted(path.stem for path in (configuration_folder() / "search").glob("*.yaml"))
     if name not in names:
         raise ConfigError(f"search: expected one of {', '.join(names)}, got {name!r}{suggestion(str(name), names)}")
@@ -61,49 +66,51 @@ def assemble(
     number_format: str,
     added: Callable[[Model | Ensemble, Tokenizer], AutoregressiveModel] | None = None,
 ) -> Translator:
-    """The same from parts: `weights` of the folders' models (None: alike), `translator` like its default YAML.
+    """A translator from model folders and a translator node.
 
-    `added` puts around the network what else counts.
-    Raises ModelError where models of an ensemble do not share tokenizer and a direction.
+    `weights`: of the models, None for equal ones. `translator`: a node like conf/translator/default.yaml. `added` wraps
+    the network (fusion, coverage penalty). Raises ModelError if the models do not share their tokenizer and at least
+    one direction.
     """
     device = default_device()
-    wanted = products(number_format, device)
-    result = [model_folder.load(folder) for folder in folders]
-    for other in result[1:]:
-        if other.tokenizer.models != result[0].tokenizer.models:
+    product_format = products(number_format, device)
+    loaded = [model_folder.load(folder) for folder in folders]
+    first = loaded[0]
+    for other in loaded[1:]:
+        if other.tokenizer.models != first.tokenizer.models:
             raise ModelError(
                 f"model: {', '.join(map(str, folders))} have different tokenizers: the models of an ensemble must be "
                 "trained on the same prepared text"
             )
-    directions = [one for one in result[0].directions if all(one in other.directions for other in result)]
+    directions = [pair for pair in first.directions if all(pair in other.directions for other in loaded)]
     if not directions:
         raise ModelError(f"model: {', '.join(map(str, folders))} have no direction in common")
-    models = [_ready(one.model, wanted, device) for one in result]
-    alone = len(models) == 1 and weights is None
-    network = models[0] if alone else Ensemble(models, weights or [1.0] * len(models))
+    models = [_ready(one.model, product_format, device) for one in loaded]
+    single = len(models) == 1 and weights is None
+    network = models[0] if single else Ensemble(models, weights or [1.0] * len(models))
     extra = {
-        "model": added(network, result[0].tokenizer) if added else network,
-        "tokenizer": result[0].tokenizer,
+        "model": added(network, first.tokenizer) if added else network,
+        "tokenizer": first.tokenizer,
         "search": search,
         "directions": directions,
-        "dtype": precision("auto" if wanted == "int8" else wanted, device),
+        "dtype": precision("auto" if product_format == "int8" else product_format, device),
         "device": device,
-        "languages": result[0].languages,
-        "learnt_shortlist": result[0].shortlist,  # an ensemble has no use for it
+        "languages": first.languages,
+        "learnt_shortlist": first.shortlist,  # unused by an ensemble
         "letterless": {
-            one for each in result for one in (each.directions if each.letterless is None else each.letterless)
+            pair for one in loaded for pair in (one.directions if one.letterless is None else one.letterless)
         },
-        "usage": shared_usage([one.usage for one in result]),
-        "lengths": shared([one.lengths for one in result]),
+        "usage": shared_usage([one.usage for one in loaded]),
+        "lengths": shared([one.lengths for one in loaded]),
     }
     built: Translator = build(translator, extra, "translator")()
     return built
 
 
-def _ready(model: Model, wanted: Format, device: torch.device) -> Model:
-    """The model where it is to search, its matrices packed where a CPU gains by that."""
+def _ready(model: Model, product_format: Format, device: torch.device) -> Model:
+    """The model on its device, with packed matrices if the CPU multiplies them faster."""
     if device.type == "cpu" and packs():
-        optimise_for_inference(model, wanted)
+        optimise_for_inference(model, product_format)
     return model.to(device)
 
 

@@ -1,4 +1,4 @@
-"""Lines to lines: a model, its tokenizer and a search as one translator."""
+"""A translator: a model, its tokenizer and a search that turn lines of text into translations."""
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,19 +44,31 @@ NO_LENGTHS: LengthsOf = {}
 
 
 class Translator:
-    """Translates lines in the directions that the model was trained on.
+    """Translates lines in the directions that the model was trained on. Threads may share a translator.
 
-    model: in evaluation mode, on `device`. max_source_length: tokens of a sentence; longer ones are split.
-    max_sentences: of a line that are translated together; None takes for both what was usual in the direction's
-    training text, `lengths`. batch_tokens: source tokens of a batch, padding included,
-    times the hypotheses that a search has side by side. dtype: of the large products
-    (`seq2seq.device.precision`). repair: what becomes of translations that loop; None leaves them. languages: tell
-    what is in the wrong one; None cannot tell. unknown_words: what becomes of what the tokenizer has no pieces for:
-    `keep` shows it to the model as bytes, `symbols` copies emoji and other signs into the translation, `copy` words
-    too. shortlist: whether to search among the pieces of `learnt_shortlist` alone, where there is one. passthrough:
-    what is copied because nobody translates it; None: nothing. letterless: the directions in which the model may have
-    learnt to translate lines without letters. casing: whether lines in capitals and in title case are read in the case
-    of training text. usage: how training text is written. Threads may share a translator.
+    Args:
+        model: In evaluation mode, on `device`.
+        tokenizer: Of both sides.
+        search: The search algorithm.
+        directions: Pairs of language codes, `("en", "de")`.
+        max_source_length: Tokens of a segment; longer sentences are split. None: usual in training (`lengths`).
+        max_sentences: Sentences of a segment. None: usual in training (`lengths`).
+        batch_tokens: Source tokens of a batch, padding included, times the beam size.
+        dtype: Of the large matrix products (`seq2seq.device.precision`).
+        device: Of the model.
+        repair: Searches translations that repeat themselves again. None: off.
+        languages: Detects translations in the wrong language. None: off.
+        unknown_words: Text that the tokenizer has no pieces for: `keep` encodes it as bytes, `symbols` copies emoji and
+            other symbols into the translation, `copy` words too.
+        lengths: Statistics of the training text of each direction.
+        passthrough: Finds text that is copied without translation (addresses, tags). None: off.
+        letterless: Directions whose training text translates lines without letters.
+        shortlist: Whether to search among the pieces of `learnt_shortlist` only, if there is one.
+        casing: Whether lines in capitals or title case are read in the case of the training text.
+        usage: Statistics of the training text's numbers and capitals.
+
+    Raises:
+        ConfigError: For a value out of range.
     """
 
     def __init__(
@@ -93,32 +105,32 @@ class Translator:
         self.directions = list(directions)
         self.max_source_length, self.max_sentences, self.lengths = max_source_length, max_sentences, lengths
         self.batch_tokens = batch_tokens
-        among = learnt_shortlist if shortlist else None
-        self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, among)
+        used_shortlist = learnt_shortlist if shortlist else None
+        self.searcher = Searcher(model, search, tokenizer, dtype, device, repair, languages, used_shortlist)
         self.unknown_words, self.passthrough, self.letterless = unknown_words, passthrough, letterless
         self.casing, self.usage = casing, usage
-        self._alone = InlineExecutor(self.searcher)
-        self._own = threading.local()  # what the calling thread has asked for: in_processes is nobody else's business
+        self._inline = InlineExecutor(self.searcher)
+        self._thread = threading.local()  # in_processes holds for the thread that calls it
 
     @contextmanager
     def in_processes(self, count: int) -> Iterator[None]:
-        """Inside, and for this thread alone, so many processes translate side by side, where that is possible.
+        """Inside the `with` block, `count` processes translate for the calling thread.
 
-        That is in the main thread, on a CPU; elsewhere so many threads work inside each product. The translations
-        are the same; they must be taken inside.
+        Processes are forked in the main thread, on a CPU, on Linux; elsewhere `count` threads share each matrix
+        product. The translations are the same. Iterate over them inside the block.
         """
-        before, threads = self._searching, torch.get_num_threads()
-        self._own.searching = inside = executor(self.searcher, count)
+        outer, threads = self._executor, torch.get_num_threads()
+        self._thread.executor = inner = executor(self.searcher, count)
         try:
             yield
         finally:
-            inside.close()
-            self._own.searching = before
+            inner.close()
+            self._thread.executor = outer
             torch.set_num_threads(threads)
 
     @property
-    def _searching(self) -> Executor:
-        result: Executor = getattr(self._own, "searching", self._alone)
+    def _executor(self) -> Executor:
+        result: Executor = getattr(self._thread, "executor", self._inline)
         return result
 
     def translate(
@@ -131,16 +143,25 @@ class Translator:
         glossary: Mapping[str, str] | None = None,
         dictionary: Mapping[str, str] | None = None,
     ) -> Iterator[Translation]:
-        """One translation a line, in order; `source` and `target` are languages.
+        """Translates lines: one Translation per line, in order.
 
-        tokens, alignments: whether to tell them too (see Candidate). glossary: terms and the phrases they must become;
-        needs the search `constrained`. dictionary: what takes the place of words that are copied (see `unknown`).
-        The first lines come out before the last ones are read, and memory does not grow with their number.
-        Raises ConfigError at once where the model was not trained on the direction, or cannot do what is asked.
+        The first translations are returned before the last lines are read; memory does not grow with their number.
+
+        Args:
+            lines: Text, or Line for a line with a prefix, required or banned phrases.
+            source: Language code of the lines.
+            target: Language code of the translations.
+            tokens: Whether candidates hold their tokens with log-probabilities.
+            alignments: Whether candidates hold word alignments.
+            glossary: Terms and the phrases that their translations must contain; needs the search `constrained`.
+            dictionary: Translations of words that `unknown_words` copies.
+
+        Raises:
+            ConfigError: The model was not trained on the direction, or does not support an option.
         """
         check_lines(lines)
-        wishes = TranslateOptions(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
-        chunks = self.translate_chunks(growing(lines, extent), source, target, wishes)
+        options = TranslateOptions(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
+        chunks = self.translate_chunks(growing(lines, characters), source, target, options)
         return (translation for chunk in chunks for translation in chunk)
 
     def stream(
@@ -148,25 +169,26 @@ class Translator:
         lines: Iterable[str | Line],
         source: str,
         target: str,
-        most: int = 256,
+        max_waiting: int = 256,
         tokens: bool = False,
         alignments: bool = False,
         glossary: Mapping[str, str] | None = None,
         dictionary: Mapping[str, str] | None = None,
     ) -> Iterator[Translation]:
-        """The same for lines that come one by one, perhaps for ever: each is translated as soon as it is there.
+        """Translates lines that arrive one by one, each as soon as it arrives; the iterator may be endless.
 
-        A thread takes the lines, at most `most` before one is translated; what has come meanwhile is one batch.
+        A thread reads ahead, up to `max_waiting` lines; lines that arrived meanwhile form a batch. All other arguments
+        are those of `translate`.
         """
         check_lines(lines)
-        wishes = TranslateOptions(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
-        chunks = self.translate_chunks(live_chunks(lines, most), source, target, wishes)
+        options = TranslateOptions(tokens, alignments, dictionary or {}, Glossary(glossary) if glossary else None)
+        chunks = self.translate_chunks(live_chunks(lines, max_waiting), source, target, options)
         return (translation for chunk in chunks for translation in chunk)
 
     def translate_chunks(
         self, chunks: Iterable[Sequence[str | Line]], source: str, target: str, options: TranslateOptions = NOTHING
     ) -> Iterator[list[Translation]]:
-        """The same, chunk by chunk; the lines of a chunk are sorted and batched among themselves."""
+        """Translates chunks of lines; the lines of a chunk are sorted by length and batched."""
         check_lines(chunks, "chunks")
         source, target = self.direction(source, target)
         if options.alignments:
@@ -174,105 +196,124 @@ class Translator:
         if options.tokens:
             self.searcher.check_tokens()
         constrained = isinstance(self.searcher.search, Constrained)
-        copied = PreprocessSettings(
+        settings = PreprocessSettings(
             self.unknown_words, self.passthrough, (source, target) in self.letterless, self.casing, self.usage
         )
-        asked = (options, copied, constrained, self.searcher.aligns)
-        preparing = Preprocessor(self.tokenizer, source, target, *asked)
+        preprocessor = Preprocessor(
+            self.tokenizer, source, target, options, settings, constrained, self.searcher.aligns
+        )
         lengths = self.lengths.get((source, target), Lengths())
-        order = DecodeOptions(target, tokens=options.tokens, alignments=options.alignments, lengths=lengths)
-        how, ahead = self._searching, self._searching.ahead  # prefetch asks from a thread of its own
+        decoding = DecodeOptions(target, tokens=options.tokens, alignments=options.alignments, lengths=lengths)
+        executor = self._executor  # of this thread: prefetch runs in another one
         limits = self.limits(source, target)
-        apart = self.tokenizer.characters.isdisjoint(FULL_STOPS)
-        every = (some for lines in chunks for some in split_into_chunks(lines, source, WINDOW * limits.tokens, apart))
-        begun = (self._begin(some, preparing, order, limits, how) for some in every)
-        promised = prefetch(begun, ahead) if ahead else begun
-        return join_chunks((self._finish(one, preparing, order) for one in promised), source, target)
+        no_full_stops = self.tokenizer.characters.isdisjoint(FULL_STOPS)
+        window = WINDOW * limits.tokens
+        split = (part for lines in chunks for part in split_into_chunks(lines, source, window, no_full_stops))
+        pending: Iterator[PendingChunk] = (
+            self._submit(chunk, preprocessor, decoding, limits, executor) for chunk in split
+        )
+        if executor.ahead:
+            pending = prefetch(pending, executor.ahead)
+        return join_chunks((self._finish(chunk, preprocessor, decoding) for chunk in pending), source, target)
 
     def direction(self, source: str, target: str) -> tuple[str, str]:
-        """The direction by the names it was trained under: `zho` is the `zh` of a model that has no other Chinese.
+        """The direction under its names in training: `zho` is `zh` for a model that has no other Chinese.
 
-        Raises ConfigError with what is allowed, where the model was not trained on it, or on several that may be meant.
+        Raises ConfigError, with the directions that exist, if none or several match.
         """
-        meant = matching_directions(source, target, self.directions)
-        if len(meant) == 1:
-            return meant[0]
-        known = ", ".join(f"{one}-{other}" for one, other in meant or self.directions)
-        problem = "may be several of the model's directions" if meant else "this model translates"
+        matches = matching_directions(source, target, self.directions)
+        if len(matches) == 1:
+            return matches[0]
+        known = ", ".join("-".join(direction) for direction in matches or self.directions)
+        problem = "matches several of the model's directions:" if matches else "this model translates"
         raise ConfigError(f"source={source} target={target}: {problem} {known}; choose one of these")
 
     def limits(self, source: str, target: str) -> SegmentLimits:
-        """What a part of a line in this direction has at most."""
-        learnt = self.lengths.get((source, target), Lengths())
-        return SegmentLimits(self.max_source_length or learnt.tokens, self.max_sentences or learnt.sentences)
+        """The largest segment of a line in this direction."""
+        usual = self.lengths.get((source, target), Lengths())
+        return SegmentLimits(self.max_source_length or usual.tokens, self.max_sentences or usual.sentences)
 
-    def _begin(
-        self, chunk: Chunk, preparing: Preprocessor, order: DecodeOptions, limits: SegmentLimits, how: Executor
+    def _submit(
+        self,
+        chunk: Chunk,
+        preprocessor: Preprocessor,
+        decoding: DecodeOptions,
+        limits: SegmentLimits,
+        executor: Executor,
     ) -> "PendingChunk":
-        """Hand in a portion's parts; similar lengths are searched together, the longest first."""
-        prepared = [preparing.line(one) for one in chunk.segments]
-        texts = [one.masked.text for one in prepared]
-        source = preparing.source
-        # Whoever requires a phrase does not say of which sentence: they stay together as far as they may be long.
-        own = [
-            limits._replace(sentences=len(one.given.text) or 1) if one.given.required else limits for one in prepared
+        """Splits the lines of a chunk into segments and submits these in batches, the longest segments first."""
+        lines = [preprocessor.line(line) for line in chunk.segments]
+        texts = [line.masked.text for line in lines]
+        language = preprocessor.source
+        # a required phrase may belong to any sentence of its line: they stay together as far as their length allows
+        limits_of_lines = [
+            limits._replace(sentences=len(line.given.text) or 1) if line.given.required else limits for line in lines
         ]
-        result = rows(texts, source, lambda units: self.tokenizer.encode(units, source, "source"), own)
-        parts = [part for one, cuts in zip(prepared, result, strict=True) for part in preparing.parts(one, cuts)]
-        longest = sorted(range(len(parts)), key=lambda part: -len(parts[part].ids))
-        batches = list(self._batches(longest, parts))
-        promised = [how.submit([parts[part] for part in batch], order) for batch in batches]
-        begins = [
-            places(text, [cut.text for cut in cuts], source) if len(cuts) > 1 else [0]
-            for text, cuts in zip(texts, result, strict=True)
-        ]
-        return PendingChunk(
-            chunk, prepared, [[cut.whole for cut in cuts] for cuts in result], begins, batches, promised
+        cuts_of_lines = rows(
+            texts, language, lambda units: self.tokenizer.encode(units, language, "source"), limits_of_lines
         )
+        segments = [
+            segment
+            for line, cuts in zip(lines, cuts_of_lines, strict=True)
+            for segment in preprocessor.parts(line, cuts)
+        ]
+        batches = list(self._batches(segments))
+        futures = [executor.submit([segments[number] for number in batch], decoding) for batch in batches]
+        begins = [
+            places(text, [cut.text for cut in cuts], language) if len(cuts) > 1 else [0]
+            for text, cuts in zip(texts, cuts_of_lines, strict=True)
+        ]
+        whole = [[cut.whole for cut in cuts] for cuts in cuts_of_lines]
+        return PendingChunk(chunk, lines, whole, begins, batches, futures)
 
-    def _finish(self, promises: "PendingChunk", preparing: Preprocessor, order: DecodeOptions) -> TranslatedChunk:
-        """The translations of a portion's stretches."""
-        answers = {
-            part: answer
-            for batch, result in zip(promises.batches, promises.found, strict=True)
-            for part, answer in zip(batch, wait(result), strict=True)
+    def _finish(self, pending: "PendingChunk", preprocessor: Preprocessor, decoding: DecodeOptions) -> TranslatedChunk:
+        """Waits for the segments of a chunk, joins them and postprocesses each line."""
+        results = {
+            number: result
+            for batch, future in zip(pending.batches, pending.futures, strict=True)
+            for number, result in zip(batch, wait(future), strict=True)
         }
-        remaining = iter(answers[part] for part in range(len(answers)))
+        remaining = iter(results[number] for number in range(len(results)))
         translations = []
-        for prepared, whole, begins in zip(promises.lines, promises.whole, promises.begins, strict=True):
-            own, broken = [next(remaining) for _ in whole], not all(whole)
-            result = joined(own, prepared.masked.text, begins, broken, preparing.source, order, self.tokenizer)
-            translations.append(preparing.finished(result, prepared))
-        return TranslatedChunk(promises.chunk, [prepared.given.text for prepared in promises.lines], translations)
+        for line, whole, begins in zip(pending.lines, pending.whole, pending.begins, strict=True):
+            segments = [next(remaining) for _ in whole]
+            text, broken = line.masked.text, not all(whole)
+            translation = joined(segments, text, begins, broken, preprocessor.source, decoding, self.tokenizer)
+            translations.append(preprocessor.finished(translation, line))
+        return TranslatedChunk(pending.chunk, [line.given.text for line in pending.lines], translations)
 
-    def _batches(self, order: list[int], parts: list[Segment]) -> Iterator[list[int]]:
-        """Neighbours in `order` whose padded rows have at most `batch_tokens` tokens together, times their hypotheses.
+    def _batches(self, segments: list[Segment]) -> Iterator[list[int]]:
+        """Numbers of segments, by length, whose padded rows have at most `batch_tokens` tokens times the beam size.
 
-        On a CPU at most a share of what is left, but not below a size that costs time: large batches are fastest, and
-        with small ones at the end several processes end at about the same time. How many there are changes no batch.
+        On a CPU a batch is also at most a share of what is left: large batches are fastest, and with small ones at the
+        end several processes end at about the same time. The number of processes changes no batch.
         """
+        order = sorted(range(len(segments)), key=lambda number: -len(segments[number].ids))
         search = self.searcher.search
-        most = self.batch_tokens // (search.beam_size if isinstance(search, HasBeamSize) else 1)
-        left, shared = sum(len(parts[part].ids) for part in order), self.searcher.device.type == "cpu"
+        largest = self.batch_tokens // (search.beam_size if isinstance(search, HasBeamSize) else 1)
+        left, on_cpu = sum(len(segment.ids) for segment in segments), self.searcher.device.type == "cpu"
         while order:
-            limit = min(most, max(SMALLEST_BATCH, left // SHARES)) if shared else most
-            batch = order[: max(1, limit // (len(parts[order[0]].ids) + 2))]
+            limit = min(largest, max(SMALLEST_BATCH, left // SHARES)) if on_cpu else largest
+            batch = order[: max(1, limit // (len(segments[order[0]].ids) + 2))]
             yield batch
             order = order[len(batch) :]
-            left -= sum(len(parts[part].ids) for part in batch)
+            left -= sum(len(segments[number].ids) for number in batch)
 
 
 class PendingChunk(NamedTuple):
-    """A portion under way: its stretches; of each part whether it is whole and where it begins; batches, promises."""
+    """A chunk whose segments are being searched.
+
+    `whole`: for each segment of each line whether it ends where a sentence ends; `begins`: its first word in the line.
+    """
 
     chunk: Chunk
     lines: list[PreprocessedLine]
     whole: list[list[bool]]
     begins: list[list[int]]
     batches: list[list[int]]
-    found: "list[Future[Found]]"
+    futures: "list[Future[Found]]"
 
 
-def extent(line: str | Line) -> int:
-    """A line's length in characters."""
+def characters(line: str | Line) -> int:
+    """The length of a line in characters."""
     return len(line.text if isinstance(line, Line) else line)

@@ -131,7 +131,7 @@ def test_processes_belong_to_the_thread_that_asked() -> None:
         inside = shared.translate(LINES * 9, "en", "de")
         next(inside)
         outside: queue.Queue[object] = queue.Queue()
-        other = threading.Thread(target=lambda: outside.put(type(shared._searching).__name__))
+        other = threading.Thread(target=lambda: outside.put(type(shared._executor).__name__))
         other.start()
         other.join()
     assert outside.get() == "InlineExecutor"
@@ -232,7 +232,7 @@ def test_an_error_among_the_lines_comes_in_its_place() -> None:
     assert next(found).text == "one"
     with pytest.raises(ValueError, match="no more lines"):
         next(found)
-    with pytest.raises(ConfigError, match="most: expected a positive int, got 0"):
+    with pytest.raises(ConfigError, match="max_waiting: expected a positive int, got 0"):
         live_chunks([], 0)
 
 

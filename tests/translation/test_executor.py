@@ -141,7 +141,7 @@ def test_a_hung_process_does_not_keep_the_end_waiting(monkeypatch: pytest.Monkey
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), several.in_processes(2):
-            workers = several._searching._workers  # type: ignore[attr-defined]
+            workers = several._executor._workers  # type: ignore[attr-defined]
             signal.setitimer(signal.ITIMER_REAL, 2.0)
             list(several.translate(["one", "two"] * 40, "en", "de"))
     finally:

@@ -155,7 +155,7 @@ def test_the_same_language_under_another_code_is_understood_where_only_one_is_me
         assert [one.text for one in found] == ["one"]
     translator.directions = [("en-GB", "de"), ("en-US", "de")]
     with pytest.raises(
-        ConfigError, match=r"source=en target=de: may be several of the model's directions en-GB-de, en-US"
+        ConfigError, match=r"source=en target=de: matches several of the model's directions: en-GB-de, en-US"
     ):
         translator.translate(["one"], "en", "de")
 

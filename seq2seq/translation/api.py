@@ -125,7 +125,7 @@ def _merged(node: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _defaults(name: str) -> dict[str, Any]:
-    """A node of conf/, with the members of its groups that its own defaults list names, as Hydra composes it."""
+    """A node of conf/ with its default groups, as Hydra composes it."""
     node: dict[str, Any] = yaml.safe_load((configuration_folder() / f"{name}.yaml").read_text("utf-8"))
     folder = name.rpartition("/")[0]
     for group in node.pop("defaults", []):

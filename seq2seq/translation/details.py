@@ -1,4 +1,4 @@
-"""What else is asked about found translations: the probability of each token, and which word stands for which."""
+"""Details of translations on request: log-probabilities of tokens, and word alignments."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from seq2seq.network.alignment import TeacherForced
 from seq2seq.translation.stages.words import Span, target_spans
 
 ATTENDED = 2**15  # rows times target times source tokens that are read at once; additive attention needs 512 times this
-NULL = 0.1  # share of its attention that a word's link needs at least: below, it stands for nothing of the source
+NULL = 0.1  # smallest share of a word's attention for a link: below it the word is unaligned
 
 
 class TokenPair(NamedTuple):
@@ -104,16 +104,15 @@ def _links(looked: Tensor, pair: TokenPair, tokenizer: Tokenizer, language: str)
 def links(
     pieces: Float[Tensor, "target source"], source: Sequence[Span], target: Sequence[Span]
 ) -> tuple[tuple[int, int], ...]:
-    """For each target word the source word that it stands for, where there is one, as pairs.
+    """Word alignments from attention weights: pairs (source word, target word), at most one for each target word.
 
-    A source word has the weights of its pieces together, a target word those of its pieces on average; what is left of
-    a row's sum of 1 went to the tag and to EOS. The link of a target word is the source word with the highest
-    w * w / (the sum of w over all target words): the share of the target word's attention that the source word has,
-    times the share of the source word's that the target word has. Without the second, words that are looked at all the
-    time, as the last one often is, take the links of the others: on Multi30k's valid set (300 lines, against IBM model
-    1 in both directions) the alignment error rate was .31 without and .18 with it.
-    A piece that holds several words (characters, where words are not spaced) counts for each, so that one may be
-    linked to several.
+    A source word gets the sum of its pieces' weights, a target word the mean of its pieces' weights; the rest of a row
+    went to the tag and to EOS. A target word is linked to the source word with the highest w * w / (sum of w over all
+    target words): the share of the target word's attention, times the share of the source word's attention. Without the
+    second factor, words that always get attention, as the last one often does, take the links of the others: on
+    Multi30k's valid set (300 lines, against IBM model 1 in both directions) the alignment error rate was .31 without
+    and .18 with it. A piece of several words (characters, in languages without spaces) counts for each of them, so that
+    one may have several links.
     """
     if not source or not target:
         return ()
@@ -126,7 +125,7 @@ def links(
 
 
 def _membership(spans: Sequence[Span]) -> Float[Tensor, "words pieces"]:
-    """1 where a word's letters stand in a piece."""
+    """1 where a piece holds letters of a word."""
     matrix = torch.zeros(max(span.end for span in spans), len(spans))
     for piece, span in enumerate(spans):
         matrix[span.begin : span.end, piece] = 1

@@ -25,15 +25,15 @@ OUTSIDE = "translations that were begun inside in_processes() must be taken befo
 
 @runtime_checkable
 class Executor(Protocol):
-    """Takes batches and promises their hypotheses."""
+    """Searches batches of segments, now or later."""
 
     @property
     def ahead(self) -> int:
-        """How many chunks of text may be under way besides the one that is waited for."""
+        """How many chunks may be in progress besides the one that is waited for."""
         ...
 
     def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
-        """The promise of a batch."""
+        """The future of a batch."""
         ...
 
     def close(self) -> None:
@@ -60,10 +60,10 @@ class InlineExecutor:
 
 
 class ForkedExecutor:
-    """So many forked processes, one thread each: they read the weights where this process has them.
+    """`count` forked processes with one thread each, which share the weights of this process.
 
-    Threads inside small products wait for each other more than they work. A batch is searched as in one process, so
-    their number changes no translation. They end with this process, however it ends.
+    Threads in small products spend more time waiting for each other than computing. A batch is searched as in one
+    process, so the number of processes changes no translation. They end with this process, however it ends.
     """
 
     ahead = 2
@@ -80,13 +80,13 @@ class ForkedExecutor:
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
     def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
-        """The promise raises ModelError where a process failed or vanished."""
+        """The future raises ModelError if a process failed or ended."""
         if self._closed:
             raise ModelError(OUTSIDE)
         return self._threads.submit(self._send, parts, order)
 
     def close(self) -> None:
-        """End the processes; batches that nobody waits for any more are not searched."""
+        """Ends the processes; batches that were not started are dropped."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         end = time.monotonic() + TO_END
@@ -94,7 +94,7 @@ class ForkedExecutor:
             time.sleep(0.01)
         idle = [self._idle.get() for _ in range(self._idle.qsize())]
         for worker in self._workers:
-            if worker not in idle:  # hung, or stopped: its thread would wait for ever
+            if worker not in idle:  # it hangs or was stopped: its thread would wait for ever
                 worker.process.kill()
         self._threads.shutdown()
         close_workers(self._workers)
@@ -114,7 +114,7 @@ class ForkedExecutor:
 
 
 def _forked(searcher: Searcher, siblings: Sequence[Worker]) -> Worker:
-    """A process that searches; its first answer says whether it can multiply."""
+    """Forks a process that searches; its first answer shows that it can multiply."""
     with FORK_GUARD.forking():
         worker = Worker(multiprocessing.get_context("fork"), partial(_begin, searcher), siblings)
     worker.send(None)
@@ -122,9 +122,9 @@ def _forked(searcher: Searcher, siblings: Sequence[Worker]) -> Worker:
 
 
 def _able(worker: Worker, again: Callable[[], Worker]) -> Worker:
-    """The process once it has said that it can multiply, or another one.
+    """The process once its first product is done, or a new one in its place.
 
-    Where a thread that multiplied ended just before the fork, a lock of MKL's may stay closed in the process for ever.
+    If a thread that multiplied ended just before the fork, a lock of MKL may stay closed in the child for ever.
     """
     for patience in PATIENCE:
         if worker.pipe.poll(patience):
@@ -149,7 +149,7 @@ def _begin(searcher: Searcher) -> Handler:
 
 
 def wait(promise: "Future[Found]") -> Found:
-    """What was promised. Raises ModelError where the processes have been ended meanwhile."""
+    """The result of a future. Raises ModelError if the processes have been closed."""
     try:
         return promise.result()
     except CancelledError:
@@ -157,9 +157,9 @@ def wait(promise: "Future[Found]") -> Found:
 
 
 def executor(searcher: Searcher, count: int) -> Executor:
-    """By so many processes where a CPU can fork them, else at once with so many threads.
+    """Forked processes if the CPU has several cores to use, else this process with `count` threads.
 
-    Only the main thread forks: of one that runs beside others a child inherits locks that nobody will ever open.
+    Only the main thread forks: a child inherits the locks that other threads hold, and nothing opens them.
     """
     if count < 2 or searcher.device.type != "cpu" or not _forks():
         torch.set_num_threads(count)

@@ -32,13 +32,13 @@ def translate_file(
     errors: Errors = "replace",
     extras: Extras = NOTHING,
 ) -> LineCounts:
-    """Translates every line of `input` (none: standard input) into `output` (none: standard output).
+    """Translates every line of `input` (None: standard input) into `output` (None: standard output).
 
-    `form`: see forms.written. `extras`: what is asked besides. `status`: a file with an object a line of what became of
-    it. Files get their names when they are complete. With a `key`, which tells all that they depend on, a call that was
-    killed is resumed by the next one. Standard error gets a progress bar where it is a terminal, and the counts
-    that are returned too. `errors`: what becomes of bytes that are no UTF-8 (see LineReader).
-    Raises ConfigError for a direction the model does not know, DataError where a file cannot be read or written.
+    `output_format`: see `format_translation`. `extras`: further input and output files. `status`: a file with one JSON
+    object per line. Files get their names when they are complete. With a `key`, a hash of everything the output depends
+    on, a call that was killed is resumed by the next one. Standard error gets a progress bar if it is a terminal, and
+    the counts, which are also returned. `errors`: handling of invalid UTF-8 (see LineReader). Raises ConfigError for a
+    direction the model does not know, DataError for a file that cannot be read or written.
     """
     source, target = translator.direction(source, target)
     first = FIRST_CHUNK if output is None else FIRST_OF_FILE
@@ -55,7 +55,7 @@ def translate_file(
         chunks = _noted(parse_lines(rest, extras.reading, str(input or "standard input"), done.lines), given)
         for translations in translator.translate_chunks(chunks, source, target, extras.all_options):
             translated = _translated(translations, output_format, done.lines)
-            reported = status_records(done.lines, given.popleft(), translations)  # made as it is read
+            reported = status_records(done.lines, given.popleft(), translations)  # generated as it is read
             asked = [(status, reported), (extras.alignments, _aligned(translations))]
             tally.add(translations)
             texts = [translated, *(text for path, text in asked if path is not None)]
@@ -67,7 +67,7 @@ def translate_file(
 
 
 def _translated(translations: Sequence[Translation], output_format: Form, before: int) -> Iterable[str]:
-    """The translations as they are written; so many lines stand before them."""
+    """The translations in the output format; `before` lines precede them."""
     return (format_translation(one, output_format, number) for number, one in enumerate(translations, before + 1))
 
 
@@ -109,7 +109,7 @@ class _Plain:
 
 @contextmanager
 def _sink(paths: Sequence[Path | None], key: str | None) -> "Iterator[Journal | _Plain]":
-    """Where translations, and then what is told of them, go; a journal where they can be resumed."""
+    """The writer of translations and their side files: a journal if the call can be resumed."""
     plain = [path for path in paths if path is not None and path.suffix not in PACKED and _is_file(path)]
     if key is not None and len(plain) == len(paths):
         with under_way(plain, key) as journal:
@@ -125,7 +125,7 @@ def _is_file(path: Path) -> bool:
 
 @contextmanager
 def _progress(input: Path | None) -> Iterator[Callable[[int], None]]:
-    """A function that is told of finished lines; shows a bar where standard error is a terminal."""
+    """A function to call with the number of finished lines; shows a progress bar if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield lambda lines: None
         return

@@ -44,11 +44,11 @@ def save(
     languages: LanguageIdentifier | None = None,
     lengths: LengthsOf | None = None,
 ) -> None:
-    """Writes a translator's folder whole.
+    """Writes a translator's model folder atomically.
 
-    `node` builds `model` once the tokenizer's sizes are added; `scores` is any JSON (`{"valid": {"bleu": 31.2}}`).
-    `about`: what else the card shall tell. `languages`: by which wrong ones are found.
-    `lengths`: what was usual in training.
+    `node` builds `model` once the tokenizer's sizes are added. `scores`: any JSON, `{"valid": {"bleu": 31.2}}`.
+    `about`: further facts for the model card. `languages`: detects translations in the wrong language. `lengths`:
+    statistics of the training text.
     """
     source, target = tokenizer.sizes
     content = {

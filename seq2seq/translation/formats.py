@@ -14,10 +14,10 @@ Reading = Literal["text", "json"]
 
 
 class Extras(NamedTuple):
-    """What may be asked of a file besides its translation.
+    """Options of translating a file.
 
-    reading: `json` where each line is an object with the text and what is wanted of its translation.
-    alignments: a file for those of the best translations.
+    input_format: `json` if each line is an object with the text and its constraints. alignments: file for the word
+    alignments of the best translations.
     """
 
     reading: Reading = "text"
@@ -26,7 +26,7 @@ class Extras(NamedTuple):
 
     @property
     def all_options(self) -> TranslateOptions:
-        """The wishes, with what the files need."""
+        """The options with those that the files need."""
         return self.options._replace(alignments=self.options.alignments or self.alignments is not None)
 
 
@@ -45,7 +45,7 @@ def format_translation(translation: Translation, output_format: Form, number: in
 def parse_lines(
     chunks: Iterable[list[str]], reading: Reading, name: str, before: int
 ) -> Iterator[Sequence[str | Line]]:
-    """Chunks of lines as they are meant; the first is line `before` + 1 of the file `name`. DataError for bad JSON."""
+    """Parses chunks of input lines; the first is line `before` + 1 of the file `name`. DataError for invalid JSON."""
     for chunk in chunks:
         if reading == "text":
             yield chunk
@@ -55,10 +55,10 @@ def parse_lines(
 
 
 def status_records(before: int, lines: Sequence[str | Line], translations: Sequence[Translation]) -> Iterator[str]:
-    """What became of each line, an object a line, the first of them line `before` + 1 of the file.
+    """One JSON object per line with its status; the first is line `before` + 1 of the file.
 
-    `notes` are all that is to be said of it, `status` is the worst of them; `score` is in nats, the length `ratio` in
-    characters (translation to source), `seconds` are its share of the time that its batches were searched.
+    `notes`: all statuses of the line; `status`: the most serious one; `score`: in nats; `ratio`: characters of the
+    translation to those of the source; `seconds`: its share of the search time of its batches.
     """
     for number, (line, one) in enumerate(zip(lines, translations, strict=True), before + 1):
         length = len(line.text if isinstance(line, Line) else line)

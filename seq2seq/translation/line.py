@@ -16,9 +16,9 @@ KEYS = ("text", "prefix", "required", "banned")
 
 
 class Line(NamedTuple):
-    """A line with what is wanted of its translation: how it begins, phrases that it has, phrases that it has not.
+    """A line with constraints on its translation: a prefix, required phrases, banned phrases.
 
-    Phrases are text of the target language, as it stands in a sentence.
+    Phrases are text of the target language, as in a sentence.
     """
 
     text: str
@@ -28,14 +28,14 @@ class Line(NamedTuple):
 
     @property
     def constraints(self) -> bool:
-        """Whether anything is wanted."""
+        """Whether there are any constraints."""
         return bool(self.prefix or self.required or self.banned)
 
     def met_by(self, translation: str, language: str) -> bool:
-        """Whether a translation is as wanted; runs of spaces count as one, and phrases are whole words.
+        """Whether a translation meets the constraints; runs of spaces count as one, and phrases are whole words.
 
-        So is a prefix that ends in a space. Where `language` puts no spaces between words, only letters of scripts that
-        do make a word longer.
+        A prefix that ends in a space ends a word, too. If `language` has no spaces between words, only letters of other
+        scripts continue a word.
         """
         if not self.constraints:
             return True
@@ -48,9 +48,9 @@ class Line(NamedTuple):
 
 
 def parsed(raw: str, where: str) -> Line:
-    """A line from JSON: `{"text": "A dog.", "prefix": "Ein", "required": ["Hund"], "banned": []}`; text alone must be.
+    """A line from JSON: `{"text": "A dog.", "prefix": "Ein", "required": ["Hund"], "banned": []}`; `text` is mandatory.
 
-    An empty line is one without text. DataError with what is wrong, at `where`.
+    An empty input line is a line without text. Raises DataError that names `where`.
     """
     if not raw.strip():
         return Line("")
@@ -77,7 +77,7 @@ def _phrases(found: dict[str, object], key: str, where: str) -> tuple[str, ...]:
 
 
 def _begins(found: str, prefix: str, language: str) -> bool:
-    """Whether a translation begins so; behind a space a new word begins."""
+    """Whether a translation has this prefix; after a space a new word begins."""
     start = _plain(prefix)
     if prefix[-1:].isspace() and start and not unspaced(language):
         return f"{found} ".startswith(f"{start} ")
@@ -85,7 +85,7 @@ def _begins(found: str, prefix: str, language: str) -> bool:
 
 
 def _has(found: str, phrase: str, language: str) -> bool:
-    """Whether a phrase is there as whole words: no letter of its own goes on in the letter beside it."""
+    """Whether a phrase occurs as whole words: no adjacent letter continues its first or last word."""
     letter = _is_latin if unspaced(language) else _is_letter
     place = found.find(phrase)
     while place >= 0:

@@ -180,15 +180,14 @@ def score_pairs(
     output_format: Literal["text", "json"],
     alignments: Path | None,
 ) -> PairTotals:
-    """Scores every pair into `output` (none: standard output): a line each, whatever the pair.
+    """Scores every pair into `output` (None: standard output), one line per pair.
 
-    A pair is a line of `input` (none: standard input) and the line of `translations` in its place; without
-    `translations` it is a line `source TAB translation` of `input`. `form`: `text` writes log-probability in nats,
-    perplexity per token and status, separated by tabs, the first two empty where there is no score; `json` an object
-    with these and each token's log-probability. `alignments`: a file of word alignments (Pharaoh format). Standard
-    error gets the totals, which are returned too.
-    Raises ConfigError for a direction that the model does not know, DataError where a file cannot be read or written,
-    has not two columns, or not as many lines as the other.
+    A pair is a line of `input` (None: standard input) and the same line of `translations`; without `translations` it is
+    a line `source TAB translation` of `input`. `output_format`: `text` has log-probability in nats, perplexity per
+    token and status, separated by tabs, the first two empty if there is no score; `json` an object with these and each
+    token's log-probability. `alignments`: a file of word alignments (Pharaoh format). Standard error gets the totals,
+    which are also returned. Raises ConfigError for a direction that the model does not know, DataError for a file that
+    cannot be read or written, does not have two columns, or differs in its number of lines from the other.
     """
     totals = PairTotals()
     written = _as_json if output_format == "json" else _as_text

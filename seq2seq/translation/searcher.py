@@ -1,4 +1,4 @@
-"""Parts of lines to hypotheses, one batch at a time, with what else is asked or to be said of them."""
+"""Segments to hypotheses, one batch at a time, with their details and statuses."""
 
 import math
 import time
@@ -33,9 +33,9 @@ TIDY = 8_000  # source tokens: some batches, each of which takes a hundred times
 
 
 class Segment(NamedTuple):
-    """A line to translate, or a part of a long one: its pieces, and what is wanted of its translation (see Request).
+    """A line or a part of one: its pieces, and constraints on its translation (see Request).
 
-    `spans`: the words that each piece holds, where alignments are asked for.
+    `spans`: the words that each piece belongs to, if alignments are requested.
     """
 
     ids: Sequence[int]
@@ -47,9 +47,9 @@ class Segment(NamedTuple):
 
 
 class DecodeOptions(NamedTuple):
-    """What is wanted of a batch: the language to translate into; `no_repeat_ngram` as in Request; what to tell besides.
+    """Options of a batch: target language, blocked n-grams, details to return.
 
-    `lengths`: by which translations are known that are too short.
+    `lengths`: the usual lengths, to detect incomplete translations.
     """
 
     target: str
@@ -60,9 +60,9 @@ class DecodeOptions(NamedTuple):
 
 
 class SegmentResult(NamedTuple):
-    """What was found for a part, best first, and what else was asked about each: nothing, or an entry a hypothesis.
+    """The hypotheses of a segment, best first, and their details (none, or one for each hypothesis).
 
-    `notes`: what is to be said of it. `seconds`: its share of the time that its batch took.
+    `notes`: its statuses. `seconds`: its share of the time of its batch.
     """
 
     hypotheses: list[Hypothesis]
@@ -76,10 +76,10 @@ Found = list[SegmentResult]
 
 
 class Searcher:
-    """Searches one batch. `dtype`: of the large products.
+    """Searches one batch at a time.
 
-    repair: what is searched again, if anything. languages: tell what is in another language, where they are known.
-    shortlist: of what the translations are made, where the search can do with some pieces (see shortlist_search).
+    dtype: of the large products. repair: repeats searches of bad translations. languages: detects the wrong language.
+    shortlist: restricts searches to candidate pieces, if the search supports it (see shortlist_search).
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Searcher:
         ]
 
     def _normalise(self, tokens: int) -> None:
-        """Gives memory back now and then: a process that goes on for long would hold more and more, in pieces."""
+        """Returns memory to the system regularly: otherwise a long-running process would keep more and more of it."""
         self.searched += tokens
         if self.searched > TIDY and self.device.type == "cpu":
             self.searched = 0
@@ -203,7 +203,7 @@ class Searcher:
     def _notes(
         self, part: Segment, answer: SegmentResult, repaired: bool, unattended: bool, order: DecodeOptions
     ) -> tuple[Status, ...]:
-        """What is to be said of an answer, but for what its text shows."""
+        """The statuses of a segment, except those that depend on its text."""
         best = answer.hypotheses[0]
         foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
         short = len(best.tokens) < order.lengths.fewest(len(part.ids))
@@ -233,7 +233,7 @@ class Searcher:
         ]
 
     def aligns(self) -> bool:
-        """Whether the model can tell what is aligned with what."""
+        """Whether the model has attention from which alignments can be read."""
         try:
             self.forcing.check()
         except ConfigError:
@@ -253,7 +253,7 @@ class Searcher:
         return TeacherForcing(self.model)
 
     def check_tokens(self) -> None:
-        """Raises ConfigError where nobody could tell their scores."""
+        """Raises ConfigError if the search's scores are not sums over tokens."""
         assert self.forcing
 
     def request(self, parts: Parts, order: DecodeOptions) -> Request:
@@ -275,6 +275,6 @@ class Searcher:
         )
 
     def _reranked(self, search: Reranker, hypotheses: list[Hypothesis], target: str) -> list[Hypothesis]:
-        """In the search's order, which no number of the model's tells."""
+        """In the order of the search, which ranks by something else than the model's scores."""
         texts = self._texts(hypotheses, target)
         return [hypotheses[number]._replace(normalised=math.nan) for number in search.rerank(texts, target)]

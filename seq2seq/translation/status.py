@@ -17,10 +17,10 @@ COPIED_LETTERS = 8  # of a language without spaces between words
 def line_statuses(
     answers: Sequence[SegmentResult], source: str, text: str, languages: tuple[str, str], broken: bool = False
 ) -> tuple[Status, ...]:
-    """All that is to be said of a line that was translated to `text` in one or several parts, the most serious first.
+    """All statuses of a line that was translated to `text` in one or several segments, the most serious first.
 
-    `languages`: of the source and of the translation. `broken`: a sentence was cut; sentences that were translated one
-    by one are as training had them. Nothing is said of a line with which all went well.
+    `languages`: of the source and of the translation. `broken`: a sentence was split; lines translated sentence by
+    sentence are normal. Empty for a line without problems.
     """
     said = {note for answer in answers for note in answer.notes}
     if broken:
@@ -38,10 +38,10 @@ def most_serious(said: Iterable[Status]) -> tuple[Status, ...]:
 
 
 def copied(source: str, text: str, language: str) -> bool:
-    """Whether a translation is its source again, but for case, spaces and punctuation.
+    """Whether a translation is its source again, apart from case, spaces and punctuation.
 
-    Not of less than three words with letters, or eight letters where a language has no spaces, and not of names (up to
-    five such words, each with a capital): these are often the same in two languages.
+    Not for less than three words with letters (eight letters in languages without spaces), and not for names (up to
+    five capitalised words): these are often equal in two languages.
     """
     if _letters(source) != _letters(text):
         return False
@@ -53,5 +53,5 @@ def copied(source: str, text: str, language: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, without case."""
+    """Letters and digits, in small letters."""
     return OTHERS.sub("", unicodedata.normalize("NFKC", text).casefold())

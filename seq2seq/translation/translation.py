@@ -1,4 +1,4 @@
-"""What a translator says of a line: its translation, the others that were found, and what became of it."""
+"""The result for a line: its translation, the other candidates, and its status."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ class Status(StrEnum):
     OK = "ok"
     BLANK = "blank"  # nothing to translate; the model never saw it
     SPLIT = "split"  # a sentence is longer than those of training: translated in parts
-    UNKNOWN = "unknown"  # held what the model cannot read, or nobody translates; it was copied, or looked up
+    UNKNOWN = "unknown"  # had text that the model cannot read, or that is not translated; it was copied, or looked up
     REPAIRED = "repaired"  # the translation, or a part of it, looped; a second search found one that does not
     COPIED = "copied"  # the translation is the source again
     NUMBERS = "numbers"  # lacks a number of the source, where training's translations have them
@@ -41,11 +41,10 @@ class Token(NamedTuple):
 class Candidate(NamedTuple):
     """One translation of a line, with its log-probability in nats.
 
-    tokens: its pieces, EOS the last (of each part, where the line was split); empty unless asked for.
-    alignment: which source word each of its words stands for, as pairs of numbers from 0; None unless asked for.
-    ranking: what the candidates of a line are ordered by, the highest first (those that were cut off last): the score,
-    divided as the search's length penalty says. None where the search ranks by something else (mbr), or the translation
-    has several parts.
+    tokens: its pieces, with EOS last (of each segment, if the line was split); empty unless requested. alignment: pairs
+    (source word, target word), numbered from 0; None unless requested. ranking: what candidates are sorted by, highest
+    first (truncated ones last): the score divided by the length penalty. None if the search ranks by something else
+    (mbr), or the translation has several segments.
     """
 
     text: str
@@ -56,12 +55,11 @@ class Candidate(NamedTuple):
 
 
 class Translation(NamedTuple):
-    """A line's best translation with its log-probability in nats, and what became of the line.
+    """A line's best translation with its log-probability in nats, and the line's status.
 
-    `notes`: all that is to be said of it, the worst first, which is its status; nothing where that is ok. `seconds`:
-    of the search, an equal share of the time that each of its parts' batches took.
-    `best` holds what the search returned, best first (`search.n_best` many); of a line that was split only the joined
-    one, of a blank line nothing.
+    `notes`: all statuses, the most serious first; empty for ok. `seconds`: an equal share of the search time of its
+    segments' batches. `best`: the candidates, best first (`search.n_best`); only the joined one if the line was split;
+    none for a blank line.
     """
 
     text: str
@@ -73,9 +71,9 @@ class Translation(NamedTuple):
 
 
 class LineCounts:
-    """Counts lines by their status, and by what else is said of them.
+    """Counts lines by status, and by their further notes.
 
-    statuses, besides: what an earlier call has counted, by the names of statuses.
+    statuses, besides: counts of an earlier call, by the names of statuses.
     """
 
     def __init__(self, statuses: Mapping[str, int], besides: Mapping[str, int]) -> None:
@@ -92,7 +90,7 @@ class LineCounts:
             self.words += len(one.text.split())
 
     def names(self) -> tuple[dict[str, int], dict[str, int]]:
-        """What a later call counts on from: `statuses` and `besides`."""
+        """The counts for a later call: `statuses` and `besides`."""
         statuses, besides = ({str(one): count for one, count in each.items()} for each in (self.statuses, self.besides))
         return statuses, besides
 
@@ -107,10 +105,10 @@ class LineCounts:
         return sum(self.statuses[status] for status in LOST)
 
     def summary(self, read: LineReader, seconds: float, languages: bool) -> str:
-        """One line about all of them; `languages`: whether wrong ones would have been found.
+        """One line of totals; `languages`: whether wrong languages are detected.
 
-        `1,000 lines in 9.1 s (110 lines/s, 1,290 words/s): 996 ok, 3 blank, 1 copied (besides: 1 split)`. Words are
-        those of the translations, by their spaces; speed is that of this call, the lines are those of all calls.
+        `1,000 lines in 9.1 s (110 lines/s, 1,290 words/s): 996 ok, 3 blank, 1 copied (besides: 1 split)`. Words are the
+        translations' words between spaces; speed is that of this call, lines are those of all calls.
         """
         speed = f"{(self.lines - self.before) / max(seconds, 1e-9):,.0f} lines/s"
         speed += f", {self.words / max(seconds, 1e-9):,.0f} words/s"

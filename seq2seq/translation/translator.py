@@ -39,7 +39,7 @@ from seq2seq.translation.translation import Translation
 NOTHING = TranslateOptions()
 NO_USAGE = Usage()
 SMALLEST_BATCH = 1500  # tokens; with 500 the same search takes a quarter longer
-SHARES = 6  # a batch is at most such a share of what is left of a chunk: with the last ones processes end together
+SHARES = 6  # a batch is at most this share of the rest of a chunk: small last batches let processes end together
 NO_LENGTHS: LengthsOf = {}
 
 

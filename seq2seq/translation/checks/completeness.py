@@ -1,6 +1,7 @@
-"""How long the lines and the translations are that a model was trained on: what is longer is cut, what is shorter told.
+"""Statistics of the lengths of training lines and translations, by direction.
 
-Of each direction, from a sample of the training text; stored in config.json of the model folder (`lengths`).
+Longer sources are split, shorter translations get a status. The statistics come from a sample of the training text and
+are stored in config.json of the model folder (`lengths`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,11 @@ from seq2seq.network.model import Model
 from seq2seq.translation.details import TokenPair, batches
 
 ROWS = 20_000  # of each language that are looked at, at most
-USUAL = 0.05  # of the lines have at least so many sentences
+USUAL = 0.05  # of the lines have at most this many sentences
 LONGEST = 0.99  # of the lines are not longer; with .999 captions joined by commas lose 3.5 BLEU, others gain none
 SHORTEST = 0.001  # of the translations are shorter
 DOUBTFUL = 0.5  # of the deviation of those
-MOST_TOKENS, FEWEST_TOKENS = 250, 16  # of a part, whatever the training text
+MOST_TOKENS, FEWEST_TOKENS = 250, 16  # of a segment, whatever the training text
 OLD = 3  # times the length that 3 of 4 lines do not exceed, which is all that older model folders know
 SAMPLE = 500  # lines of each language and side that are read
 LEAST = 0.005  # of training's translations leave more of their source unattended
@@ -47,7 +48,7 @@ class Lengths(NamedTuple):
     attended: float | None = None
 
     def fewest(self, tokens: int) -> float:
-        """The tokens that a translation of so many has at least, but for one of 1,000."""
+        """The smallest length of a translation of this many tokens, except for one in 1,000."""
         if self.ratio is None or self.shortest is None:
             return 0.0
         return float(self.ratio * tokens + self.shortest * np.sqrt(tokens))
@@ -75,16 +76,16 @@ def learn_lengths(store: Store) -> dict[tuple[str, str], Lengths]:
 
 
 def to_json(lengths: Mapping[tuple[str, str], Lengths]) -> list[dict[str, Any]]:
-    """As it stands in config.json."""
+    """In the form of config.json."""
     return [{"direction": list(direction), **one._asdict()} for direction, one in lengths.items()]
 
 
 def from_json(content: Mapping[str, Any], directions: Sequence[tuple[str, str]], where: str) -> LengthsOf:
-    """What config.json tells of each direction; what older folders do not tell is chosen with care.
+    """The lengths of each direction from config.json; careful values for what older folders lack.
 
     Raises ModelError.
     """
-    usual = content.get("usual_source")  # of older folders, a few of which do not tell that either
+    usual = content.get("usual_source")  # of older folders; some lack this too
     if usual is not None and (not isinstance(usual, int) or usual < 1):
         raise ModelError(f"{where}: usual_source: expected a positive int or null, got {usual!r}")
     tokens = MOST_TOKENS if usual is None else min(max(OLD * usual, FEWEST_TOKENS), MOST_TOKENS)
@@ -148,9 +149,9 @@ def deviations(source: Integers, target: Integers, ratio: float) -> Reals:
 
 
 def attended(weights: Float[Tensor, "target source"]) -> float:
-    """From 0 to 1: what a source piece was looked at in sum, at most 1 each, on average over the pieces.
+    """How much of the source was attended to, from 0 to 1: each source piece's attention weights, summed and cut at 1, averaged.
 
-    The root makes one piece that nobody looked at count more than several that were looked at a little.
+    The root makes one piece without attention count more than several with little of it.
     """
     return float(weights.sum(0).clamp(max=1).sqrt().mean())
 
@@ -172,7 +173,7 @@ def attention_shares(
 def with_attention(
     lengths: Mapping[tuple[str, str], Lengths], network: Model, store: Store, tokenizer: Tokenizer
 ) -> dict[tuple[str, str], Lengths]:
-    """What is usual, with what this network usually looks at in its training text, where it has such an attention."""
+    """The usual lengths with the usual attention of this network on its training text, if it has attention over words."""
     rows = balanced_sample(store, SAMPLE)
     rows = rows[store.lengths(rows)[0] > 0]  # text of a language by itself has no source
     targets = store.language_numbers(rows)[1]

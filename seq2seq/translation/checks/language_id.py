@@ -18,8 +18,8 @@ FILE = "languages.safetensors"
 LINES = 10_000  # of a language that are counted at most
 UNSEEN = 0.5  # added to every count
 EVIDENCE = 8.0  # nats by which another language must explain a translation better ...
-RATE = 0.5  # ... and so many for every piece
-MOST = 4.0  # nats that one piece can tell, so that no name decides alone
+RATE = 0.5  # ... plus this many for every piece
+MOST = 4.0  # nats per piece at most, so that a single name does not decide
 
 
 class LanguageIdentifier:
@@ -33,7 +33,7 @@ class LanguageIdentifier:
         self.scores = scores
 
     def foreign(self, ids: Sequence[int], language: str) -> bool:
-        """Whether text is surely in another language than this one; few pieces do not suffice to tell."""
+        """Whether text is certainly in another language than this one; few pieces are not enough evidence."""
         if language not in self.names or not ids:
             return False
         known = self.scores[:, np.fromiter(ids, np.int64, len(ids))]

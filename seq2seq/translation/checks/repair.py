@@ -10,11 +10,11 @@ LONGEST_RUN = 24  # tokens; loops of longer runs end at the search's longest len
 
 
 class Repair:
-    """Finds what is to be searched again, and decides whether that helped.
+    """Finds translations that repeat themselves, and decides whether a second search is better.
 
-    A translation loops where a run of at most 24 tokens comes `min_repeats` times in a row or more, and more often than
-    any run of its source does: `ha ha ha ha ha` may stay. It is searched again with `no_repeat_ngram` (n-gram blocking
-    of so many tokens), and so is one that did not end before the longest length. Raises ConfigError.
+    A translation repeats itself if a run of at most 24 tokens occurs `min_repeats` times in succession or more, and
+    more often than any run of its source: `ha ha ha ha ha` may stay. It is searched again with `no_repeat_ngram`
+    (blocked n-grams of this length), and so is one that reached the maximum length without EOS. Raises ConfigError.
     """
 
     def __init__(self, min_repeats: int, no_repeat_ngram: int) -> None:
@@ -31,7 +31,7 @@ class Repair:
 
     def loops(self, source: Sequence[int], tokens: Sequence[int]) -> bool:
         """Whether a translation repeats itself as its source does not."""
-        # Most translations hold too few equal tokens: whoever comes `min_repeats` times has that many less one to
+        # Most translations have too few equal tokens: `min_repeats` equal runs hold a token that often, so that
         # spare.
         if len(tokens) - len(set(tokens)) < self.min_repeats - 1:
             return False

@@ -1,6 +1,6 @@
-"""How training text is written: where numbers stay digits, and in which languages lines begin with a capital.
+"""Conventions of the training text: where numbers stay digits, and in which languages lines begin with a capital.
 
-A folder that does not tell has neither: nothing is then made of either.
+A folder without these statistics has neither, and no check relies on them.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from seq2seq.translation.stages.number_check import Kind, kind, lost, numbers
 
 Key = TypeVar("Key")
 ROWS = 10_000  # lines of each language that are looked at, at most
-FEWEST = 20  # lines that tell something
-CARRIED = 0.9  # of the lines with such numbers, in whose translations they must stand
+FEWEST = 20  # lines needed for a decision
+CARRIED = 0.9  # of the lines with such numbers whose translations contain them
 CAPITALISED = 0.9  # of a language's lines
 
 
@@ -48,7 +48,7 @@ def learn_usage(store: Store) -> Usage:
 
 
 def usage_from_json(value: object, where: str) -> Usage:
-    """What `to_json` made, or nothing where a folder does not tell. Raises ModelError."""
+    """The inverse of `to_json`; empty for a folder without it. Raises ModelError."""
     if value is None:
         return Usage()
     try:

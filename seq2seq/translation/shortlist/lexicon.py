@@ -1,8 +1,8 @@
-"""Which target pieces stand for which source piece: IBM model 1 (Brown et al. 1993, section 4), counted on lines.
+"""Translation probabilities of pieces: IBM model 1 (Brown et al. 1993, section 4), trained on lines.
 
-Every target piece of a pair of lines comes from one of its source pieces, or from an empty one that explains what
-nothing else does; beforehand all are equally likely. p(t | s), how likely the source piece s becomes the target piece
-t, is what expectation maximisation makes of that; it has one maximum only.
+Every target piece of a pair of lines comes from one of its source pieces, or from the empty one; all are equally likely
+at first. Expectation maximisation estimates p(t | s), the probability that source piece s becomes target piece t; it
+has a single maximum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,11 +42,11 @@ class _Links(NamedTuple):
 def learn_lexicon(
     sources: Sequence[Pieces], targets: Sequence[Pieces], same: Int[Tensor, " vocabulary"], vocabulary: int
 ) -> Lexicon:
-    """Learns from lines and their translations; the same lines give the same numbers.
+    """Trains on lines and their translations; the same lines give the same numbers.
 
-    same: the target piece that is written like each source piece, or -1. It is taken for its translation once, besides
-    what was seen, so that names nobody has seen may be copied. vocabulary: the number of target pieces.
-    Takes 8 bytes of memory a link (a line's source pieces times its target pieces) and 32 a pair of pieces.
+    same: the target piece spelt like each source piece, or -1; it counts once as a translation, so that unseen names
+    may be copied. vocabulary: number of target pieces. Memory: 8 bytes a link (a line's source pieces times its target
+    pieces) and 32 a pair of pieces.
     """
     empty = len(same)
     written = (same >= 0).nonzero().squeeze(1)
@@ -104,9 +104,9 @@ def learn(
 ) -> Shortlist:
     """The shortlists of every target language of a store.
 
-    max_pairs: of each target language, at most so many are looked at; drawn without a generator. threshold: the least
-    p(target | source) of a candidate; max_candidates: of a source piece, the likeliest; frequent_pieces: pieces of
-    every list, the most frequent ones; candidates_per_piece: see Shortlist. Raises ConfigError.
+    max_pairs: pairs used for each target language, drawn without a generator. threshold: smallest p(target | source) of
+    a candidate. max_candidates: of a source piece, the most probable ones. frequent_pieces: the most frequent pieces,
+    part of every list. candidates_per_piece: see Shortlist. Raises ConfigError.
     """
     for name, value in {
         "max_pairs": max_pairs,
@@ -136,7 +136,7 @@ def _sampled(store: Store, pairs: int) -> list[tuple[int, Integers]]:
 
 
 def _spread(rows: Integers, most: int) -> Integers:
-    """At most so many rows, from everywhere."""
+    """At most `most` rows, spread evenly."""
     count = min(most, len(rows))
     return rows[np.arange(count) * len(rows) // max(count, 1)]
 

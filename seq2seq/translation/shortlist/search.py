@@ -18,7 +18,7 @@ from seq2seq.search.diverse import Diverse
 from seq2seq.translation.shortlist.shortlist import Shortlist
 
 Phrase = Sequence[int]
-UNIT = 32  # lists are filled up to a multiple of so many places
+UNIT = 32  # lists are padded to a multiple of this size
 
 
 class ShortlistSearch:
@@ -44,7 +44,7 @@ class ShortlistSearch:
         return language in self.layers
 
     def __call__(self, request: Request, sources: Sequence[Phrase], language: str) -> list[list[Hypothesis]]:
-        """As the search's own; `sources` are the sentences' pieces alone, without tag and EOS."""
+        """Like the search's own `start`; `sources` are the sentences' pieces without tag and EOS."""
         own = self.shortlist.lists(sources, language, [_wanted(request, row) for row in range(len(sources))])
         model = Shortlisted(self.model, self.layers[language], *_filled(own))
         common = self.shortlist.languages[language].common
@@ -57,18 +57,18 @@ class ShortlistSearch:
 
 
 class List:
-    """A sentence's pieces: first the common ones, then its own, each sorted."""
+    """A sentence's pieces: the common ones, then its own, both sorted."""
 
     def __init__(self, common: Integers, own: Integers) -> None:
         self.common, self.own = common, own
 
     def pieces(self, places: Phrase) -> list[int]:
-        """What stands at these places."""
+        """The pieces at these positions."""
         result: list[int] = np.concatenate([self.common, self.own])[list(places)].tolist()
         return result
 
     def places(self, phrase: Phrase) -> list[int] | None:
-        """Where pieces stand, or None where one is missing."""
+        """The positions of pieces, or None if one is missing."""
         ids = np.asarray(phrase, np.int64)
         common = np.isin(ids, self.common)
         if not (common | np.isin(ids, self.own)).all():
@@ -82,10 +82,10 @@ class List:
 def shortlist_search(
     shortlist: Shortlist | None, search: Search, model: object, dtype: torch.dtype, device: torch.device
 ) -> ShortlistSearch | None:
-    """The search among lists, where that is the same search and faster: beams on a CPU, for one model.
+    """The search over shortlists, if the results are the same search's and faster: beam search on a CPU with one model.
 
-    What is drawn depends on the numbers of pieces, and models beside the translator's have a vocabulary of their own.
-    Greedy search, with a hypothesis a sentence, reads the lists' matrices as long as it would multiply.
+    Random draws depend on the ids of pieces, and other models have vocabularies of their own. For greedy search, one
+    hypothesis a sentence, gathering the lists' matrices takes as long as the products.
     """
     if not isinstance(search, Beam | Diverse | Constrained) or not isinstance(model, Model):
         return None
@@ -108,9 +108,9 @@ def _filled(lists: Sequence[Integers]) -> tuple[Tensor, Tensor]:
 
 
 def _placed(request: Request, lists: Sequence[List]) -> Request:
-    """The request with places in lists for pieces. The first ids are in every list, so they are their places.
+    """The request with positions in lists instead of pieces. The first ids are in every list, at their own positions.
 
-    A banned phrase with a piece that is in no list cannot be said anyway.
+    A banned phrase with a piece outside the list cannot occur.
     """
 
     def placed(known: List, phrases: Sequence[Phrase]) -> list[list[int]]:

@@ -42,9 +42,9 @@ class Shortlist:
         self.share = share
 
     def lists(self, sources: Sequence[Sequence[int]], language: str, wanted: Sequence[Sequence[int]]) -> list[Integers]:
-        """The sorted pieces that translations of these sources may be made of besides the common ones.
+        """The sorted pieces of the shortlist of these sources, without the common ones.
 
-        `wanted` ones are among them, where they are not common.
+        `required` pieces are included if they are not common.
         """
         known = self.languages[language]
         other = np.ones(1 + max(known.pieces.max(initial=0), known.common.max()))
@@ -97,7 +97,7 @@ class Shortlist:
 
 
 def leading(tokenizer: Tokenizer) -> int:
-    """The number of ids that stand for no text, which are the first ones; every list begins with them."""
+    """The number of ids without text, which come first; every list begins with them."""
     return len(tokenizer.never_generated) + 1  # and EOS
 
 

@@ -1,10 +1,10 @@
-"""Lines in CAPITALS and in Title Case, read in the case that training text has, and translated back into capitals.
+"""Lines in CAPITALS and in Title Case are read in the case of the training text; translations get capitals again.
 
     TWO DOGS IN BERLIN  ->  Two dogs in Berlin  ->  Zwei Hunde in Berlin  ->  ZWEI HUNDE IN BERLIN
 
-A model that has seen few such lines reads their words letter by letter, and loops. Each word takes the form that the
-tokenizer cuts into the likeliest pieces: names and German nouns keep a capital, `USA` keeps three. A line stays as it
-is where that gains few pieces. Where training text has small letters alone, capitals are read as such.
+A model that has seen few such lines reads their words letter by letter, and repeats itself. Each word takes the form
+that the tokenizer splits into the most probable pieces: names and German nouns keep a capital, `USA` keeps three. A
+line is unchanged if that saves few pieces. If the training text has only small letters, capitals are read as these.
 """
 
 import re
@@ -16,7 +16,7 @@ from seq2seq.data.tokenizer.tokenizer import Tokenizer
 from seq2seq.languages import language
 
 WORD = re.compile(r"[^\W\d_][\w\u0300-\u036f]*(?:['’][^\W\d_]+)*")
-SENTENCE = re.compile(r"(?:[!?…]|(?<=\w\w\w)\.)\W*\s\W*$")  # what stands before a sentence's first word
+SENTENCE = re.compile(r"(?:[!?…]|(?<=\w\w\w)\.)\W*\s\W*$")  # what precedes a sentence's first word
 FEWEST_LETTERS = 6  # of a line in capitals, in two words or more: fewer may be a name, initials
 FEWEST_WORDS = 4  # of a line in title case
 GAIN = 0.85  # of a line's pieces that are left, at most, for its case to be changed
@@ -26,13 +26,13 @@ MARGIN = 3.0  # nats that a word with a capital must be likelier: every word has
 BEGINNING = (
     8.0  # nats that it may be less likely where it begins a sentence; more where training text has no capital there
 )
-RARE = 12.0  # nats that a word costs that may be a name: in title case it stays as it is
+RARE = 12.0  # nats that a possible name must gain: below this it is unchanged in title case
 DOTLESS = frozenset({"az", "crh", "kaa", "tr", "tt"})  # languages whose capitals of i and ı are İ and I
-UNICASE = frozenset({"ka"})  # Georgian: its capitals are of headlines, which nobody expects of a translation
+UNICASE = frozenset({"ka"})  # Georgian: its capitals are for headlines only
 
 
 class Recased(NamedTuple):
-    """A line as it is read, where what is copied stands in it, and whether its translation is to be in capitals."""
+    """A line as it is read, the positions of copied parts in it, and whether its translation gets capitals."""
 
     text: str
     runs: list[tuple[int, int]]
@@ -117,7 +117,7 @@ class Casing:
         )
 
     def _capital(self, small: str) -> str:
-        """A word with a capital: a digraph such as ǆ has a form for that, Georgian letters have none."""
+        """A word with a capital: a digraph such as ǆ has its own title form, Georgian letters have none."""
         if self.source in DOTLESS and small[0] == "i":
             return "İ" + small[1:]
         return "IJ" + small[2:] if self.source == "nl" and small.startswith("ij") else small[0].title() + small[1:]
@@ -154,7 +154,7 @@ def _has_small(word: str) -> bool:
 
 
 def _between(text: str, runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What stands before, between and behind the runs."""
+    """The text before, between and after the runs."""
     begins, ends = [0, *(end for _, end in runs)], [*(begin for begin, _ in runs), len(text)]
     return list(zip(begins, ends, strict=True))
 
@@ -166,7 +166,7 @@ def _joined(
     change: Callable[[str], str],
     capitals: bool,
 ) -> Recased:
-    """The text with its own parts changed, and where the runs stand then."""
+    """The text with changed parts, and the new positions of the runs."""
     parts: list[str] = []
     places: list[tuple[int, int]] = []
     size = 0

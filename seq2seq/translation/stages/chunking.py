@@ -1,4 +1,4 @@
-"""Giant lines in stretches, each translated as a line by itself, so that memory does not grow with a line's length."""
+"""Giant lines are translated in chunks, each like a line, so that memory does not grow with the length of a line."""
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,16 +19,16 @@ from seq2seq.translation.stages.words import beginnings
 from seq2seq.translation.status import line_statuses, most_serious
 from seq2seq.translation.translation import Candidate, Status, Token, Translation
 
-SEAM = 32  # characters before and behind a cut that show whether what it goes through was copied
-LONGEST_TAG = 500  # characters of a tag or placeholder that no stretch cuts in two
+SEAM = 32  # characters around a cut that show whether the text at the cut was copied
+LONGEST_TAG = 500  # characters of a tag or placeholder that no cut divides
 PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
 
 
 class Chunk(NamedTuple):
-    """Lines, or stretches of giant ones, in order.
+    """Lines, or segments of giant lines, in order.
 
-    lines: for each stretch with which a line ends, the line that it ends; None for the others. whole: whether a chunk
-    of lines ends with the last of them. broken: the numbers of stretches that end inside a sentence.
+    lines: for each segment at the end of a line, that line; None for the others. whole: whether a batch of lines ends
+    with the last segment. broken: the numbers of segments that end inside a sentence.
     """
 
     segments: list[Line]
@@ -38,7 +38,7 @@ class Chunk(NamedTuple):
 
 
 class TranslatedChunk(NamedTuple):
-    """A portion, its stretches as they were given, and their translations."""
+    """A chunk, the text of its segments, and their translations."""
 
     chunk: Chunk
     given: Sequence[str]
@@ -46,11 +46,11 @@ class TranslatedChunk(NamedTuple):
 
 
 def split_into_chunks(lines: Iterable[str | Line], language: str, longest: int, apart: bool = False) -> Iterator[Chunk]:
-    """A chunk's lines; those of more than `longest` characters in stretches of at most so many.
+    """Splits lines into chunks; a line of more than `longest` characters into segments of at most that size.
 
-    A stretch ends where a window ends that a line is cut into, so its parts are those of the line. Its
-    translation begins as wanted if the line begins with it; phrases that a long line must have may stand anywhere.
-    `apart`: sentences are stretches, too, since the model cannot read what ends them: nobody would find them later.
+    A segment ends where one of the line's windows ends, so its sentences are those of the line. The prefix belongs to
+    the first segment; required phrases may occur in any. `apart`: sentences become segments too, because the model has
+    no piece for the marks that end them, and they could not be found later.
     """
     here: list[Line] = []
     ends: list[Line | None] = []
@@ -70,7 +70,7 @@ def split_into_chunks(lines: Iterable[str | Line], language: str, longest: int, 
 
 
 def _stretches(line: Line, language: str, longest: int, apart: bool) -> Iterator[tuple[Line, bool, bool]]:
-    """The stretches of a line, whether it ends with them, and whether a sentence does."""
+    """The segments of a line, whether the line ends with them, and whether a sentence does."""
     if len(line.text) > longest:
         cut = windows(line.text, language, longest)
     elif apart and not line.required:
@@ -86,7 +86,7 @@ def _stretches(line: Line, language: str, longest: int, apart: bool) -> Iterator
 
 
 def _between_tags(cut: Iterable[Window]) -> Iterator[Window]:
-    """The windows, but a tag or placeholder that one of them ends in stands in the next one."""
+    """The windows; a tag or placeholder at a window's end is moved to the next one."""
     before: Window | None = None
     for window in cut:
         if before is not None:
@@ -106,7 +106,7 @@ def _between_tags(cut: Iterable[Window]) -> Iterator[Window]:
 
 
 def join_chunks(finished: Iterable[TranslatedChunk], source: str, target: str) -> Iterator[list[Translation]]:
-    """The translations of each chunk's lines, from those of the portions' stretches."""
+    """The translations of each chunk's lines, from those of its segments."""
     chunk: list[Translation] = []
     begun: list[tuple[str, Translation]] = []
     broken = False
@@ -125,7 +125,7 @@ def join_chunks(finished: Iterable[TranslatedChunk], source: str, target: str) -
 def _whole(
     line: Line, stretches: Sequence[tuple[str, Translation]], broken: bool, source: str, target: str
 ) -> Translation:
-    """A giant line's translation from those of its stretches: the best of each, one after the other."""
+    """A giant line's translation from those of its segments: the best of each, joined."""
     said = {note for _, one in stretches for note in one.notes} - {Status.BLANK, Status.EMPTY}
     spoken = [number for number, (_, one) in enumerate(stretches) if one.best]
     if not spoken:
@@ -144,7 +144,7 @@ def _whole(
 
 
 def _copied_across(stretches: Sequence[tuple[str, Translation]], before: int, behind: int) -> bool:
-    """Whether what was copied goes on from one stretch to the next, so that no space belongs between them."""
+    """Whether copied text continues across a cut, so that no space belongs there."""
     (end, one), (beginning, other) = stretches[before], stretches[behind]
     copied = Status.UNKNOWN in one.notes and Status.UNKNOWN in other.notes and behind == before + 1
     return copied and one.text.endswith(end[-SEAM:]) and other.text.startswith(beginning[:SEAM])
@@ -198,9 +198,9 @@ def candidates(answer: SegmentResult, order: DecodeOptions, tokenizer: Tokenizer
 
 
 def gap(before: str, behind: str, language: str) -> str:
-    """What stands between two sentences: a space, also in Thai and its like, but not in Chinese or Japanese.
+    """The text between two sentences: a space, also in Thai and similar languages, but not in Chinese or Japanese.
 
-    There it parts what is in Latin letters: it was copied.
+    There a space separates Latin letters, which were copied.
     """
     if usual := writing(language).gap:
         return usual
@@ -224,7 +224,7 @@ def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[To
 def together(
     parts: Sequence[Candidate], begins: Sequence[int], language: str, seams: Collection[int] = ()
 ) -> Candidate:
-    """Translations of neighbouring parts as one; `seams`: the numbers of those behind which nothing parts them."""
+    """Joins the translations of adjacent segments; `seams`: those without a space after them."""
     texts = [part.text for part in parts]
     for number, (before, behind) in enumerate(pairwise(texts)):
         texts[number] += "" if number in seams else gap(before, behind, language)

@@ -13,12 +13,11 @@ PART = re.compile(r"\w+|[^\w\s]")  # what may not be cut: a word, or one punctua
 
 
 class Glossary:
-    """Terms of the source language, each with the phrase of the target language that it must become.
+    """Terms of the source language, each with the phrase of the target language that must translate it.
 
-    A term is found where its words and punctuation stand in a line, spelt as they are, or else in any case, whatever
-    form of quotes, dashes and the like either has; of several that begin at one place it is the longest,
-    and what belongs to one belongs to no other. Where a language does not space its words, a term is found inside of
-    others too.
+    A term matches whole words and punctuation, in its own case or else in any case, with any form of quotes and dashes.
+    Of several terms at one position the longest matches, and matches do not overlap. In languages without spaces a term
+    also matches inside other words.
     """
 
     def __init__(self, terms: Mapping[str, str]) -> None:

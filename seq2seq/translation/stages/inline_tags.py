@@ -1,9 +1,8 @@
-"""Tags of a line: `<b>`, `</b>`, `<br/>`, `<a href="x">`, `<g id="1">`, `&lt;i&gt;`; and what entities stand for.
+"""Tags of a line: `<b>`, `</b>`, `<br/>`, `<a href="x">`, `<g id="1">`, `&lt;i&gt;`; and the characters of entities.
 
-An entity of a space, such as `&nbsp;`, is like a tag: no model says it. One that is escaped twice (`&amp;lt;`) is, too.
-
-Other angle brackets are a sentence's own (`a < b and c > d`, `<3`, `a<b>c`): a tag has a name of HTML, an attribute
-with a value, or a slash, or there is one that closes it.
+An entity of a space, such as `&nbsp;`, or one that is escaped twice (`&amp;lt;`) is treated like a tag: no model
+generates it. Other angle brackets are text (`a < b and c > d`, `<3`, `a<b>c`): a tag has a name of HTML, an attribute
+with a value, a slash, or a closing tag.
 """
 
 import re
@@ -52,7 +51,7 @@ TAG = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-INLINE = frozenset(  # what stands inside a word, or right beside one
+INLINE = frozenset(  # occurs inside a word, or directly at its end
     re.findall(
         r"\w+",
         "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd mark q s samp small span strike strong sub "
@@ -90,7 +89,7 @@ def placeholders(line: str, language: str) -> Iterator[tuple[int, int]]:
 
 
 def takes_next(text: str) -> bool:
-    """Whether a placeholder is filled by the next value, so that it must not change places with another such one."""
+    """Whether a placeholder takes the next value, so that the order of such placeholders must not change."""
     return any(NEXT.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))
 
 
@@ -103,8 +102,8 @@ def bare(line: str) -> Iterator[str]:
 class Tag(NamedTuple):
     """A tag of a line. partner: the number of the tag that closes it, or that it closes.
 
-    opens: whether it goes with what follows it. inline: whether the letters around it are of one word. touches: whether
-    no space parts it from what stands before and behind it.
+    opens: whether it belongs to the text after it. inline: whether it may be inside a word. touches: whether there is
+    no space before and after it.
     """
 
     begin: int
@@ -156,7 +155,7 @@ def without(found: Sequence[Tag], dropped: Set[int]) -> list[Tag]:
 
 
 def character(entity: str) -> str | None:
-    """The character that an entity stands for; None for spaces, what stands for several, and what is none."""
+    """The character of an entity; None for spaces, for several characters, and for no entity."""
     if entity[:1] != "&" or not (entity[1:2] == "#" or entity[1:] in html5):
         return None
     letters = unescape(entity)

@@ -1,9 +1,9 @@
-"""Tags and entities of a line: what the model reads instead of them, and its translation with all of them.
+"""Tags and entities of a line: the text that the model reads without them, and the translation with all of them.
 
     a <b>big dog</b> isn&#39;t  ->  a big dog isn't  ->  ein großer Hund  ->  ein <b>großer Hund</b>
 
-Tags are taken off and put around and beside the words of the translation. An entity is read as its
-character, and written again wherever the translation has that character, unless the line writes it both ways.
+Tags are removed and placed around and beside the words of the translation. An entity is read as its character, and
+written again wherever the translation has that character, unless the line has both forms.
 """
 
 import re
@@ -21,9 +21,10 @@ UNIT = re.compile(f"{ENTITY}|.", re.DOTALL)
 
 
 class Markup(NamedTuple):
-    """A line, and the text without its tags that the model reads. origins: where its characters stand in the line.
+    """A line, and its text without tags, which the model reads.
 
-    places: how many characters of the text stand before each tag. entities: how the line writes characters.
+    origins: position of each character in the line. places: for each tag the number of characters of the text before
+    it. entities: how the line writes characters.
     """
 
     line: str
@@ -66,12 +67,12 @@ class Markup(NamedTuple):
 
 
 def unmarked(line: str, language: str) -> Markup:
-    """A line that the model reads as it is."""
+    """A line that the model reads unchanged."""
     return Markup(line, language, line, range(len(line)))
 
 
 def read_markup(line: str, off: Sequence[Tag], language: str) -> Markup:
-    """A line without these tags, and its entities read; a space stays for a tag that alone parts words (`<br>`)."""
+    """Removes tags from a line and replaces entities by their characters; a tag between words (`<br>`) leaves a space."""
     if not off and "&" not in line:
         return unmarked(line, language)
     kept: list[tuple[str, int]] = []
@@ -102,7 +103,7 @@ def read_markup(line: str, off: Sequence[Tag], language: str) -> Markup:
 
 
 def _letters(line: str, begin: int, end: int) -> Iterator[tuple[int, str, str]]:
-    """Each character of a part of the line: its place, what it is read as, and the entity that stands for it."""
+    """Each character of a part of the line: its position, its character as read, and its entity."""
     for match in UNIT.finditer(line, begin, end):
         if letter := character(match[0]):
             yield match.start(), letter, match[0]
@@ -152,7 +153,7 @@ def _pieces(
 
 
 def _apart(own: Sequence[Tag], dense: bool) -> list[bool]:
-    """Before each of some tags that stand together, and behind the last, whether a space goes there."""
+    """Before each of several adjacent tags, and after the last, whether a space belongs there."""
     between = [not (one.touches[1] or other.touches[0]) for one, other in pairwise(own)]
     return [not _touches(own[0], 0, dense), *between, not _touches(own[-1], 1, dense)] if own else [False]
 

@@ -1,8 +1,7 @@
 """Numbers of a line and of its translation: which ones were changed or lost.
 
-Numbers are compared by their digits alone: 1,000 and 1.000, 3.5 and 3,5, 12. and 12th, ３ and ٣ and 3 are the same, and
-a date may have another order. Whether a language pair writes numbers with digits on both sides is learnt
-from training text.
+Numbers are compared by their digits: 1,000 and 1.000, 3.5 and 3,5, 12. and 12th, ３ and ٣ and 3 are equal, and a date
+may have another order. Whether a language pair writes numbers in digits on both sides follows from its training text.
 """
 
 import re
@@ -11,7 +10,7 @@ from collections import Counter
 from typing import Literal
 
 Kind = Literal["small", "large"]
-SMALL = 12  # such numbers are often words in one language and digits in another
+SMALL = 12  # smaller numbers are often words in one language and digits in another
 RUN = re.compile(r"\d+")
 NUMBER = re.compile(
     r"""

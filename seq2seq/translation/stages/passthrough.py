@@ -1,7 +1,7 @@
-"""What nobody translates: addresses, placeholders, tags, endless runs of letters, often lines without any letter.
+"""Text that is copied: addresses, placeholders, tags, very long runs of letters, often lines without letters.
 
-A small model makes something up for them, and for what stands around them. They are taken out of a line and put back as
-they are, or are a line's translation.
+A small model invents translations for them, and for their neighbours. They are removed from a line and restored
+afterwards, or are the translation of the whole line.
 """
 
 import re
@@ -20,9 +20,10 @@ TOLD = 10  # lines that must differ from their translations: fewer teach no mode
 
 
 def _address(letter: str, word: str) -> re.Pattern[str]:
-    """Addresses made of such letters, and names of such; they end before the punctuation of the sentence around them.
+    """Addresses, which end before the punctuation of their sentence.
 
-    Each pattern begins where none of its letters stands before it: what is long and no address costs no more for that.
+    Each pattern starts only after a character that is not one of its letters: long text without addresses costs no
+    more.
     """
     rest = rf"(?:(?![\"<>`]){letter})*(?![\"<>`.,;:!?…)\]}}'”’»*]){letter}"
     return re.compile(
@@ -44,12 +45,12 @@ SPACED, DENSE = _address(r"\S", r"\w"), _address("[!-~]", "a-z0-9_")
 
 
 class Passthrough:
-    """What is copied, whatever the model.
+    """Finds text that is copied, whatever the model.
 
-    addresses: URLs, e-mail addresses, paths of files. max_word_length: runs of more letters, digits and `+ / = _ -` are
-    no words (in languages that space their words; of the Latin alphabet in others); None: all are. non_alphabetic: what
-    becomes of lines like `12:30` or `???`; `learnt` copies them unless the training text translates such lines, or the
-    model folder does not tell. markup: tags, entities and placeholders. Raises ConfigError.
+    addresses: URLs, e-mail addresses, file paths. max_word_length: longer runs of letters, digits and `+ / = _ -` are
+    not words (in languages with spaces between words; Latin letters only in others); None: no limit. non_alphabetic:
+    what happens to lines like `12:30` or `???`; `learnt` copies them unless the training text translates such lines.
+    markup: tags, entities and placeholders. Raises ConfigError.
     """
 
     def __init__(self, addresses: bool, max_word_length: int | None, non_alphabetic: Letterless, markup: bool) -> None:
@@ -77,7 +78,7 @@ class Passthrough:
         return without(result, {number for number, is_inside in enumerate(inside) if is_inside})
 
     def copies(self, line: str, translated: bool) -> bool:
-        """Whether a line is copied as it has no letter; `translated`: the model may have learnt to translate such."""
+        """Whether a line without letters is copied; `translated`: the training text translates such lines."""
         if self.non_alphabetic == "translate" or (self.non_alphabetic == "learnt" and translated):
             return False
         return bool(line.strip()) and not any(map(str.isalpha, line))
@@ -101,10 +102,10 @@ def _with_pair(line: str, begin: int, end: int) -> tuple[int, int]:
 
 
 def translates_letterless(store: Store) -> list[tuple[str, str]]:
-    """The directions in whose training text lines without letters have translations, more often than copies.
+    """The directions whose training text translates lines without letters more often than it copies them.
 
-    In the pairs of newspapers that come with the corpus mafand 107 of 109 such lines are copied; in KFTT, whose
-    Japanese writes 1945年 for 1945, 11 of 554; the numbers of recipes/quickstart all become words.
+    In the newspapers of the corpus mafand 107 of 109 such lines are copied; in KFTT, whose Japanese writes 1945年 for
+    1945, 11 of 554; the numbers of recipes/quickstart all become words.
     """
     rows = balanced_sample(store, ROWS)
     sources, targets = store.texts(rows)

@@ -1,13 +1,13 @@
-"""Words that no model can read or translate: taken out of a line before it is translated, put into the translation.
+"""Words that the model cannot read: masked before translation, restored in the translation.
 
-A character that the tokenizer has no piece for becomes bytes, or the unknown symbol. A model that was not trained on
-them translates them into anything at all, and much of what stands around them too. Luong et al. (2015b) let a model say
-"unknown" and look up afterwards what it was aligned with; but these models never say so. So the line is translated
-without such words, and each goes behind the word that stands for the one before it:
+A character without a piece becomes bytes, or the unknown symbol. A model that was not trained on them translates them,
+and their neighbours, arbitrarily. Luong et al. (2015b) let a model generate "unknown" and look up what it was aligned
+with, but these models never generate it. So the line is translated without such words, and each is restored after the
+translation of the word before it:
 
     A dog 🐕 plays.  ->  A dog plays.  ->  Ein Hund spielt.  ->  Ein Hund 🐕 spielt.
 
-So does what nobody translates, read or not.
+Text that is copied (passthrough) goes the same way.
 """
 
 import unicodedata
@@ -22,14 +22,14 @@ from seq2seq.translation.stages.words import starts, word_spans, words
 from seq2seq.translation.translation import Candidate
 
 Unknown = Literal["keep", "symbols", "copy"]
-INSIDE = "'’-_"  # belong to a word where they stand between its letters
+INSIDE = "'’-_"  # part of a word if between its letters
 JOINER = "\u200d"  # makes one emoji of several
 
 
 class Placeholder(NamedTuple):
-    """What is to be put back: its text, how many words of the line left stand before it, its own number in the whole.
+    """Masked text: how many words of the masked line precede it, and its word number in the line.
 
-    `closing` is the punctuation that follows it at once.
+    `closing`: the punctuation directly after it.
     """
 
     text: str
@@ -92,9 +92,9 @@ def unmasked(line: str) -> MaskedLine:
 
 
 def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[tuple[str, int]], list[int]]:
-    """The characters that stay, with their places in the line, and how many of them stand before each run.
+    """The characters that remain, with their positions in the line, and how many of them precede each run.
 
-    Of two spaces that meet one stays, and none before punctuation; letters that meet get a space between them.
+    Of two adjacent spaces one remains, and none before punctuation; adjacent letters get a space between them.
     """
     kept: list[tuple[str, int]] = []
     ends = []
@@ -120,18 +120,18 @@ def renumbered(taken: MaskedLine, numbers: Sequence[int]) -> MaskedLine:
 
 
 def restore(found: Candidate, taken: MaskedLine, language: str) -> Candidate:
-    """A translation of the line without them, with the words that were taken out, of which its alignment tells too."""
+    """The translation with the masked words restored, also in its alignment."""
     if not taken.placeholders:
         return _linked(found, taken.numbers)
     targets: dict[int, list[int]] = {}
     for source, target in found.alignment or ():
         targets.setdefault(source, []).append(target)
     own, dense = word_spans(found.text, language), unspaced(language)
-    inserted: dict[int, list[Placeholder]] = {}  # behind so many words
+    inserted: dict[int, list[Placeholder]] = {}  # after this many words
     places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.placeholders]
     for place, held in zip(_in_order(places, taken.placeholders), taken.placeholders, strict=True):
         inserted.setdefault(place, []).append(held)
-    parts: list[str] = []  # words, each behind what stands between it and the one before
+    parts: list[str] = []  # words, each after the text between it and the one before
     links: list[tuple[int, int]] = []
     moved: list[int] = []
     count = end = 0
@@ -178,10 +178,10 @@ def _gap(parts: Sequence[str], text: str, dense: bool) -> str:
 
 
 def _place(before: int, count: int, targets: Mapping[int, list[int]], longest: int) -> int:
-    """Behind how many words of the translation something goes that stands behind `before` of `count` source words.
+    """After how many words of the translation a placeholder goes that follows `before` of `count` source words.
 
-    Behind the translation of the nearest word before it, or before that of the nearest one after it; where nothing is
-    aligned, as far along.
+    After the translation of the nearest aligned word before it, or before that of the nearest one after it; without any
+    alignment, at the same share of the length.
     """
     left, right = range(before - 1, -1, -1), range(before, count)
     for one, other in zip_longest(left, right):

@@ -1,4 +1,4 @@
-"""What is done to a line before it is cut and searched, and to its translation afterwards, because somebody asked."""
+"""The steps of a line before segmentation and search, and of its translation afterwards."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -27,10 +27,10 @@ LONGEST_PHRASE, LONGEST_TOGETHER = 100, 300  # tokens; memory grows with the squ
 
 
 class TranslateOptions(NamedTuple):
-    """What somebody wants besides translations.
+    """Options of translating.
 
-    tokens, alignments: to be told of each candidate. dictionary: what is put in place of copied words, see
-    Translator's `unknown`. glossary: terms and their translations.
+    tokens, alignments: whether candidates have them. dictionary: translations of copied words (see Translator's
+    `unknown_words`). glossary: terms and their translations.
     """
 
     tokens: bool = False
@@ -40,10 +40,10 @@ class TranslateOptions(NamedTuple):
 
 
 class PreprocessedLine(NamedTuple):
-    """A line as it goes on, and what was given; `required`: all phrases that its translation must have.
+    """A preprocessed line, and the given one; `required`: all phrases that its translation must contain.
 
-    capitals: whether the translation is to be in capitals. numbers: for each word of the line that goes on, before
-    anything is taken out, its number in the given line.
+    capitals: whether the translation gets capitals. numbers: the number in the given line of each word of the processed
+    line, before anything is masked.
     """
 
     given: Line
@@ -55,9 +55,9 @@ class PreprocessedLine(NamedTuple):
 
 
 class PreprocessSettings(NamedTuple):
-    """What of a line is copied: see Translator. `translated`: the model may have learnt what 12:30 becomes.
+    """What is copied, see Translator. `translated`: the training text translates lines such as 12:30.
 
-    casing: whether lines in capitals are read in the case of training text.
+    casing: whether lines in capitals are read in the case of the training text.
     """
 
     unknown: Unknown
@@ -68,10 +68,10 @@ class PreprocessSettings(NamedTuple):
 
 
 class Preprocessor:
-    """For one call, from a language to a language.
+    """Preprocesses and postprocesses lines of one direction.
 
-    copied: what the model never sees. constrained: whether the search keeps required phrases. aligning: whether the
-    model can tell where a word goes. Raises ConfigError for wishes that cannot be met.
+    copied: what the model does not see. constrained: whether the search supports required phrases. aligning: whether
+    the model has alignments. Raises ConfigError for options that are not supported.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Preprocessor:
         self.is_strange = lru_cache(10_000)(self._is_strange)
 
     def line(self, line: Line) -> PreprocessedLine:
-        """A line, in the form that the model sees, without what it cannot read or nobody translates."""
+        """The line in the form that the model reads, with everything masked that it cannot read or that is copied."""
         if line.required and not self.constrained:
             raise ConfigError("required: this search cannot promise phrases; set search=constrained")
         spaced = traced_spaces(line.text)
@@ -117,7 +117,7 @@ class Preprocessor:
         return PreprocessedLine(line, taken, required, markup, capitals, own)
 
     def parts(self, prepared: PreprocessedLine, cuts: Sequence[Cut]) -> list[Segment]:
-        """The parts of a line. Phrases that a long line must have stand in any part: they are not searched for."""
+        """The segments of a line. Phrases required in a long line may occur in any of them and are not searched for."""
         result = []
         for number, cut in enumerate(cuts):
             required = prepared.required
@@ -140,7 +140,7 @@ class Preprocessor:
         return result
 
     def finished(self, translation: Translation, prepared: PreprocessedLine) -> Translation:
-        """The translation with all that was taken out, and what is to be said of it besides."""
+        """The translation with all masked text restored, and its statuses."""
         said = set(translation.notes)
         changed = bool(prepared.masked.placeholders) or prepared.markup.changed
         if changed or (translation.best and (prepared.capitals or self.options.alignments)):
@@ -175,9 +175,9 @@ class Preprocessor:
         return read_markup(line, copied.tags(line, self.source), self.source)
 
     def _mask(self, text: str) -> tuple[MaskedLine, bool]:
-        """A line without what is copied; all that is copied of it where nothing else is left.
+        """A line with copied text masked; all of the copied text if nothing else is left.
 
-        And whether its translation is to be in capitals.
+        And whether its translation gets capitals.
         """
         unknown, untranslated, translated, *_ = self.copied
         copied = list(merged(untranslated.runs(text, self.source))) if untranslated else []
@@ -210,7 +210,7 @@ class Preprocessor:
         return result._replace(alignment=tuple(sorted(links)))
 
     def _ids(self, phrase: str, first: bool = False) -> tuple[int, ...]:
-        """A phrase as the decoder says it; inside a sentence no space goes before it, where words are not spaced."""
+        """A phrase as the decoder generates it; in languages without spaces none precedes it inside a sentence."""
         [ids] = self.tokenizer.encode([phrase], self.target, "target") if phrase else [[]]
         if first or not unspaced(self.target) or not ids:
             return tuple(ids)

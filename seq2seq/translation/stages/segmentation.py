@@ -1,6 +1,6 @@
-"""Lines as parts that a model can take: its sentences, and of one that is too long clauses, words, characters.
+"""Splits lines into segments that a model can take: sentences; too long ones into clauses, words, characters.
 
-A line is cut into windows first, so that time and memory grow with its length and no faster, whatever it is made of.
+A line is first cut into windows, so that time and memory grow linearly with its length.
 """
 
 import re
@@ -35,7 +35,7 @@ class SegmentLimits(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A stretch of a line; `whole`: it ends where a sentence ends."""
+    """A segment of a line; `whole`: whether it ends where a sentence ends."""
 
     text: str
     whole: bool
@@ -86,7 +86,7 @@ def split(text: str, language: str, encode: Encode, limits: SegmentLimits) -> It
 
 
 def windows(text: str, language: str, size: int) -> Iterator[Window]:
-    """Stretches of at most `size` characters, each ending at the last of the best boundaries in its second half."""
+    """Parts of at most `size` characters, each ending at the last of the best boundaries in its second half."""
     begin = 0
     while len(text) - begin > size:
         end = begin + size
@@ -123,7 +123,7 @@ def _cut(text: str, language: str, encode: Encode, limits: SegmentLimits, level:
 
 
 def _units(text: str, language: str, level: int, longest: int) -> list[str]:
-    """The text cut behind every boundary."""
+    """The text, cut after every boundary."""
     if level == CHARACTERS:
         return list(text)
     if level == SLICES:
@@ -140,7 +140,7 @@ def _places(text: str, language: str, level: int) -> Iterator[int]:
 
 
 def _slices(text: str, size: int) -> list[str]:
-    """Stretches of about `size` characters of a text without any boundary."""
+    """Parts of about `size` characters of a text without boundaries."""
     places = [0]
     while len(text) - places[-1] > size:
         places.append(_safe(text, places[-1] + size, places[-1] + 2 * size))

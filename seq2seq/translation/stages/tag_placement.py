@@ -1,7 +1,7 @@
-"""Where tags go in a translation: a pair around what is aligned with what it surrounds, a single one beside its word.
+"""Places tags in a translation: a pair around the words aligned with its content, a single tag beside its word.
 
-Pairs nest as in the source, and single tags stay in their order, whatever the alignment is. A word is punctuation, a
-core and punctuation, aligned part by part; equal parts are aligned letter by letter, for tags inside of words.
+Pairs nest as in the source, and single tags keep their order, whatever the alignment is. A word is punctuation, a core
+and punctuation, aligned part by part; equal parts are aligned letter by letter, for tags inside words.
 """
 
 import unicodedata
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from seq2seq.translation.stages.inline_tags import Tag
 
 CLOSING = ".,;:!?…)]»”’。、，！？；："  # no space goes before it
-SYMBOLS = "%&@#*/\\{}"  # not punctuation that stands around a word
+SYMBOLS = "%&@#*/\\{}"  # characters that are not punctuation around a word
 OTHER = -1  # a character that is aligned with nothing that a pair here surrounds
 
 
@@ -31,15 +31,15 @@ def placed(
     tags: Sequence[Tag],
     places: Sequence[int],
 ) -> list[tuple[int, int]]:
-    """Behind how many characters of the target each tag goes, in the order in which they are written: (place, number).
+    """For each tag, in the order of writing: (number of target characters before it, number of the tag).
 
     Args:
         source: The text without its tags.
         target: Its translation.
         spans: Of the words of both.
-        links: Which source word is aligned with which target word; without any, words are taken to go on side by side.
+        links: Aligned words (source, target); without any, words are aligned by position.
         tags: Those of the source.
-        places: How many characters of the source stand before each.
+        places: How many characters of the source precede each.
     """
     if not links and spans[1]:
         ratio = len(spans[1]) / len(spans[0])
@@ -51,7 +51,7 @@ def placed(
 
 
 class _Placing:
-    """sources: for each target character the parts of the source that it stands for. images: the converse."""
+    """sources: the aligned parts of the source for each target character. images: the inverse."""
 
     def __init__(
         self,
@@ -84,9 +84,9 @@ class _Placing:
         return Region(begin, begin + len(text.strip()))
 
     def inside(self, first: int, behind: int, region: Region, around: Region) -> Iterator[tuple[int, int]]:
-        """The tags from `first` up to `behind`: all that stand in a pair around this part of the source.
+        """Places the tags from `first` up to `behind`: all that are in a pair around this part of the source.
 
-        region: where that pair stands in the target.
+        region: the position of that pair in the target.
         """
         closing = dict(self._nodes(first, behind))
         contents = {tag: self.trimmed(self.places[tag], self.places[close]) for tag, close in closing.items()}
@@ -110,9 +110,9 @@ class _Placing:
             tag = close + 1
 
     def _spans(self, contents: Mapping[int, Region], region: Region, around: Region) -> dict[int, Region]:
-        """What each pair surrounds in the target: the run of characters with most of its own and fewest others.
+        """The region of each pair in the target: the run with most characters of its own and fewest of others.
 
-        Where there is none, it is the word where the pair would stand, if no other pair has that.
+        If there is none, the word at the pair's position, unless another pair has it.
         """
         full = [(tag, content) for tag, content in contents.items() if content.begin < content.end]
         for tag, content in full:
@@ -126,7 +126,7 @@ class _Placing:
         return spans
 
     def _free_word(self, point: int, spans: Mapping[int, Region], region: Region) -> Region | None:
-        """The target word behind a place, or else the one before it, if that is in no span."""
+        """The target word after a position, or else the one before it, unless it is in a span."""
         number = bisect_left(self.cores, point, key=lambda core: core.begin)
         for word in self.cores[number : number + 1] + self.cores[max(0, number - 1) : number]:
             free = all(word.end <= begin or end <= word.begin for begin, end in spans.values())
@@ -143,7 +143,7 @@ class _Placing:
         return point
 
     def _beside(self, tag: int) -> int:
-        """Beside what is aligned with the character that a tag touches, or with the nearest that is aligned at all."""
+        """Beside the target of the character that a tag touches, or of the nearest aligned character."""
         behind, before = self.trimmed(self.places[tag], len(self.source)).begin, self.trimmed(0, self.places[tag]).end
         touches_before, touches_behind = self.tags[tag].touches
         number = bisect_left(self.aligned, behind)
@@ -161,7 +161,7 @@ def _owner(part: Region, contents: Sequence[tuple[int, Region]]) -> int:
 
 
 def _parts(text: str, begin: int, end: int) -> tuple[Region, Region, Region]:
-    """The punctuation that a word begins with, its core, and what it ends with; punctuation alone is a core."""
+    """The punctuation before a word, its core, and the punctuation after it; punctuation alone is a core."""
     first, last = begin, end
     while first < end and _is_punctuation(text[first]):
         first += 1
@@ -176,7 +176,7 @@ def _is_punctuation(character: str) -> bool:
 
 
 def _runs(labels: Sequence[int | None]) -> dict[int, Region]:
-    """For each owner the run of labels that has most of its own and fewest of OTHER, and none of another owner."""
+    """For each owner the run with most labels of its own and fewest of OTHER, without another owner's labels."""
     best: dict[int, tuple[int, int, int]] = {}
     owner, begin, total = OTHER, 0, 0
     for place, label in enumerate(labels):

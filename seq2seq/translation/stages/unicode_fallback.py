@@ -1,6 +1,6 @@
-"""Characters that a tokenizer has no piece for, replaced by such as mean the same where there are any.
+"""Replaces characters without a piece by equivalent ones that have pieces.
 
-What is left is copied word by word: `don’t`, a decomposed `é` or a `fi` ligature would lose their words.
+Otherwise they would be copied word by word, and words with `’`, a decomposed `é` or a `fi` ligature would be lost.
 """
 
 import re
@@ -22,10 +22,10 @@ PLAIN = str.maketrans(
 
 
 def unicode_fallback(text: str, known: Set[str]) -> str:
-    """The text without marks that nobody sees, whose characters take a form that is known, if they have one.
+    """The text without invisible marks; unknown characters in a known form, if they have one.
 
-    That is their composed form (NFC), that of quotes, dashes and stops in ASCII, their compatible one (NFKC), or the
-    small one of a capital: `ﬁne “½”` becomes `fine "½"`. Known characters stay, and so do joiners inside of emoji.
+    In this order: composed (NFC), ASCII quotes, dashes and stops, compatible (NFKC), the small letter of a capital:
+    `ﬁne “½”` becomes `fine "½"`. Known characters and joiners in emoji are unchanged.
     """
     return traced_unicode_fallback(TracedText.given(text), known).text
 

@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 def unit(language: str) -> Literal["words", "characters"]:
-    """What counts as a word of a language: what stands between spaces, or a character where there are none."""
+    """The words of a language: text between spaces, or single characters in languages without spaces."""
     return "characters" if unspaced(language) else "words"
 
 
@@ -80,7 +80,7 @@ def beginnings(parts: Sequence[str], language: str) -> list[int]:
 
 
 def places(text: str, parts: Sequence[str], language: str) -> list[int]:
-    """The number of each part's first word in a line; of what stands between parts nothing is a word."""
+    """The number of each part's first word in a line; text between parts is no word."""
     begins, result, end = starts(text, language), [], 0
     for part in parts:
         begin = text.find(part, end)
@@ -110,10 +110,10 @@ def target_spans(tokenizer: Tokenizer, ids: Sequence[int], text: str, language: 
 
 
 def spans(pieces: Sequence[str], words: Sequence[str], letters: Callable[[str], str]) -> list[Span]:
-    """Which words each piece holds: `["▁Two", "▁do", "gs"]` are `[0, 1), [1, 2), [1, 2)` of two words.
+    """The words of each piece: `["▁Two", "▁do", "gs"]` are `[0, 1), [1, 2), [1, 2)` of two words.
 
-    A piece of spaces alone belongs to the word after it. `letters` gives a word as the pieces spell it, should that
-    not be how it is written.
+    A piece of spaces belongs to the word after it. `letters` gives a word in the spelling of the pieces, if that
+    differs from its own.
     """
     counts = list(_counts(pieces))
     lengths = [len(word) for word in words]

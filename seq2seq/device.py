@@ -16,7 +16,7 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # the names of these settings in mall
 
 
 def default_device() -> torch.device:
-    """The GPU where there is one, else the CPU. Of several processes on a machine, torchrun's, each has its own GPU."""
+    """The GPU if there is one, else the CPU. Each local rank of torchrun has its own GPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -89,9 +89,9 @@ def release_memory() -> None:
 
 
 def tune_memory() -> None:
-    """What a CPU training wants of the allocator and of oneDNN; to be called before the first product.
+    """Configures the allocator and oneDNN for training on a CPU; call it before the first product.
 
-    See `keep_memory`. Kernels are kept for 256 shapes of batches instead of oneDNN's 1,024.
+    See `keep_memory`. Kernels are cached for 256 shapes of batches instead of oneDNN's 1,024.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     keep_memory()
@@ -104,16 +104,16 @@ def tune_search() -> None:
     0.43 GB, flat, with 128 and 32 of them and `release_memory` now and then, and 0.68 GB, rising, with 256 and 64 and
     without it, for the same processor time; with 1,024 it held 1.1 GB.
     """
-    os.environ.setdefault("LRU_CACHE_CAPACITY", "32")  # of ideep, which stands between torch and oneDNN
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "32")  # of ideep, a layer between torch and oneDNN
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     keep_memory()
 
 
 def tune_reading() -> None:
-    """The same for texts that are read once, in batches by length of which few are alike; before the first of them.
+    """The same for texts that are read once, in batches of many different shapes; call it before the first product.
 
-    Scoring some thousand pairs held 0.6 GB and stayed there; with the usual 1,024 kernels it rose to 0.9 GB: what is
-    kept of shapes that do not come again also lies in the way of everything else.
+    Scoring some thousand pairs took 0.6 GB; with the usual 1,024 kernels 0.9 GB, and rising: kernels for shapes that do
+    not occur again also fragment memory.
     """
     for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(name, "16")

@@ -1,13 +1,13 @@
-"""What can go wrong for a user, as one tree.
+"""The exceptions for errors that a user can correct, as one tree.
 
     Seq2SeqError
       ConfigError      an unknown key, a value of the wrong type or out of range
-      DataError        a corpus or an input file: where, what was found, what is allowed, what to do
+      DataError        a corpus or an input file that cannot be read as asked
       ModelError       a model or run folder that is missing, damaged or of another format
-      TrainingError    a run that cannot start, go on or resume
-      StorageError     a file that the system does not let a run write or read: disk full, no permission
+      TrainingError    a run that cannot start or resume
+      StorageError     a file that cannot be read or written: disk full, no permission
 
-Every message says where, what was found, what is allowed and what to do. The command line prints it and exits with 1.
+Every message says where, what was expected, what was found and what to do. The command line prints it and exits with 1.
 """
 
 

@@ -1,11 +1,11 @@
-"""Language codes as people write them, and what a language needs: the one table for every place that asks.
+"""Language codes as people write them, and the properties of languages: one table for all parts of the toolkit.
 
     writing("zh_CN") == writing("zho") == writing("yue")     # no spaces between words, sacreBLEU's tokenizer zh
     writing("ja-Latn").unspaced                              # False: the script decides, not the language
-    matching("zho", ["en", "zh"])                            # ["zh"]: which of the known codes is meant
+    matching("zho", ["en", "zh"])                            # ["zh"]: the known code of this language
 
-A code stays what the user wrote, in files, tags and directions; only look-ups go through its canonical form (BCP 47, by
-`langcodes`). What is no code at all, such as `text` or `xx`, is a language with spaces between its words.
+Files, tags and directions keep the code that the user wrote; only look-ups use its canonical form (BCP 47, by
+`langcodes`). A string that is no code, such as `text` or `xx`, is a language with spaces between its words.
 """
 
 import re
@@ -46,9 +46,9 @@ WRITINGS = {  # by ISO 15924 script; all others put spaces between words
 
 
 class Language(NamedTuple):
-    """What a code says: `zh-CN` names language and territory; `usual` is the script that follows from both.
+    """A parsed code: `zh-CN` has language and territory; `usual` is the script that follows from both.
 
-    known: whether the code is one; otherwise `language` is the code itself.
+    known: whether it is a code; otherwise `language` is the string itself.
     """
 
     language: str
@@ -113,10 +113,10 @@ def conventional(code: str) -> bool:
 
 
 def matching(code: str, known: Sequence[str]) -> list[str]:
-    """Which of the known codes `code` may mean: one where it is clear, none, or several.
+    """The known codes that `code` may mean: one, none or several.
 
-    The same code, else the same but for its spelling, else another code of the same language (`zho`, `cmn` and `zh`;
-    `zh-CN` and `zh-Hans`), else one that says more or less (`en` and `en-GB`, never `en-US` and `en-GB`).
+    The same code; else the same with another spelling; else another code of the same language (`zho`, `cmn` and `zh`;
+    `zh-CN` and `zh-Hans`); else a more or less specific one (`en` and `en-GB`, never `en-US` and `en-GB`).
     """
     for same in (str.__eq__, same_code, _same_language, _compatible):
         if result := [one for one in known if same(code, one)]:
@@ -153,7 +153,7 @@ def _same_language(one: str, other: str) -> bool:
 
 
 def _compatible(one: str, other: str) -> bool:
-    """Of the same language: written alike, with at most one naming a territory; or the first names nothing else."""
+    """Whether both are the same language: the same script, and at most one territory; or the first has neither."""
     first, second = language(one), language(other)
     if not first.known or first.language != second.language:
         return False

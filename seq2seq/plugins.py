@@ -1,10 +1,10 @@
-"""Parts that a user adds: modules beside their YAML files in the folder that `--config-dir` names.
+"""Parts of a user's own: modules beside their YAML files in the folder that `--config-dir` names.
 
     my_conf/cell/mine.py      class Mine(Cell): ...
     my_conf/cell/mine.yaml    _target_: seq2seq.plugins.cell.mine.Mine
 
-`seq2seq train --config-dir my_conf cell=mine` uses it, and so does every later command that names the same folder. Code
-is imported from no other place: a model folder alone brings none with it.
+`seq2seq train --config-dir my_conf cell=mine` uses it, as does every later command with the same folder. Code is
+imported from no other place: a model folder contains none.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What log.jsonl of one or several runs tells, as curves in panels: loss, validation scores, learning rate, speed.
+"""Curves from the log.jsonl of one or several runs, in panels: loss, validation scores, learning rate, speed.
 
 curves = read([Path("runs/a"), Path("runs/b")])
 curves.panels[0].title, curves.panels[0].curves[0].y       "loss (nats per target token)", [4.1, 3.8, ...]
@@ -79,7 +79,7 @@ def read(folders: Sequence[Path]) -> Curves:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Where a panel stands: scores that TITLES does not know after those it does, other numbers at the end."""
+    """The rank of a panel: scores without an entry in TITLES come after the others, other numbers last."""
     known = list(TITLES)
     if name in TITLES:
         return known.index(name), ""
@@ -126,13 +126,13 @@ def _values(record: Record) -> dict[str, float | None]:
         return {}
     scores = record.get("scores")
     result = {name: value for name, value in record.items() if name not in NO_CURVES}
-    if isinstance(scores, Mapping):  # the loss alone is the same quantity as in training
+    if isinstance(scores, Mapping):  # only the loss is the same quantity as in training
         result |= {name if name == "loss" else f"{SCORE}{name}": value for name, value in scores.items()}
     return {name: _number(value) for name, value in result.items() if value is None or _number(value) is not None}
 
 
 def _places(records: Sequence[Record], known: Sequence[tuple[float, float]]) -> dict[Axis, Sequence[float]]:
-    """Where records stand on each axis; a validation's tokens lie between those of the records around it."""
+    """The positions of records on each axis; a validation's tokens lie between those of the records around it."""
     updates = [_number(record["update"]) or 0.0 for record in records]
     places: dict[Axis, Sequence[float]] = {"update": updates}
     if len(known) > 1:
@@ -158,7 +158,7 @@ def _number(value: object) -> float | None:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """What tells the runs from each other: their paths without what all have in common."""
+    """Short names of the runs: their paths without the common parts."""
     paths = [folder.absolute() for folder in folders]
     common = os.path.commonpath([path.parent for path in paths])
     return [str(path.relative_to(common)) for path in paths]

@@ -14,7 +14,7 @@ SEVERAL = Path("runs/curves")  # where those of several runs go
 
 
 def run(run: Path | list[Path], output: Path | None, x_axis: Axis, formats: list[Literal["png", "html"]]) -> int:
-    """Writes curves.png and curves.html and says where."""
+    """Writes curves.png and curves.html and prints their paths."""
     folders = [run] if isinstance(run, Path) else run
     if not folders or not formats:
         raise ConfigError("run, formats: expected at least one run folder and one of png, html")

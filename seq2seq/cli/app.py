@@ -1,10 +1,10 @@
 """The command line: `seq2seq COMMAND [override ...]`, one Hydra application per command.
 
-The keys of conf/COMMAND.yaml are the arguments of `run` in cli/COMMAND.py (a function, or a class of TrainJobs), which
-sees plain dicts only; two words such as `analyse curves` have an underscore there. Exit codes: 0 done; 1 it was
-understood but failed (the message says why), or `doctor` found a problem; 2 the command line or an override is wrong; 3
-`translate` wrote every line, but some translation is truncated, empty or not as wished; 130 interrupted. Tracebacks are
-shown where the environment variable SEQ2SEQ_TRACEBACK is 1.
+The keys of conf/COMMAND.yaml are the arguments of `run` in cli/COMMAND.py (a function, or a TrainJob class), which gets
+plain dicts only; commands of two words such as `analyse curves` have an underscore there. Exit codes: 0 done; 1 failed
+(the message says why), or `doctor` found a problem; 2 wrong command line or override; 3 `translate` wrote every line,
+but some translations are truncated, empty or break constraints; 130 interrupted. Tracebacks are shown if the
+environment variable SEQ2SEQ_TRACEBACK is 1.
 """
 
 import gc
@@ -104,7 +104,7 @@ def _listed(commands: Mapping[str, str]) -> str:
 
 
 def _application(command: str, overrides: list[str]) -> int:
-    """One Hydra run or sweep of a command. A sweep goes on after a failed job and returns the worst exit code."""
+    """One Hydra run or sweep of a command. A sweep continues after a failed job and returns the worst exit code."""
     import hydra
 
     codes, process = [], os.getpid()
@@ -118,17 +118,17 @@ def _application(command: str, overrides: list[str]) -> int:
 
     def task(config: Any) -> None:
         elsewhere = os.getpid() != process  # in a launcher's process
-        if elsewhere:  # which processes that it starts in turn would look for, in vain
+        if elsewhere:  # its child processes would look for it
             multiprocessing.set_start_method("spawn", force=True)
         code = _guarded(lambda: _job(command, config, words))
         _leave(code, words)
-        if code > SIGNALLED and not elsewhere:  # the jobs after this one are not wanted either
+        if code > SIGNALLED and not elsewhere:  # skip the remaining jobs
             sys.exit(code)
 
-    with tempfile.TemporaryDirectory() as temporary:  # Hydra notes a sweep in a file, which nobody asked for
+    with tempfile.TemporaryDirectory() as temporary:  # Hydra would write a file about the sweep
         place = sweep_folder(overrides) or temporary
         shutil.rmtree(Path(place, CODES), ignore_errors=True)  # of an earlier sweep
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of printing them
         saved, sys.argv = sys.argv, [f"seq2seq {command}", f"hydra.sweep.dir={quoted(place)}", *words]
         try:
             application = hydra.main(
@@ -143,7 +143,7 @@ def _application(command: str, overrides: list[str]) -> int:
 
 
 def _leave(code: int, arguments: Sequence[str]) -> None:
-    """The exit code of this job where the process that began it finds it, with what tells the job from others."""
+    """Stores the exit code of this job, with the overrides that identify it, for the process that started it."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -155,7 +155,7 @@ def _leave(code: int, arguments: Sequence[str]) -> None:
 
 
 def _left(folder: Path) -> list[int]:
-    """The exit codes of all jobs; says which jobs of a sweep did not end well."""
+    """The exit codes of all jobs; prints which jobs of a sweep failed."""
     codes = [0]
     for path in sorted(folder.glob("*")):
         code, _, name = path.read_text("utf-8").partition(" ")
@@ -216,7 +216,7 @@ def _swept(arguments: Sequence[str]) -> set[str]:
 
 
 def _folder_name(overrides: Sequence[str], swept: set[str]) -> str:
-    """What tells a job from the others, as a folder name: `cell=gru,seed=2`; nothing where it has its own `run`."""
+    """The swept overrides of a job as a folder name: `cell=gru,seed=2`; empty if it has its own `run`."""
     kept = [one for one in overrides if one.lstrip("+").split("=")[0] in swept - {"run"}]
     return ",".join(kept).replace("/", "_")
 
@@ -243,7 +243,7 @@ def _explained(error: Exception) -> tuple[int, str]:
         OmegaConfBaseException,
     )
 
-    if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+    if isinstance(error, BrokenPipeError):  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED, "standard output was closed before everything was written"
     if isinstance(error, Seq2SeqError | OSError) and not isinstance(error, HydraException):

@@ -1,4 +1,4 @@
-"""The words of a command line as Hydra wants them, and what some of them say."""
+"""Translates the arguments of a command line into Hydra's syntax."""
 
 import functools
 import re
@@ -8,7 +8,7 @@ from seq2seq.cli.text_keys import Form, TextKeys
 from seq2seq.config.typecheck import place
 
 VALUED = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
-CONFIG_DIR = "--config-dir="  # a shell leaves ~ behind it alone
+CONFIG_DIR = "--config-dir="  # the shell does not expand ~ after it
 OWN = ("--config-dir", "-cd")
 NEEDS_CORPUS = (  # their defaults lists hold `corpus: ???`
     "doctor",
@@ -29,7 +29,7 @@ NULL = "null"
 
 
 def arranged(command: str, arguments: Sequence[str], keys: TextKeys) -> list[str]:
-    """Overrides before options, as argparse wants them. `--help` needs no corpus, but the defaults list does."""
+    """Overrides before options, as argparse expects them. `--help` needs no corpus, but the defaults list does."""
     overrides: list[str] = []
     options: list[str] = []
     swept = bool({"-m", "--multirun"} & set(arguments))
@@ -53,12 +53,12 @@ def chosen(command: str, argument: str) -> str:
 
 
 def quoted(argument: str, keys: TextKeys, swept: bool = False) -> str:
-    """An override as Hydra wants it.
+    """An override in Hydra's syntax.
 
-    A key that holds text or a place takes what stands behind `=` as it is, in a list every item between commas. Three
-    things have a meaning of their own: a value, or an item, that is one quoted string of Hydra's (`'input="a b"'`);
-    `null` where a key may be null; `${key}` of a known key. In a sweep (`-m`) commas separate values. All other keys
-    follow Hydra's grammar; what that cannot read is text too, so that the type check names the key.
+    The value of a key for text or paths is taken literally, in a list every item between commas. Exceptions: a value or
+    item that is a quoted string of Hydra (`'input="a b"'`), `null` if the key may be null, and `${key}` of a known key.
+    In a sweep (`-m`) commas separate values. All other keys follow Hydra's grammar; a value that it cannot parse
+    becomes text, so that the type check names the key.
     """
     key, equals, value = argument.partition("=")
     if not equals or key.startswith("~") or is_plain(value):
@@ -116,7 +116,7 @@ def own_folder(arguments: Sequence[str]) -> str | None:
 
 
 def sweep_folder(arguments: Sequence[str]) -> str | None:
-    """Where the user wants a sweep's notes: launchers of other machines need a folder that all of them see."""
+    """The folder for a sweep's files, if given: launchers on other machines need a shared folder."""
     given = [one.partition("=")[2] for one in arguments if one.startswith("hydra.sweep.dir=")]
     return given[-1] if given else None
 
@@ -141,7 +141,7 @@ def text(value: str, known: Collection[str] = ()) -> str:
 
 
 def _reference(found: re.Match[str]) -> str:
-    """A reference as it is, any other `${` escaped; OmegaConf halves the backslashes before both."""
+    """A reference is unchanged, any other `${` escaped; OmegaConf halves the backslashes before both."""
     escape = "" if found[2] else "\\"
     return f"{found[1] * 2}{escape}${{{found[2] or ''}"
 
@@ -170,7 +170,7 @@ def choices(value: str, lists: bool) -> Iterator[str]:
 
 
 def split(value: str) -> Iterator[str]:
-    """The items between commas, without outer spaces; a comma inside an item that begins with a quote is its own."""
+    """The items between commas, without outer spaces; an item that begins with a quote may contain commas."""
     if not value.strip():
         return
     start = 0

@@ -1,4 +1,4 @@
-"""`seq2seq doctor`: what is in a corpus, as a table, and as JSON where wanted."""
+"""`seq2seq doctor`: a survey of a corpus, as a table and optionally as JSON."""
 
 import sys
 from pathlib import Path

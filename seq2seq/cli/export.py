@@ -12,10 +12,10 @@ from seq2seq.model_folder.weights import Precision
 
 
 def run(model: Path, output: Path, precision: Precision) -> int:
-    """Writes the folder `output` and says how large both are."""
+    """Writes the folder `output` and prints the sizes of both."""
     check_places({"model": [Tree(find(model))]}, {"output": [Tree(output)]})
     opened = read(model, *USED_BY)
-    assemble(opened, nn.Module)  # what does not fit together is not handed on
+    assemble(opened, nn.Module)  # checks that its files fit together
     _check(output)
     convert(opened, output, precision)
     for place, weights in (opened.place, opened.content["precision"]), (output, precision):
@@ -34,7 +34,7 @@ def _check(folder: Path) -> None:
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a folder holds a model, and no folders besides."""
+    """Whether a folder holds a model and no other folders."""
     try:
         return (folder / CONFIG).is_file() and bool(read_config(folder)) and not any(map(Path.is_dir, folder.iterdir()))
     except ModelError:

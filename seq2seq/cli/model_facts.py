@@ -1,4 +1,4 @@
-"""What a model folder tells of where its model comes from: facts for its card, which all commands that train share."""
+"""Facts about the training data of a model for its card, shared by all commands that train."""
 
 from seq2seq.cli.prepare import Node
 from seq2seq.config.typecheck import place
@@ -30,6 +30,6 @@ def model_facts(
 
 
 def corpus_name(node: Node) -> str:
-    """What a corpus is called, with a stroke behind it: its name on the hub, or its folder's or file's."""
+    """The name of a corpus: its name on the hub, or that of its folder or file, with a slash after it."""
     result = node.get("name") or node.get("path")
     return f"{place(result).resolve().name}/" if isinstance(result, str) else ""

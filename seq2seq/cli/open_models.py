@@ -58,7 +58,7 @@ def files(*paths: Path | None) -> list[Path]:
 
 
 def stream_or_file(path: Path | None, stream: StandardStream) -> list[Place]:
-    """The file, or the standard stream that serves without one."""
+    """The file, or the standard stream if there is none."""
     return [stream if path is None else path]
 
 
@@ -74,7 +74,7 @@ def fusion_model(fusion: FusionNode) -> Path | None:
 
 
 def process_count(count: int | None) -> int:
-    """How many processes to translate with (None: one a core); this one goes on with a single thread."""
+    """The number of processes to translate with (None: one for each core); limits this process to one thread."""
     use_threads(count)
     count = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -82,7 +82,7 @@ def process_count(count: int | None) -> int:
 
 
 def use_threads(count: int | None) -> None:
-    """So many processor threads from now on (None: all cores). Raises ConfigError."""
+    """Sets the number of processor threads (None: all cores). Raises ConfigError."""
     if count is not None:
         if count < 1:
             raise ConfigError(f"cores: expected a positive int or null, got {count}")

@@ -36,7 +36,7 @@ INPUT, OUTPUT = StandardStream(0), StandardStream(1)
 
 
 class _Known(NamedTuple):
-    """A place of a key, and what tells whether another one is the same."""
+    """The path of a key, with the identity of its file."""
 
     key: str
     place: Place
@@ -45,11 +45,11 @@ class _Known(NamedTuple):
 
 
 def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, str]] = ()) -> None:
-    """Refuse a place that is written and read, or written twice, under whatever name: links, `..`, hard links.
+    """Refuses a file that is read and written, or written twice, under any name: links, `..`, hard links.
 
-    So is one where nothing can be written. Devices, pipes and standard streams may be named as often as one likes; a
-    shell's `> FILE` is that file. `in_place`: pairs (read, written) that may be one file. Raises ConfigError with the
-    keys, before anything is written.
+    Also refuses a path that cannot be written to. Devices, pipes and standard streams may occur several times; a
+    shell's `> FILE` counts as that file. `in_place`: pairs (read, written) that may be the same file. Raises
+    ConfigError with the keys before anything is written.
     """
     read = list(_known(reads))
     written = [one for one in _known(writes) if one.identity is not None]
@@ -74,9 +74,9 @@ def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, 
 
 
 def model_places(folder: Path) -> list[Place]:
-    """The files of a model folder, and of the run around it, that nothing may overwrite.
+    """The files of a model folder and of its run that nothing may overwrite.
 
-    Nothing where there is no model: whoever opens it says so.
+    Empty if there is no model, which is reported when it is opened.
     """
     result: list[Place] = [folder / name for name in ("config.yaml", "log.jsonl")]
     result.append(Tree(folder / "checkpoints"))
@@ -142,7 +142,7 @@ def _meet(one: _Known, other: _Known) -> bool:
 
 
 def _made_beside(place: Place) -> list[Path]:
-    """What stands beside a file while it is written."""
+    """The temporary file beside a file that is being written."""
     if not isinstance(place, Path):
         return []
     path = Path(os.path.realpath(place))

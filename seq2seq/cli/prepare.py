@@ -21,7 +21,7 @@ Node = dict[str, object]
 
 
 def run(corpus: Node, cleaning: Node, tokenizer: Node, prepare: Node, cache: Path) -> int:
-    """Prepares what is not prepared yet and says on standard output what there is now."""
+    """Prepares a corpus unless its cache entry exists, and prints a summary."""
     text: Corpus = build(corpus, where="corpus")
     check_places({"corpus": text_places(text)}, {"cache": [cache]})
     prepared = prepared_corpus(text, cleaning, tokenizer, prepare, cache)
@@ -56,7 +56,7 @@ def prepared_corpus(
 
 
 def text_places(corpus: Corpus) -> list[Place]:
-    """The files of all splits, but for those that cannot be found: whoever reads them says so."""
+    """The files of all splits, without those that are missing: reading them reports that."""
     result: list[Place] = []
     for split in dict.fromkeys((*corpus.train, *corpus.valid, *corpus.test)):
         with suppress(DataError):
@@ -65,7 +65,7 @@ def text_places(corpus: Corpus) -> list[Place]:
 
 
 def say(message: str) -> None:
-    """News on standard error; of several processes of torchrun only the first tells them."""
+    """Prints messages on standard error; of the ranks of torchrun only the main one prints."""
     if is_main():
         print(message, file=sys.stderr)
 

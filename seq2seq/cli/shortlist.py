@@ -33,7 +33,7 @@ def run(
     frequent_pieces: int,
     candidates_per_piece: float,
 ) -> int:
-    """Writes `shortlist.safetensors` into the model folder of a run, and says how much of held-out text it covers."""
+    """Writes `shortlist.safetensors` into the model folder of a run, and prints how much held-out text it covers."""
     place = find(model)  # what else is in it, perhaps a damaged shortlist, is not read
     if (kind := read_config(place)["kind"]) != KIND:
         raise ModelError(f"{place}: expected a {KIND}, found a {kind}, which has no use for a shortlist")

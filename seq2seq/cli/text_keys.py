@@ -83,7 +83,7 @@ class TextKeys:
         """The forms in which `key` holds text; None where it holds something else, or is unknown."""
         try:
             return form(self._annotation(key.split(".")))
-        except Exception:  # a part that cannot be imported is reported by whoever builds it
+        except Exception:  # a part that cannot be imported is reported when it is built
             return None
 
     def _annotation(self, path: list[str]) -> object:
@@ -112,7 +112,7 @@ class TextKeys:
         self._keys |= node
 
     def _nodes(self, head: str) -> Iterator[Node]:
-        """What may stand at a top-level key: every choice that the command line names for it, or the default one."""
+        """The nodes of a top-level key: those of the choices on the command line, or the default one."""
         own = self._keys.get(head)
         own = own if isinstance(own, Mapping) else {}
         group, default = self._groups.get(head, ("", ""))
@@ -130,7 +130,7 @@ class TextKeys:
 
 
 def _walk(node: object, path: list[str]) -> object:
-    """The annotation of what stands at `path` below a node."""
+    """The annotation of the value at `path` below a node."""
     if not isinstance(node, Mapping) or not path:
         return object
     child = node.get(path[0])

@@ -127,7 +127,7 @@ def _export(
 
 
 def _with_metric(settings: Settings, pairs: list[Pair]) -> Settings:
-    """With what `trainer.metric=auto` is for this validation text; says which, and what BLEU does without."""
+    """The settings with the metric that `trainer.metric=auto` means for this validation text; prints which and why."""
     for message in missing_tokenizers([pair.target_language for pair in pairs]):
         say(message)
     if settings.metric != AUTO:

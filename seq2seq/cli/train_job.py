@@ -77,7 +77,7 @@ class TrainJob:
         return text, settings
 
     def new_network(self, sizes: Mapping[str, object], train: object) -> nn.Module:
-        """A network of these sizes, with weights from `seed`; says how many it has, and what it will be trained on."""
+        """A network of these sizes, with weights from `seed`; prints its number of parameters and the training data."""
         torch.manual_seed(self.seed)
         network: nn.Module = build(self.model, sizes, "model")
         count = sum(parameter.numel() for parameter in network.parameters())

@@ -35,10 +35,10 @@ Reading = functools.partial[Stream] | functools.partial[Loader]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainLanguageModel(TrainJob):
-    """A training of a language model.
+    """Trains a language model.
 
-    The rows of a chunk of running text are shared out over processes as batches of lines are; each process carries the
-    states of its own.
+    Chunks of running text are distributed over processes like batches of lines; each process carries the states of its
+    own rows.
     """
 
     kind: ClassVar[str] = "language_model"

@@ -89,7 +89,7 @@ def run(
     if resume and input is not None and input.is_file():
         asked = {name: value for name, value in configuration.items() if name not in ("cores", "resume")}
         key = depends_on([*folders(model), *files(heard)], files(input, glossary, dictionary), asked)
-    alone = input is None and sys.stdin.isatty()  # whoever types lines waits for each
+    alone = input is None and sys.stdin.isatty()  # lines typed at a terminal are translated one by one
     with chosen.in_processes(1 if alone else processes):
         tally = translate_file(chosen, *asked_direction, input, output, output_format, status, key, errors, extras)
     return INCOMPLETE if tally.lost else 0

@@ -18,11 +18,11 @@ from seq2seq.training.trainable import first_names, freeze
 
 
 class WarmStart:
-    """Weights and an optimiser's memory from another run, and what is not to be trained.
+    """Weights and optimiser state from another run, and the parameters that are frozen.
 
-    A resumed run has all that in its own checkpoints, so `init_from` need not be there any more. Only the leader
-    of the process group looks at either: they need not be on the machines of the others. Raises ConfigError for an
-    `init_optimizer` without `init_from`.
+    A resumed run reads all that from its own checkpoints, so that `init_from` may be gone. Only the main rank reads
+    either: the machines of the others do not need the files. Raises ConfigError for `init_optimizer` without
+    `init_from`.
     """
 
     def __init__(self, run: Path, init_from: Path | None, init_optimizer: bool, freeze: list[str]) -> None:

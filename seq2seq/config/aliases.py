@@ -123,7 +123,7 @@ def current_name(target: str) -> str:
 
 
 def renamed(key: str) -> str:
-    """A full key with the names of this version: `search.n_best` for `search.best`; a key of this version as it is."""
+    """A full key with the names of this version: `search.n_best` for `search.best`; current keys are unchanged."""
     parts: list[str] = []
     for part in key.split("."):
         parts.append(part)
@@ -148,7 +148,7 @@ def removed(key: str) -> str:
 
 
 def _listed_below(key: str, table: Mapping[str, str]) -> str:
-    """What the table says of a key, by the end of its path; nothing of others."""
+    """The table's entry for a key, by the end of its path; None for others."""
     parts = key.split(".")
     ends = (".".join(parts[at:]) for at in range(max(1, len(parts) - 1)))
     return next((table[end] for end in ends if end in table), "")

@@ -1,11 +1,10 @@
-"""From a YAML node to a checked object. No Hydra here: nodes are plain dicts, lists and scalars.
+"""From a YAML node to a checked object. Nodes are plain dicts, lists and scalars; Hydra is not needed here.
 
     {"_target_": "seq2seq.network.cell.lstm.LSTM", "width": 256}   ->   LSTM(width=256)
 
 Keys are checked against the constructor's signature and values against its annotations before anything is called, so
-that a misspelt key or a word where a number belongs is reported with its full path: `encoder.layers: expected int, got
-'two'`. Only names inside `seq2seq` are ever built, because a model folder's config.json comes from somebody else; a
-user's own parts are `seq2seq.plugins`.
+that errors name the full path: `encoder.layers: expected int, got 'two'`. Only names inside `seq2seq` are built,
+because a model folder's config.json may come from anywhere; a user's own parts are `seq2seq.plugins`.
 """
 
 import functools
@@ -27,13 +26,16 @@ NAME = re.compile(r"seq2seq(\.[A-Za-z_]\w*)+")
 
 
 def build(node: Mapping[str, object], extra: Mapping[str, object] | None = None, where: str = "") -> typing.Any:
-    """Builds the object that `node` describes, its nested nodes first, lists of nodes too.
+    """Builds the object that `node` describes, nested nodes and lists of nodes first.
 
-    `extra` holds arguments that no file knows (vocabulary sizes, a loader); it wins over the node. `where` is the
-    node's own key path, for messages. With `_partial_: true` the result is a functools.partial.
+    Args:
+        node: With `_target_`; with `_partial_: true` the result is a functools.partial.
+        extra: Arguments that are not in the file (vocabulary sizes, a loader); they override the node's.
+        where: The node's key path, for messages.
 
-    Raises ConfigError: a target outside seq2seq, an unknown or missing key, a value of the wrong type, or whatever the
-    constructor itself finds illegal.
+    Raises:
+        ConfigError: A target outside seq2seq, an unknown or missing key, a value of the wrong type, or an error of the
+            constructor.
     """
     if TARGET not in node:
         raise ConfigError(f"{where or 'node'}: expected a node with the key {TARGET}, got the keys {_listed(node)}")
@@ -62,7 +64,7 @@ def call(function: Callable[..., typing.Any], node: Mapping[str, object], where:
 
 
 def configuration_folder() -> Path:
-    """Where the YAML files are: inside the installed package, beside it in a checkout."""
+    """The folder of the YAML files: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"

@@ -21,7 +21,7 @@ MAPPINGS = (dict, Mapping)
 
 
 class Mismatch(Exception):  # noqa: N818 - what it is, not that it is an error
-    """`found` stands at `where`, but `expected` describes what may stand there."""
+    """The value at `where` is `found`, but should be as `expected` describes."""
 
     def __init__(self, where: str, expected: str, found: object) -> None:
         super().__init__(where, expected, found)
@@ -29,7 +29,7 @@ class Mismatch(Exception):  # noqa: N818 - what it is, not that it is an error
 
 
 def convert(value: object, annotation: object, where: str) -> object:
-    """`value` as `annotation` wants it: an int becomes a float, a list a tuple, text a Path. Raises Mismatch."""
+    """`value` converted to `annotation`: an int becomes a float, a list a tuple, text a Path. Raises Mismatch."""
     origin = typing.get_origin(annotation)
     if isinstance(annotation, typing.TypeVar) or annotation in (typing.Any, object):
         return value
@@ -62,7 +62,7 @@ def place(path: object) -> Path:
     given = Path(str(path))
     try:
         return given.expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # unknown user
         return given
 
 
@@ -92,7 +92,7 @@ def describe(annotation: object) -> str:
 
 
 def _union(value: object, annotation: object, where: str) -> object:
-    """The first member that takes the value as it is, then the first that can convert it."""
+    """The first member that accepts the value unchanged, then the first that can convert it."""
     members = typing.get_args(annotation)
     for member in sorted(members, key=lambda one: type(value) is not one):
         try:
@@ -109,7 +109,7 @@ def _items(value: object, annotation: object, where: str) -> object:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise Mismatch(where, describe(annotation), value)
     if not isinstance(value, list | tuple | set | frozenset):
-        return value  # an iterator handed in by our own code
+        return value  # an iterator from our own code
     kind = typing.get_origin(annotation) or annotation
     arguments = typing.get_args(annotation)
     if kind is tuple and arguments and arguments[-1] is not ...:

@@ -1,4 +1,4 @@
-"""Translating test sets and scoring what comes out."""
+"""Translates and scores test sets."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ RESULTS, HYPOTHESES = "evaluation.json", "hypotheses"
 
 @dataclass(frozen=True)
 class Version:
-    """A test set as it is (`noise` is None), or with one kind of noise on all of its pairs, drawn from `seed`."""
+    """A test set, unchanged (`noise` is None) or with one kind of noise on all pairs, drawn from `seed`."""
 
     name: str
     noise: Noise | None
@@ -73,9 +73,9 @@ def evaluate(
 ) -> Results:
     """Scores every test set of the corpus in every direction that both the corpus and the model have.
 
-    Writes `folder/evaluation.json` and the translations, `folder/hypotheses/TEST.en-de.de`; `report` is told what
-    happens. Of each kind in `noises` there is a version of every test set, drawn from `seed`: `TEST+upper`.
-    Raises ConfigError where there is no test set or no common direction.
+    Writes `folder/evaluation.json` and the translations, `folder/hypotheses/TEST.en-de.de`. `report`: gets progress
+    messages. `noises`: for each kind a noisy version of every test set is scored, drawn from `seed`: `TEST+upper`.
+    Raises ConfigError if there is no test set or no common direction.
     """
     if not corpus.test:
         raise ConfigError("corpus.test: names no split; set corpus.test=[NAME] to say what to evaluate on")
@@ -195,11 +195,11 @@ def record_scores(
     report: Callable[[str], None],
     weights: str | None = None,
 ) -> None:
-    """Adds `results` on splits of the corpus called `name` to a run's or a model's folder; older ones give way.
+    """Adds `results` on test sets of the corpus `name` to the config.json of a run's model folder; replaces older ones.
 
-    `how` is what they also depend on; of nodes in it, such as the search, only numbers are kept: no file's place on
-    this machine. `report` is told what cannot be written. `weights`: the checksum of those that were evaluated, where
-    it is known; others may lie in the folder of a run that is still training.
+    `how`: the settings they depend on; of nodes in it, such as the search, only numbers are stored, no paths of this
+    machine. `report`: gets a message if nothing can be written. `weights`: the checksum of the evaluated weights, if
+    known; a run that is still training may have others by now.
     """
     tests = {
         split: {"use": "test", "pairs": sum(1 for _ in corpus.pairs(split)), "sha256": corpus.fingerprint(split)}

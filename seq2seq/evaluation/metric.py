@@ -1,4 +1,4 @@
-"""BLEU, chrF and TER of whole files by sacreBLEU (Post 2018), always with their signatures. Nobody else calls it."""
+"""BLEU, chrF and TER of whole files by sacreBLEU (Post 2018), with signatures. Only this module imports sacreBLEU."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def score(hypotheses: Sequence[str], references: Sequence[str], target: str, cas
         "chrf": CHRF(lowercase=not cased),
         "ter": _ter(target),  # which never looks at case
     }
-    # sacreBLEU wants a list of reference files: handing it a list of lines would be silently wrong.
+    # sacreBLEU expects a list of references; a list of lines would be scored wrongly without an error
     values = {name: metric.corpus_score(hypotheses, [references]).score for name, metric in metrics.items()}
     signature = {name: str(metric.get_signature()) for name, metric in metrics.items()}
     exact = sum(one == other for one, other in zip(hypotheses, references, strict=True))

@@ -45,7 +45,7 @@ class BLEU:
     """BLEU of each hypothesis, 0 to 100: sacreBLEU's sentence_bleu, which drops orders that a short one cannot have."""
 
     def __call__(self, hypotheses: Sequence[str], reference: str, language: str) -> list[float]:
-        """The scores against one reference; `language` says how its words are found."""
+        """Scores against one reference; `language` determines the words."""
         return sentence_bleu(hypotheses, reference, language)
 
     def pairwise(self, texts: Sequence[str], language: str) -> Float[Tensor, "texts texts"]:
@@ -115,7 +115,7 @@ def overlaps(texts: Sequence[Sequence[int]], orders: int) -> Iterator[Overlap]:
 
 
 def _overlap(grams: Int[Tensor, " places"], owners: Int[Tensor, " places"], texts: int) -> Overlap:
-    """From the n-grams that stand in a row, and whose they are."""
+    """The matrix of counts from sorted n-grams and the texts they belong to."""
     kinds = int(grams.max()) + 1 if len(grams) else 1
     counts = (owners * kinds + grams).bincount(minlength=texts * kinds).view(texts, kinds)
     matches = torch.zeros(texts, texts)

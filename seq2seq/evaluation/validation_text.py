@@ -13,14 +13,14 @@ from seq2seq.evaluation.evaluate import Direction, grouped
 from seq2seq.evaluation.metric import bleu_words
 
 ORDER = 4  # words of BLEU's longest n-grams
-LONG_ENOUGH = 0.5  # share of a direction's references that must have so many
+LONG_ENOUGH = 0.5  # share of a direction's references that must have this many
 
 
 def held_out_pairs(stores: Sequence[Store], directions: Sequence[Direction], max_lines: int) -> list[Pair]:
-    """A sample of every direction, the same number of each and at most `lines` together, from all stores evenly.
+    """A sample of every direction, the same number of each and at most `lines` together, evenly from all stores.
 
-    All pairs of a direction, one store after the other, are cut into as many stretches as are wanted, and one of each
-    is drawn: a pure function of how many there are.
+    The pairs of a direction, from all stores, are divided into as many intervals as lines are needed, and one pair is
+    drawn from each: a pure function of their number.
     """
     share = max_lines // len(directions)
     if share < 1:
@@ -70,7 +70,7 @@ def _rows(store: Store, direction: Direction) -> Integers:
 
 
 def _spread(count: int, wanted: int) -> Integers:
-    """So many different numbers below `count`, in order: one drawn from each of as many equal stretches."""
+    """`wanted` numbers below `count`, in order: one drawn from each of equal intervals."""
     edges = np.arange(wanted + 1) * count // max(1, wanted)
     draws = uniform(np.arange(wanted), seed=0, epoch=0, stream=0)
     return (edges[:-1] + draws * np.diff(edges)).astype(np.int64)

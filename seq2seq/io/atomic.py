@@ -23,7 +23,7 @@ ADVICE = {  # by the number of the system's error
     errno.ENOTDIR: "name a folder that can be made",
     errno.EIO: "that disk fails: copy the folder to another",
 }
-NUMBER = re.compile(r"\(os error (\d+)\)")  # how safetensors tells the number of the system's error
+NUMBER = re.compile(r"\(os error (\d+)\)")  # the format of system errors in safetensors' messages
 
 
 RESUME = "the same command then resumes from the last checkpoint"
@@ -42,7 +42,7 @@ def storing(path: Path, then: str = RESUME) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder; another process that wants it too waits. Without effect where the disk knows no locks."""
+    """Locks a folder; other processes wait. Without effect on file systems without locks."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

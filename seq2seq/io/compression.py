@@ -1,7 +1,7 @@
 """Files as streams of bytes, plain or compressed (.gz .xz .zst by the name), read strictly.
 
-What stands before a damage is read, so that the line where it begins can be named. Python's own readers lose it, and
-zstandard's takes a file that was cut off for one that ends there.
+Data before a damage is returned, so that the damaged line can be named. Python's own readers lose it, and zstandard's
+takes a truncated file for a complete one.
 """
 
 import io

@@ -59,7 +59,7 @@ BALTIC = "āčēģīķļņšūžąęėįų"
 
 
 class Encoding(NamedTuple):
-    """An encoding of text: its name for iconv, its codec, and what its texts are full of besides ASCII."""
+    """A text encoding: its name for iconv, its codec, and the frequent characters of its texts besides ASCII."""
 
     name: str
     codec: str
@@ -115,13 +115,13 @@ def wide(raw: bytes) -> str | None:
 
 
 def wide_line(raw: bytes) -> bool:
-    """Whether a line, without its end, is UTF-16 or UTF-32; half of a line feed may stand on either side."""
+    """Whether a line without its end is UTF-16 or UTF-32; half of a line feed may be at either side."""
     return _has_many_controls(raw) and wide(raw.strip(b"\0")) is not None
 
 
 def advice(sample: bytes) -> str:
-    """How to make UTF-8 of text in another encoding, as far as a sample of it tells which."""
-    for family in (SEVERAL_BYTES, ONE_BYTE):  # the second decodes whatever the first does
+    """How to convert text of another encoding to UTF-8, as far as a sample of it shows which one."""
+    for family in (SEVERAL_BYTES, ONE_BYTE):  # the second decodes everything that the first does
         shares = [(_share(sample, one, every=False), one.name) for one in family]
         share, name = max(shares, key=lambda one: one[0])  # of equals the first, which is the more usual one
         if share >= ENOUGH:

@@ -1,4 +1,4 @@
-"""Files under way that a killed command resumes: what of them is whole stands in a journal beside the first."""
+"""Output files that a killed command resumes: a journal beside the first one records what is complete."""
 
 import json
 import os
@@ -15,7 +15,7 @@ THEN = "the same command then resumes where it stopped"
 
 
 class Done(NamedTuple):
-    """What is whole: so many lines of input, so many bytes of each file, the lines (see LineCounts)."""
+    """Progress: lines of input, bytes of each file, counts of lines (see LineCounts)."""
 
     lines: int
     sizes: list[int]
@@ -44,7 +44,7 @@ class Journal:
             self._streams = [self._begin(path, size) for path, size in zip(self._partial, self.done.sizes, strict=True)]
 
     def write(self, texts: Iterable[Iterable[str]], done: Done) -> Done:
-        """Lines for each file, on the disk before the journal says so; what is done now, with the sizes filled in."""
+        """Writes lines to each file, syncs, and records them; returns the progress with the files' sizes."""
         with storing(self._path, THEN):
             for stream, lines in zip(self._streams, texts, strict=True):
                 stream.write("".join(f"{line}\n" for line in lines).encode("utf-8"))

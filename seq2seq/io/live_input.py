@@ -65,13 +65,13 @@ class _Inbox(Generic[Item]):
             return taken
 
     def close(self) -> None:
-        """Nothing more comes, or is wanted."""
+        """Stops both sides."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def _room(self) -> bool:
-        """Waits until another item may be asked for; false where nobody wants one."""
+        """Waits until there is space for another item; false after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < self.max_waiting or self._ended)
             return not self._ended

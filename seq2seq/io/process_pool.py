@@ -82,10 +82,10 @@ class Worker:
 
 
 def close_workers(workers: Sequence[Worker]) -> None:
-    """End processes by closing their pipes, and kill those that do not end within SECONDS_TO_END.
+    """Ends processes by closing their pipes, and kills those that do not end within SECONDS_TO_END.
 
-    They ignore SIGTERM, so that a signal to the whole group is the main process's to answer; at its exit Python would
-    send them one and wait for ever.
+    They ignore SIGTERM, because a signal to the whole group is the main process's to handle; at exit Python would send
+    them SIGTERM and wait without limit.
     """
     for worker in workers:
         worker.pipe.close()

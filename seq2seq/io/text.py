@@ -22,8 +22,11 @@ from seq2seq.io.compression import ENDINGS, damage, open_bytes
 from seq2seq.io.encoding_detection import SAMPLE, check_head, check_line, invalid_bytes
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-FIRST_CHUNK, LARGEST_CHUNK = 16, 4096  # lines: the first come out early, later chunks are worth sorting by length
-FIRST_OF_FILE = 1024  # lines: nobody reads a file before it is complete, but the processes wait for its first chunk
+FIRST_CHUNK, LARGEST_CHUNK = (
+    16,
+    4096,
+)  # lines: the first ones are returned early, later chunks are worth sorting by length
+FIRST_OF_FILE = 1024  # lines: a file is read only when it is complete, but the processes wait for its first chunk
 GROWTH = 4  # times larger than the chunk before
 LARGEST_TEXT = 1 << 20  # characters of a chunk, where it has more than one line: memory does not grow with long lines
 PACKED = (".gz", ".xz", ".zst")  # endings of compressed files
@@ -159,7 +162,7 @@ def writing(path: Path | None) -> Iterator[Callable[[Iterable[str]], None]]:
     """
     if path is None:
         yield _writer(sys.stdout.buffer, flush=True)
-    elif (number := descriptor(path)) is not None:  # opened anew, a file behind it would be cut off
+    elif (number := descriptor(path)) is not None:  # opening it again would truncate a file
         with os.fdopen(os.dup(number), "wb") as stream:
             yield _writer(stream, flush=True)
     elif path.is_dir():
@@ -190,7 +193,7 @@ def _writer(stream: Any, flush: bool) -> Callable[[Iterable[str]], None]:
 
 
 def _opened(path: Path, ending: str) -> AbstractContextManager[Any]:
-    """A new file that compresses as `ending` says. DataError where it cannot be made."""
+    """A new file, compressed by its suffix. Raises DataError if it cannot be created."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if ending == ".gz":
@@ -246,7 +249,7 @@ def find(folder: Path, name: str) -> Path:
 
 
 def descriptor(path: Path) -> int | None:
-    """The number that a path such as /dev/stdout stands for."""
+    """The file descriptor of a path such as /dev/stdout."""
     if str(path) in STANDARD:
         return STANDARD[str(path)]
     match = DESCRIPTOR.fullmatch(str(path))

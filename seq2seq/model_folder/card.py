@@ -1,6 +1,6 @@
-"""A model card: what config.json says of a model, as Markdown that people read and model hubs understand.
+"""The model card: the content of config.json as Markdown for people and model hubs.
 
-The same content gives the same card. What config.json does not say, the card leaves out.
+It depends on config.json only.
 """
 
 import json
@@ -92,7 +92,7 @@ def _usage(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _data(config: Mapping[str, Any]) -> Iterator[str]:
-    """What it learnt from: names, numbers and hashes, by which anybody can tell whether theirs is the same text."""
+    """The training data: names, numbers and hashes that identify it."""
     data = _table(config, "data")
     if not data:
         return

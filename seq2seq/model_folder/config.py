@@ -46,7 +46,7 @@ def read_config(place: Path) -> dict[str, Any]:
 
 
 def sealed(config: Mapping[str, Any], sums: Mapping[str, str]) -> str:
-    """The text of config.json, with the checksums of the other files and its own; without any where there were none."""
+    """The text of config.json, with checksums of the other files and its own; without any if there were none."""
     bare = {key: value for key, value in config.items() if key != SUMS}
     sealed = {**bare, SUMS: {**sums, CONFIG: _own_sum(bare)}} if sums else bare
     return json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
@@ -60,7 +60,7 @@ def expect_types(config: Mapping[str, Any], kinds: Mapping[str, type], path: Pat
 
 
 def _own_sum(config: Mapping[str, Any]) -> str:
-    """Of what config.json says, however it is written, without the checksums."""
+    """The checksum of config.json's content, without the checksums in it, whatever its layout."""
     bare = {key: value for key, value in config.items() if key != SUMS}
     return hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()
 

@@ -1,11 +1,11 @@
-"""A model folder: all that a model is used with, and nothing that could run code.
+"""A model folder: everything needed to use a model, and nothing that could run code.
 
-config.json         format, kind and toolkit version, the resolved model node, what else its kind needs, checksums
+config.json         format, kind and toolkit version, the resolved model node, facts of its kind, checksums
 model.safetensors   the weights, every shared tensor once
-tokenizer.model     and whatever other files its kind puts beside them
+tokenizer.model     and other files of its kind
 README.md           the model card: config.json for people
 
-Within a format, keys and files that a toolkit does not know are left alone, so that newer ones may add some.
+Unknown keys and files are ignored, so that newer versions may add some within a format.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
 LARGEST = 256 << 20  # bytes of a file that is read into memory
-PARTS = ("seq2seq.network.", "seq2seq.plugins.")  # of which networks are made, and nothing else happens
+PARTS = ("seq2seq.network.", "seq2seq.plugins.")  # networks consist of these; no other code is run
 AS_IT_WAS = "the model itself is as it was"
 RUN_MODEL = "model"  # where a run folder keeps its model folder
 USED_BY = {  # the kinds of models, and the command that uses each
@@ -60,9 +60,9 @@ class StoredModel(NamedTuple):
 def write(
     folder: Path, kind: str, model: nn.Module, content: Mapping[str, Any], accompany: Callable[[Path], None]
 ) -> None:
-    """Writes a model folder whole: beside its place first, synced, then renamed, the older folder giving way.
+    """Writes a model folder atomically: to a temporary folder, synced, then renamed; an older folder is replaced.
 
-    `content` is any JSON; its key `model` is the node that builds `model`. `accompany(folder)` writes further files.
+    `content`: any JSON; its key `model` is the node that builds `model`. `accompany(folder)` writes further files.
     Raises StorageError.
     """
     assert kind in USED_BY, kind
@@ -86,10 +86,9 @@ def convert(opened: StoredModel, folder: Path, precision: Precision) -> None:
 
 
 def amend(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
-    """Replaces the content of config.json by what `change` makes of it, and the card with it; one process at a time.
+    """Replaces the content of config.json by the result of `change`, and updates the card; one process at a time.
 
-    A card that somebody edited stays as it is: then, and only then, the result is false. Raises ModelError or
-    StorageError.
+    A card that was edited by hand is kept: then, and only then, the result is false. Raises ModelError or StorageError.
     """
     with _held(folder) as place:
         before = read_config(place)
@@ -103,10 +102,10 @@ def amend(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> b
 
 
 def add(folder: Path, name: str, content: bytes) -> Path:
-    """Puts a further file into a model folder, or in place of an older one of that name; returns its path.
+    """Adds or replaces a file of a model folder; returns its path.
 
-    Killed at any moment, the folder can be read: it does not promise a checksum while the file is exchanged. Raises
-    ModelError or StorageError.
+    The folder can be read at any moment: while the file is exchanged, it has no checksum. Raises ModelError or
+    StorageError.
     """
     with _held(folder) as place, storing(place, AS_IT_WAS):
         config = read_config(place)
@@ -153,7 +152,7 @@ def assemble(opened: StoredModel, kind: type[Model]) -> Model:
     try:
         with SkipInit(opened.weights):
             model = build(opened.node, where="model")
-    except Exception as error:  # whatever a constructor says to what nobody would write into a YAML file
+    except Exception as error:  # constructors may raise anything for nodes that no YAML file would hold
         raise ModelError(f"{opened.place / CONFIG}: describes no model of this toolkit: {error}") from error
     if not isinstance(model, kind):
         raise ModelError(f"{opened.place / CONFIG}: model: {opened.node['_target_']} is no {kind.__name__}")
@@ -186,7 +185,7 @@ def _replace(
     precision: Precision,
     accompany: Callable[[Path], None],
 ) -> None:
-    """Makes the folder beside its place and puts it there, whatever was there before."""
+    """Writes the folder beside its final path and renames it, replacing an older one."""
     heading = {"format": FORMATS[precision], "toolkit": __version__, "precision": precision}
     size = {"parameters": sum(tensor.numel() for tensor in weights.values())}
     partial, previous = _beside(folder, "partial"), _beside(folder, "previous")
@@ -231,7 +230,7 @@ def _check_files(place: Path, sums: Mapping[str, str]) -> None:
     """Raises ModelError where what lies in the folder is no file, or not as it was written."""
     try:
         for path in listed(place):
-            if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for in vain
+            if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait without limit
                 raise ModelError(f"{path}: is no file; remove it")
             if path.suffix in (".json", ".model") and path.is_file() and path.stat().st_size > LARGEST:
                 raise ModelError(f"{path}: is larger than {LARGEST:,} bytes; copy the folder again")

@@ -13,16 +13,16 @@ from seq2seq.errors import ConfigError
 DRAWN = (nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_, Tensor.uniform_, Tensor.normal_)
 IS_META = Tensor.is_meta.__get__  # type: ignore[attr-defined]
 MADE = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.eye)
-TABLES = 4  # times the file's numbers: of tied tables all but one are made in vain
+TABLES = 4  # times the file's numbers: all but one of tied tables are allocated and dropped
 TENSORS = 16, 1000  # times the file's tensors, and some: a matrix of gates is put together of several
 
 
 class SkipInit(TorchFunctionMode):
-    """Inside, random numbers without a generator are not drawn: such tensors hold what memory held before.
+    """Inside, random initialisation without a generator is skipped: such tensors are uninitialised.
 
-    All others, such as constants that no file keeps, have their values. Drawing is what building a network costs: 180
-    ms of 11 million parameters, 6 without. Raises ConfigError where more is made than `weights` could fill, so that
-    no file asks for memory or time that its size does not pay for.
+    All others, such as constants that no file holds, have their values. Building a network of 11 million parameters
+    takes 180 ms with initialisation, 6 without. Raises ConfigError if more tensors or numbers are allocated than
+    `weights` could fill, so that a small file cannot ask for much memory or time.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -41,7 +41,7 @@ class SkipInit(TorchFunctionMode):
             self._count(args)
             if func is torch.randn and "generator" not in kwargs:
                 func = torch.empty
-        if func == IS_META:  # which nn.init.orthogonal_ asks, to leave alone what has no numbers
+        if func == IS_META:  # nn.init.orthogonal_ skips meta tensors
             return True
         return func(*args, **kwargs)
 

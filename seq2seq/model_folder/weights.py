@@ -1,10 +1,10 @@
-"""model.safetensors: the weights of a model folder, in one of three number formats; read, they are always fp32.
+"""model.safetensors: the weights of a model folder, in one of three number formats; in memory they are fp32.
 
-fp32   every tensor as it is; reading maps the file, and all processes that read it share its pages
+fp32   every tensor; the file is memory-mapped, and processes that read it share its pages
 bf16   matrices in half the space
-int8   matrices as whole numbers in a quarter of the space, and `NAME.scales` (fp32), one a row: see quantisation.py
+int8   matrices as integers in a quarter of the space, and `NAME.scales` (fp32), one a row
 
-Vectors, and matrices too narrow to gain anything, stay as they are in all of them.
+Vectors and narrow matrices are fp32 in all of them.
 """
 
 import struct
@@ -42,7 +42,7 @@ def quantise(weight: Float[Tensor, "out in"]) -> tuple[Int8[Tensor, "out in"], F
 
 
 def dequantise(values: Int8[Tensor, "out in"], scales: Float[Tensor, " out"]) -> Float[Tensor, "out in"]:
-    """The matrix (fp32) that these stand for."""
+    """The fp32 matrix of these integers and scales."""
     return values.float().mul_(scales.unsqueeze(1))
 
 
@@ -127,7 +127,7 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
 
 @contextmanager
 def open_sidecar(path: Path, advice: str) -> Iterator[Any]:
-    """The open safetensors file, of numpy's arrays. ModelError, with advice, for whatever is wrong with it inside."""
+    """An open safetensors file of numpy arrays. Errors inside the block become ModelErrors with `advice`."""
     try:
         if not path.is_file():
             raise OSError("it is no file")

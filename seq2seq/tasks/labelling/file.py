@@ -51,7 +51,7 @@ def _through(
 ) -> Counter[str]:
     """Chunks are written as they are ready; a file gets its name when it is complete."""
     counts: Counter[str] = Counter()
-    first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # nobody reads a file before it is complete
+    first = FIRST_CHUNK if output is None else LARGEST_CHUNK  # a file is read only when it is complete
     began = time.monotonic()
     with reading(input) as lines, writing(output) as write:
         for done in work(lines.chunks(first)):

@@ -31,7 +31,7 @@ KINDS: dict[str, type[nn.Module]] = {"classifier": Classifier, "tagger": Tagger,
 
 
 class LabelledFolder(NamedTuple):
-    """What such a folder holds."""
+    """The content of a model folder of labels."""
 
     model: nn.Module
     tokenizer: LabelledTokenizer

@@ -20,8 +20,8 @@ from seq2seq.tasks.labelling.labeller import Labeller, Labelling, probabilities
 class Agreement(NamedTuple):
     """Percentages over some lines.
 
-    accuracy: labels that are right. macro_f1: the mean of `f1` over the labels that were wanted or predicted at all.
-    f1: of each of these, 2 * right / (predicted + wanted). lines: whose labels are all right. labels: their number.
+    accuracy: correct labels. macro_f1: the mean of `f1`. f1: for each label that was expected or predicted, 2 * correct
+    / (predicted + expected). lines: those with all labels correct. labels: their number.
     """
 
     accuracy: float
@@ -64,10 +64,10 @@ class LabelCounts:
 
 
 class Reference:
-    """A labeller beside the file `path`, whose line N has the right labels of line N.
+    """A labeller beside the file `path` of correct labels, line by line.
 
-    A label on a line that is blank to the labeller counts as missed. Raises DataError where the lines, or a tagger's
-    labels on a line, are not as many.
+    A label on a line that is blank for the labeller counts as missed. Raises DataError for another number of lines, or
+    of a tagger's labels on a line.
     """
 
     def __init__(self, labeller: Labeller, path: Path) -> None:

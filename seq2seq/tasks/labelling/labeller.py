@@ -38,10 +38,10 @@ class Labelling(NamedTuple):
 
 
 class Labeller:
-    """Labels lines, N in and N out, whatever their length.
+    """Labels lines, N in and N out, of any length.
 
-    model: in evaluation mode, on `device`; tokenizer: of its kind. batch_tokens: pieces of a batch, padding included; a
-    longer line is a batch by itself. dtype: of the large products (`seq2seq.device.precision`).
+    model: in evaluation mode, on `device`. tokenizer: of its kind. batch_tokens: pieces of a batch, padding included; a
+    longer line is a batch of its own. dtype: of the large products (`seq2seq.device.precision`).
     """
 
     def __init__(

@@ -49,13 +49,13 @@ class Totals(NamedTuple):
 
 
 def score_file(scorer: Scorer, language: str, input: Path | None, output: Path | None, output_format: Form) -> Totals:
-    """Scores every line of `input` (none: standard input) into `output` (none: standard output).
+    """Scores every line of `input` (None: standard input) into `output` (None: standard output).
 
-    `form`: `text` writes the line's log-probability in nats, its perplexity per token and its bits per character,
-    separated by tabs; `json` an object with these and each token with its log-probability (and
-    the likeliest tokens in its place, as many as the scorer was told to find). A blank line stays one (in
-    JSON `{"status": "blank"}`). Standard error gets the totals, which are returned too.
-    Raises ConfigError for a language the model does not know, DataError where a file cannot be read or written.
+    `output_format`: `text` writes the line's log-probability in nats, its perplexity per token and its bits per
+    character, separated by tabs; `json` an object with these and each token with its log-probability (and the scorer's
+    `top_k` most probable tokens). A blank line stays blank (in JSON `{"status": "blank"}`). Standard error gets the
+    totals, which are also returned. Raises ConfigError for a language the model does not know, DataError for a file
+    that cannot be read or written.
     """
     totals = Totals()
     written = _score_as_json if output_format == "json" else _score_as_text

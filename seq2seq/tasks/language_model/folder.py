@@ -37,9 +37,9 @@ def save(
     scores: Mapping[str, Any],
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes a language model's folder whole; `node` builds `model` once the tokenizer's size is added.
+    """Writes a language model's folder atomically; `node` builds `model` once the tokenizer's size is added.
 
-    `about`: what else the card shall tell.
+    `about`: further facts for the card.
     """
     _, vocabulary = tokenizer.sizes
     content = {
@@ -101,10 +101,10 @@ def chosen(language: str | None, known: Sequence[str]) -> str:
 def fuse(
     network: AutoregressiveModel, tokenizer: Tokenizer, language_model: str | Path | None, weight: float | None
 ) -> AutoregressiveModel:
-    """The network with the language model of a run folder or model folder beside it; without one as it is.
+    """The network fused with the language model of a run folder or model folder; unchanged without one.
 
-    Raises ModelError where that was trained with another tokenizer than the network's, ConfigError unless folder and
-    weight come together.
+    Raises ModelError if that was trained with another tokenizer than the network, ConfigError if only one of folder and
+    weight is given.
     """
     if language_model is None and weight is None:
         return network

@@ -16,10 +16,10 @@ from seq2seq.tasks.language_model.scorer import known_language
 
 
 class Sample(NamedTuple):
-    """A line that the model wrote, its beginning included.
+    """A generated line, its prompt included.
 
-    `log_probability` is that of what was added, in nats, EOS included; `finished` tells whether the model ended the
-    line before the search's longest length.
+    `log_probability`: of the generated part, in nats, EOS included. `finished`: whether EOS came before the maximum
+    length.
     """
 
     text: str

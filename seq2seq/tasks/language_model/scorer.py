@@ -17,7 +17,7 @@ from seq2seq.languages import matching
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.state import State, select
 
-LOGITS = 2**24  # that stand in memory at once: 64 MB
+LOGITS = 2**24  # held in memory at once: 64 MB
 
 
 def perplexity(nats: float, tokens: int) -> float:
@@ -79,12 +79,11 @@ class Score(NamedTuple):
 
 
 class Scorer:
-    """Scores lines, each by itself from its first symbol: `[tag of the language, pieces, EOS]`, the tag given.
+    """Scores lines, each from its first token: `[tag of the language, pieces, EOS]`, the tag given.
 
-    model: in evaluation mode, on `device`. batch_tokens: tokens that are read at once, padding included; a line may be
-    longer, it is read in parts. top_k: how many of the likeliest tokens to tell for every place. dtype: of the
-    large products (`seq2seq.device.precision`).
-    Where a line has several segmentations, the score is that of the tokenizer's choice.
+    model: in evaluation mode, on `device`. batch_tokens: tokens read at once, padding included; a longer line is read
+    in parts. top_k: number of most probable tokens to return for every position. dtype: of the large products
+    (`seq2seq.device.precision`). If a line has several segmentations, the score is that of the tokenizer's choice.
     """
 
     def __init__(
@@ -141,7 +140,7 @@ class Scorer:
 
     @torch.inference_mode()
     def predict(self, rows: Sequence[Sequence[int]], language: str) -> "list[Predicted]":
-        """What the model says of every id of every row, given the ids before it; rows are the longest first."""
+        """The model's predictions for every id of every row, given the ids before it; the longest row is first."""
         assert not self.model.training, "dropout would score differently every time"
         lengths = [len(row) for row in rows]
         ids = torch.full((len(rows), 1 + lengths[0]), symbols.PAD, device=self.device)
@@ -152,7 +151,7 @@ class Scorer:
         width = max(1, self.batch_tokens // len(rows))
         parts: list[list[Predicted]] = [[] for _ in rows]
         for first in range(0, lengths[0], width):
-            going = sum(length > first for length in lengths)  # shorter rows are at their end, and stand behind
+            going = sum(length > first for length in lengths)  # shorter rows have ended; they are the last ones
             state = select(state, torch.arange(going, device=self.device))
             predicted, state = self._read(ids[:going, first : first + width + 1], state)
             for number in range(going):

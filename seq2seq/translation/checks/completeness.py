@@ -149,7 +149,7 @@ def deviations(source: Integers, target: Integers, ratio: float) -> Reals:
 
 
 def attended(weights: Float[Tensor, "target source"]) -> float:
-    """How much of the source was attended to, from 0 to 1: each source piece's attention weights, summed and cut at 1, averaged.
+    """The share of the source that got attention: each piece's weights, summed and cut at 1, averaged, from 0 to 1.
 
     The root makes one piece without attention count more than several with little of it.
     """
@@ -173,7 +173,7 @@ def attention_shares(
 def with_attention(
     lengths: Mapping[tuple[str, str], Lengths], network: Model, store: Store, tokenizer: Tokenizer
 ) -> dict[tuple[str, str], Lengths]:
-    """The usual lengths with the usual attention of this network on its training text, if it has attention over words."""
+    """The usual lengths, and the usual attention of this network on its training text, if it attends to words."""
     rows = balanced_sample(store, SAMPLE)
     rows = rows[store.lengths(rows)[0] > 0]  # text of a language by itself has no source
     targets = store.language_numbers(rows)[1]

@@ -72,7 +72,7 @@ def unmarked(line: str, language: str) -> Markup:
 
 
 def read_markup(line: str, off: Sequence[Tag], language: str) -> Markup:
-    """Removes tags from a line and replaces entities by their characters; a tag between words (`<br>`) leaves a space."""
+    """Removes tags, replaces entities by their characters; a tag between words (`<br>`) leaves a space."""
     if not off and "&" not in line:
         return unmarked(line, language)
     kept: list[tuple[str, int]] = []

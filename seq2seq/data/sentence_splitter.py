@@ -12,12 +12,12 @@ from seq2seq.languages import language
 WINDOW = 1000  # characters that sentencex reads at once: its time grows with their square
 SURROGATES = re.compile("[\ud800-\udfff]")
 STOPS = frozenset(".!?")
-CERTAIN = "।॥။។៕།༎᙮᠃᠉۔。｡"  # full stops that end a sentence whatever follows
+CERTAIN = "।॥။។៕།༎᙮᠃᠉۔。｡"  # full stops that always end a sentence
 FULL_STOPS = frozenset(f".።։{CERTAIN}")
 CLOSERS = r"[\"'”’»›)\]）」』】〉》]"
 OPENERS = re.compile(r"(?:[“„‘«‹(\[（「『【〈《¿¡]|(?<=\s)[\"'])+\s*$")
 PAIRED = re.compile(r"[\"“”„«»()\[\]（）「」『』‘’]|(?<!\w)'|'(?!\w)")  # between two of them sentencex ends nothing
-BRACKETS = (")", "]", "）")  # behind which a sentence of its own may be short
+BRACKETS = (")", "]", "）")  # after these a sentence may be short
 SEMICOLON = re.compile(r"(?<!&\w\w)(?<!&\w\w\w)(?<!&\w\w\w\w)[;؛]\s+|；")  # but that of &amp;
 ELLIPSIS = re.compile(rf"…{CLOSERS}*\s+")
 MARKS = re.compile(rf"[{CERTAIN}！？]+{CLOSERS}*\s*")
@@ -36,19 +36,19 @@ WORDS, LETTERS = 3, 4  # that a sentence in quotes or brackets has, to be one by
 
 
 def sentences(text: str, code: str) -> list[str]:
-    """The sentences of a line, each with the spaces behind it: joined they are the line. None of an empty line.
+    """The sentences of a line, each with the spaces after it: joined they are the line. None for an empty line.
 
-    A semicolon ends one where that leaves at least three words on both sides. `Mr. Smith`, `d. h.`, `3.50`, `am 3. Mai`
-    and `No. 5` end no sentence. Time grows with the length, no faster.
+    A semicolon ends a sentence if at least three words are on both sides. `Mr. Smith`, `d. h.`, `3.50`, `am 3. Mai` and
+    `No. 5` end no sentence. Time is linear in the length.
 
-    >>> sentences("A dog runs. Mr. Smith sleeps.", "en")
-    ['A dog runs. ', 'Mr. Smith sleeps.']
+        >>> sentences("A dog runs. Mr. Smith sleeps.", "en")
+        ['A dog runs. ', 'Mr. Smith sleeps.']
     """
     return list(_whole(_pieces(text, language(code).language)))
 
 
 def _pieces(text: str, language: str) -> Iterator[list[str]]:
-    """Sentence after sentence as the stretches that windows cut it into."""
+    """Sentences, in the parts that windows cut them into."""
     begin, pending = 0, list[str]()
     while begin < len(text):
         result = _sentences(text[begin : begin + WINDOW], language)
@@ -64,7 +64,7 @@ def _pieces(text: str, language: str) -> Iterator[list[str]]:
 
 
 def _whole(stretches: Iterator[list[str]]) -> Iterator[str]:
-    """Sentences; what holds no letter belongs to the one before it, the number of a list to the one behind it."""
+    """Sentences; text without letters joins the one before it, the number of a list item the one after it."""
     held, spoken = list[str](), False
     for stretch in stretches:
         one = "".join(stretch)
@@ -131,13 +131,13 @@ def _substantial(text: str) -> bool:
 
 
 def _continues(text: str, end: int, language: str) -> bool:
-    """Whether the mark at which sentencex cuts ends no sentence, but a title, a number or a name.
+    """Whether sentencex cuts wrongly at this mark: after a title, a number or inside a name.
 
-    `Mme. X`, `3. Mai`, `ASP.NET`; with no space behind it only `said so.Then he` is two.
+    `Mme. X`, `3. Mai`, `ASP.NET`; without a space only text such as `said so.Then he` is two sentences.
     """
     before, after = text[max(0, end - 40) : end], text[end : end + 2]
     stripped = before.rstrip()
-    if stripped == before and stripped[-1:] in STOPS:  # no space behind it
+    if stripped == before and stripped[-1:] in STOPS:  # no space after it
         return not (
             before[-3:-1].isalpha() and before[-3:-1].islower() and after[:1].isupper() and not after[1:].isupper()
         )

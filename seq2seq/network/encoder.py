@@ -20,19 +20,21 @@ class Memory(NamedTuple):
 
     values: Float[Tensor, "batch source memory"]
     mask: Bool[Tensor, "batch source"]
-    last: State = ()  # each layer's state after the last token it read, `[batch, size]`; () where nobody reads it
+    last: State = ()  # each layer's state after its last token, `[batch, size]`; () if not needed
 
 
 class Encoder(nn.Module):
     """Deep recurrent layers, each with a feed-forward block `feed_forward` times as wide inside; 0 for none.
 
-    `shape`: which way the layers read.
+    `shape`: the directions of the layers.
+
         unidirectional   every layer rightward (Cho et al. 2014; Sutskever et al. 2014)
         bidirectional    every layer from both ends, two cells of half the width (Bahdanau et al. 2015)
         alternating      rightward, leftward, rightward, ... (Zhou et al. 2016)
         gnmt             the first layer from both ends, the others rightward (Wu et al. 2016)
-    `reversed`: the tokens of each source are turned round before anything else, so that a rightward layer ends at the
-    first word (Sutskever et al. 2014, section 3.3). The memory then stands in that order.
+
+    `reversed`: reverses the tokens of each source, so that a rightward layer ends at the first word (Sutskever et al.
+    2014, section 3.3). The memory is in that order.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Encoder(nn.Module):
         return tuple(layer.initial_state(batch) for layer in self._layers)
 
     def project(self, x: Float[Tensor, "batch source width"]) -> State:
-        """What the lowest layer makes of every token alone, whatever stands beside it."""
+        """The part of the lowest layer that depends on each token alone."""
         return self._layers[0].project(x)
 
     def forward(

@@ -1,4 +1,4 @@
-"""Several models behind the two functions of one."""
+"""Ensembles of models, and fusion with a language model: each looks like a single model."""
 
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -52,12 +52,12 @@ def _each(states: State) -> tuple[State, ...]:
 
 
 class Fusion:
-    """Shallow fusion (Gulcehre et al. 2015, section 4.1): what a language model says of the next token counts too.
+    """Shallow fusion (Gulcehre et al. 2015, section 4.1): adds the scores of a language model.
 
         score(token) = log p_translator(token | source, tokens before) + weight * log p_language_model(token | before)
 
-    EOS is a token like others. The sum is not normalised: scores are no log-probabilities any more, but they only fall,
-    so that searches end as they do without. Both must have the same target tokenizer. Raises ConfigError.
+    This includes EOS. The sum is not normalised: scores are no log-probabilities, but they never rise, so that searches
+    end correctly. Both must have the same target tokenizer. Raises ConfigError.
     """
 
     def __init__(self, network: AutoregressiveModel, language_model: LanguageModel, weight: float) -> None:
@@ -68,7 +68,7 @@ class Fusion:
         self.weight = weight
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """The language model begins with the first target token, whatever the source."""
+        """The language model starts with the first target token and ignores the source."""
         memory, state = self.network.start(source, mask)
         before = map_state(lambda tensor: tensor.unsqueeze(1), self.language_model.initial_state(len(source)))
         return memory, (state, before)
@@ -84,6 +84,6 @@ class Fusion:
 
     @property
     def ending(self) -> Callable[[State], Tensor] | None:
-        """What ending costs with the translator alone, where that has a price."""
+        """The ending penalty of the translator, if it has one."""
         price: Callable[[State], Tensor] | None = getattr(self.network, "ending", None)
         return None if price is None else lambda state: price(cast(tuple[State, State], state)[0])

@@ -74,9 +74,9 @@ class LanguageModel(nn.Module):
     def read(
         self, tokens: Int[Tensor, "batch time"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time embedding"], State]:
-        """Features of the token after each of `tokens`, and the state after the last: reading goes on from there.
+        """Features of the token after each of `tokens`, and the state after the last, from which reading continues.
 
-        Where `mask` is false the state stands still; None means that no row is padded, or that its state is of no use.
+        The state does not change where `mask` is false; None: no row is padded, or the state is not used.
         """
         x = self.embedding(tokens)
         following = []
@@ -91,9 +91,9 @@ class LanguageModel(nn.Module):
         return F.linear(features, self.output_weight, self.output_bias)
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """`(memory, state)` of a search that goes on after the tokens `source`; there may be none of them.
+        """`(memory, state)` of a search that continues after the tokens `source`, which may be empty.
 
-        The memory is empty: all that is known of the past is the state, whose tensors are `[batch, 1, ...]`.
+        The memory is empty: the past is in the state, whose tensors are `[batch, 1, ...]`.
         """
         state = self.initial_state(len(source))
         if source.shape[1]:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
 
-LARGE = 4096  # numbers from which the other road is shorter
+LARGE = 4096  # numbers from which the sigmoid is faster
 
 
 def tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -65,11 +65,10 @@ def apply_mask(x: Float[Tensor, "*shape"], rate: float) -> Float[Tensor, "*shape
 
 
 def projection(width: int, embedding: int, tied: bool) -> nn.Module:
-    """What stands between features of `width` and an output table of `embedding` numbers a word.
+    """The map between features of `width` and an output table of `embedding` numbers a word.
 
-    A linear map wherever sizes differ or the table is also the embeddings' (Gulordava et al. 2018): residual sums carry
-    the last word's embedding up to the table, and without a map between them every word is its own likeliest successor
-    at the start.
+    A linear map if the sizes differ or the table is tied to the embeddings (Gulordava et al. 2018): residual sums carry
+    the last word's embedding up to the table, and without a map every word would predict itself at the start.
     """
     return nn.Linear(width, embedding) if tied or width != embedding else nn.Identity()
 

@@ -95,11 +95,11 @@ class Model(nn.Module):
         return narrowed, state
 
     def source_words(self, source: Int[Tensor, "batch source"]) -> State:
-        """What the encoder makes of the tokens alone, whatever stands beside them."""
+        """The part of the encoder that depends on each token alone."""
         return self.source_table(source, self._source_words) if self.source_table else self._source_words(source)
 
     def words(self, tokens: Int[Tensor, "batch beam"]) -> State:
-        """What the decoder makes of the tokens alone, whatever came before."""
+        """The part of the decoder that depends on each token alone."""
         return self.table(tokens, self._words) if self.table else self._words(tokens)
 
     def _source_words(self, source: Tensor) -> State:

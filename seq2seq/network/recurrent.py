@@ -15,7 +15,7 @@ from seq2seq.network.sublayer import Sublayer
 
 
 def reversed_order(mask: Bool[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
-    """Positions that turn every sequence round within its own length and leave padding where it is.
+    """Positions that reverse every sequence within its own length and leave padding in place.
 
     mask   1 1 1 0    1 1 1 1    1 0 0 0
     order  2 1 0 3    3 2 1 0    0 1 2 3
@@ -25,7 +25,7 @@ def reversed_order(mask: Bool[Tensor, "batch time"]) -> Int[Tensor, "batch time"
 
 
 def reverse(x: Float[Tensor, "batch time size"], order: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time size"]:
-    """Every sequence turned round. The order is its own inverse, so the gradient is the same gather."""
+    """Every sequence reversed. The order is its own inverse, so the gradient is the same gather."""
     reversed_x: Tensor = _Reverse.apply(x, order)  # type: ignore[no-untyped-call]
     return reversed_x
 
@@ -56,15 +56,15 @@ class SequenceInfo(NamedTuple):
 
     @property
     def all_real(self) -> Bool[Tensor, "batch time"] | None:
-        """Where states stand still, which costs time."""
+        """The positions at which states must not change, which costs time."""
         return self.mask if self.last else None
 
 
 class Recurrent(nn.Module):
-    """One cell from left to right: what a decoder may use.
+    """One cell from left to right, as decoders need.
 
-    `number` is the layer's place in its stack, the lowest being 1. With a `context_size`, the cell reads a context
-    beside the layer's input at every position (Wu et al. 2016).
+    `number`: the layer's place in its stack, from 1. With a `context_size`, the cell reads a context beside the layer's
+    input at every position (Wu et al. 2016).
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class Recurrent(nn.Module):
     ) -> tuple[Float[Tensor, "batch time size"], State]:
         """All positions, and the state after them.
 
-        In a right-padded batch no padding reaches a real position. Without a mask it does reach the state; with one,
-        the state stands still on padding.
+        In a right-padded batch no padding reaches a real position. Without a mask it reaches the state; with one, the
+        state does not change on padding.
         """
         outputs, state = self.cell(self._enter(x, context), mask, state)
         return self.sublayer.post_norm(x, outputs), state
@@ -142,7 +142,7 @@ class Unidirectional(nn.Module):
         return self.layer.cell.initial_state((batch,))
 
     def project(self, x: Float[Tensor, "batch time size"]) -> State:
-        """What `forward` wants to know of every position alone."""
+        """The part of `forward` that depends on each position alone."""
         return x
 
     def forward(self, projected: State, way: SequenceInfo) -> tuple[Float[Tensor, "batch time size"], State]:
@@ -168,9 +168,9 @@ class Bidirectional(nn.Module):
         self.joined: Scanned | None = None
 
     def join(self) -> None:
-        """One cell for both ends, where nothing but a sum goes from step to step; for good, as it is only for search.
+        """One cell for both directions if the recurrence only sums; irreversible, for search only.
 
-        One product instead of two, and no sequence is turned round.
+        One product instead of two, and no sequence is reversed.
         """
         if isinstance(self.rightward, Scanned) and isinstance(self.leftward, Scanned):
             self.joined = self.rightward.beside(self.leftward)
@@ -183,7 +183,7 @@ class Bidirectional(nn.Module):
         return _beside(self.rightward.initial_state((batch,)), self.leftward.initial_state((batch,)))
 
     def project(self, x: Float[Tensor, "batch time size"]) -> State:
-        """What `forward` wants to know of every position alone."""
+        """The part of `forward` that depends on each position alone."""
         return (x, self.joined.project(self.sublayer.pre_norm(x))) if self.joined else x
 
     def forward(self, projected: State, way: SequenceInfo) -> tuple[Float[Tensor, "batch time size"], State]:

@@ -39,7 +39,7 @@ class Step(Protocol):
 
 @runtime_checkable
 class AutoregressiveModel(Protocol):
-    """A model, or several models behind the same two functions, that predicts a target token by token."""
+    """A model, or several behind the same two functions, that predicts a target token by token."""
 
     @property
     def start(self) -> Start: ...

@@ -23,11 +23,11 @@ class Sublayer(nn.Module, ABC):
 
     @abstractmethod
     def post_norm(self, x: Tensor, y: Tensor) -> Tensor:
-        """What goes on after the block turned `enter(x)` into `y`."""
+        """The output of a block that turned `pre_norm(x)` into `y`."""
 
     @abstractmethod
     def final_norm(self) -> nn.Module:
-        """What ends a stack of such blocks."""
+        """The end of a stack of such blocks."""
 
     def at(self, layer: int) -> "Sublayer":
         """The same around the recurrence of this layer of a stack, the lowest being 1."""

@@ -19,10 +19,9 @@ Piece = Literal["first", "mean"]
 class Tagger(nn.Module):
     """Embeddings, encoder, one vector a token, output layer over `labels` labels.
 
-    A learned vector marks the first piece of each token, so that the network knows where tokens begin whatever the
-    pieces look like. `piece`: which of a token's pieces speak for it, the `first` (as in Devlin et al. 2019, section
-    5.3; in a unidirectional encoder it has not read the others), or the `mean` of all. `dropout`: share of the features
-    dropped in training.
+    A learnt vector marks the first piece of each token, so that the network knows where tokens begin. `piece`: the
+    pieces that represent a token, the `first` (Devlin et al. 2019, section 5.3; in a unidirectional encoder it has not
+    read the others), or the `mean` of all. `dropout`: share of the features dropped in training.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Tagger(nn.Module):
         """One vector a token; `starts` has a column less than `source`, whose last is for EOS."""
         x = self.embedding(source) + F.pad(starts, (0, 1)).unsqueeze(-1) * self.begin
         values = self.encoder(x, mask).values
-        if self.encoder.reversed:  # the memory stands in the order it was read in
+        if self.encoder.reversed:  # the memory is in the order in which it was read
             values = reverse(values, reversed_order(mask))
         values = self.dropout(values)[:, :-1]
         if self.piece == "first":

@@ -17,8 +17,8 @@ BLOCK = 64  # scores whose maximum is taken together
 class Hypothesis(NamedTuple):
     """One translation as ids: `tokens` without the first decoder input and without EOS.
 
-    `score` is the sum of log-probabilities in nats, EOS included; `normalised` is what the search compares; `finished`
-    tells whether EOS came before the longest length.
+    `score`: sum of log-probabilities in nats, EOS included; `normalised`: what the search compares; `finished`: whether
+    EOS came before the maximum length.
     """
 
     tokens: list[int]
@@ -29,23 +29,23 @@ class Hypothesis(NamedTuple):
 
 @runtime_checkable
 class Ending(Protocol):
-    """What is added to the normalised score of every hypothesis that ends after the step that gave this state.
+    """Added to the normalised score of every hypothesis that ends after the step of this state.
 
-    At most 0, so that an open hypothesis never wins by more than its score promises.
+    At most 0, so that the bound of an open hypothesis holds.
     """
 
     def __call__(self, state: State, /) -> Float[Tensor, "batch beam"]: ...
 
 
 class Request(NamedTuple):
-    """A padded batch of sentences to translate, and what is wanted of their translations.
+    """A padded batch of sentences to translate, with constraints on their translations.
 
-    `first` is each sentence's first decoder input (the target language's tag); ids in `forbidden` are never generated.
-    `keys` are what a sentence's random draws depend on; None makes them from the source. The other lists have an entry
-    a sentence, or none at all: the translation begins with `prefixes`; it has each of the `required` phrases, and none
-    of the `banned` ones; behind each of the `complete` ones no token follows that is true in `continuing`, the tokens
-    that go on with a word. No run of `no_repeat_ngram` tokens comes twice; 0 allows all. Whatever else is asked, the
-    beginning is as wanted. `ending`: what counts besides log-probabilities once a hypothesis ends; None: nothing.
+    `first`: each sentence's first decoder input (the target language's tag). `forbidden`: ids that are never generated.
+    `keys`: determine a sentence's random draws; None derives them from the source. The other lists have an entry a
+    sentence, or none at all. `prefixes`: the beginning of the translation, before all other constraints. `required`,
+    `banned`: phrases that it must and must not contain. `complete`: phrases after which no token of `continuing` may
+    follow, the tokens that continue a word. `no_repeat_ngram`: blocks repeated n-grams of this length; 0 allows all.
+    `ending`: added when a hypothesis ends; None: nothing.
     """
 
     source: Int[Tensor, "batch source"]
@@ -111,8 +111,8 @@ def top_k(
 ) -> tuple[Float[Tensor, "*rows likeliest"], Int[Tensor, "*rows likeliest"]]:
     """The `count` highest scores of every row with their ids, highest first, or all of a smaller vocabulary.
 
-    The same as `topk`, but for the order of equal scores, and four times faster on CPUs: the highest scores stand in
-    the blocks with the highest maxima, and a maximum costs far less than a selection.
+    Equal to `topk` except for the order of equal scores, and four times faster on CPUs: the highest scores are in the
+    blocks with the highest maxima, and a maximum costs far less than a selection.
     """
     blocks = scores.shape[-1] // BLOCK
     if blocks < 2 * count:
@@ -132,10 +132,10 @@ def top_k(
 def top_k_sums(
     before: Float[Tensor, "batch beam"], scores: Float[Tensor, "batch beam vocabulary"], count: int
 ) -> tuple[Float[Tensor, "batch likeliest"], Int[Tensor, "batch likeliest"], Int[Tensor, "batch likeliest"]]:
-    """A sentence's `count` highest sums of a hypothesis's score and a token's, with the places of both, highest first.
+    """A sentence's `count` highest sums of a hypothesis's score and a token's, with both positions, highest first.
 
-    The same as adding all up, but for the order of equal sums: of a block, only the highest score can tell whether any
-    counts. A third of the time of `likeliest` for every hypothesis, whose tokens mostly lose to each other's.
+    Equal to adding all, except for the order of equal sums: a block's highest score shows whether any of it can be
+    among the highest sums. It takes a third of the time of `top_k` for every hypothesis.
     """
     batch, beam, vocabulary = scores.shape
     blocks = vocabulary // BLOCK

@@ -78,7 +78,7 @@ class BeamScorer:
         done = (limit <= length) | (bound == IMPOSSIBLE)
         if finished.scores.shape[1] >= self.n_best:
             done |= finished.normalised[:, self.n_best - 1] >= bound
-        if finished.scores.shape[1] == self.beam_size:  # all places taken, and nothing open is better as it stands
+        if finished.scores.shape[1] == self.beam_size:  # all places are taken, and no open hypothesis is better
             current = going.scores.amax(1) / self.penalty(limit.new_tensor([length]))
             done |= (finished.normalised[:, -1] > IMPOSSIBLE) & (finished.normalised[:, 0] >= current)
         return done
@@ -214,10 +214,10 @@ def pick(beams: Beams, rows: Tensor) -> Beams:
 
 
 def reorder(state: State, rows: Int[Tensor, " kept"], parents: Int[Tensor, "kept longer"]) -> State:
-    """The state of every hypothesis that goes on: its parent's, in the rows that stay.
+    """The state of every continued hypothesis: its parent's, for the rows that stay.
 
-    Two sentences with two hypotheses each, `rows = [1]` and `parents = [[1, 1]]`: both go on from the second
-    hypothesis of the second sentence.
+    Two sentences with two hypotheses each, `rows = [1]` and `parents = [[1, 1]]`: both continue the second hypothesis
+    of the second sentence.
     """
 
     def reorder_tensor(tensor: Tensor) -> Tensor:

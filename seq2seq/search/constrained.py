@@ -20,17 +20,17 @@ from seq2seq.special_tokens import EOS
 class Constrained:
     """Beam search whose hypotheses end only when they have every required phrase; without any it is Beam.
 
-    A hypothesis needs so many tokens until all are met, were they all it said from now on. At every step its likeliest
-    continuations compete with those that bring its phrases on; hypotheses that need equally many are a bank, each bank
-    is entitled to an equal share of the beam, and what a bank leaves free goes to the best of the others. The best
-    hypothesis of those that need least always stays: so all is met after at most as many tokens as the phrases have,
-    where lengths and banned phrases allow it. Against a grid of beams (Hokamp & Liu 2017) this costs the same however
-    many phrases there are, and a batch may mix lines with and without.
+    A hypothesis lacks a number of tokens until all phrases are complete. At every step its most probable continuations
+    compete with those that advance its phrases; hypotheses that lack equally many tokens form a bank, each bank gets an
+    equal share of the beam, and unused places go to the best of the others. The best hypothesis of those that lack
+    least always stays: all phrases are complete after at most as many tokens as they have, if lengths and banned
+    phrases allow it. Compared with a grid of beams (Hokamp & Liu 2017) the cost does not depend on the number of
+    phrases, and a batch may mix lines with and without.
 
-    Unlike in the paper, a phrase that is broken off loses no more than it must (what has been said may begin another
-    one), phrases may overlap, and a phrase that is required twice comes at two places. Where the longest length forbids
-    it, the unfinished hypothesis that needs least comes back: see `unmet`. Tokens of required phrases may repeat what
-    they like; phrases with forbidden ids or banned phrases are impossible, and left unmet.
+    Unlike in the paper, an interrupted phrase loses no more than necessary (its tokens may begin another one), phrases
+    may overlap, and a phrase that is required twice occurs twice. If the maximum length forbids it, the unfinished
+    hypothesis that lacks least is returned: see `unmet`. Tokens of required phrases are exempt from n-gram blocking;
+    phrases with forbidden ids or banned phrases are impossible, and left unmet.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a translation may look like, whoever searches: its lengths, its beginning, what must not occur in it."""
+"""Constraints on translations for all searches: lengths, prefixes, n-gram blocking, banned phrases."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.search.base import IMPOSSIBLE, Request
 from seq2seq.special_tokens import EOS, PAD
 
-UNLIKELY = -20.0  # nats; what a wanted beginning costs a token where the model holds it for impossible
+UNLIKELY = -20.0  # nats a token of a prefix costs if its probability is 0
 NOWHERE = -1  # in place of an id, where there is none
 
 
@@ -93,7 +93,7 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Complete:
-    """Phrases behind which no word goes on, as banned ones of another token; the tokens that would do so."""
+    """Phrases that must end with a word, as banned phrases with each of the tokens that would continue it."""
 
     phrases: Phrases
     continuing: Bool[Tensor, "batch vocabulary"]
@@ -146,10 +146,10 @@ class Limits:
         history: Callable[[], Tensor],
         spared: Int[Tensor, "batch beam spared"] | None = None,
     ) -> None:
-        """Makes impossible, in place, what must not be a hypothesis's token number `length`.
+        """Makes impossible, in place, what must not be token number `length` of a hypothesis.
 
-        `history()` is the tokens before it, `[batch, beam, length - 1]`; ids in `spared` may repeat what they like. A
-        wanted beginning comes before all other rules. Where these leave nothing, a hypothesis may end.
+        `history()`: the tokens before it, `[batch, beam, length - 1]`. `spared`: ids that are exempt from n-gram
+        blocking. A prefix precedes all other constraints. If these leave nothing, a hypothesis may end.
         """
         given = self.shortest, self.prefixes, self.banned, self.complete
         if all(one is None for one in given) and not self.no_repeat_ngram:

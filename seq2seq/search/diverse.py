@@ -69,7 +69,7 @@ class Diverse:
         beam_groups = [_Group(*beginning(request.first))] * self.groups
         result: dict[int, list[Hypothesis]] = {}
         for length in count(1):
-            # at first there is the empty hypothesis alone, which all groups go on from
+            # the first step: only the empty hypothesis, which all groups continue
             tokens = torch.cat([one.going.tokens for one in beam_groups[: 1 if length == 1 else None]], 1)
             likely, state = step(tokens[..., -1], state, memory)
             limits.apply(likely, length, lambda: tokens[..., 1:])  # noqa: B023 (called at once)

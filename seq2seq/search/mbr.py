@@ -26,9 +26,9 @@ class MBR:
 
         choice = argmax over h of sum over r of utility(h, r)       Kumar & Byrne 2004; Eikema & Aziz 2020, equation 6
 
-    Samples stand for the model's distribution: one that was drawn twice counts twice. Those of an n-best list all count
-    alike. At most `n_best` different texts come back, best first; their scores are the model's. It decides by text,
-    which only who has a tokenizer knows: see `Reranker`. Raises ConfigError.
+    Samples approximate the model's distribution: one that was drawn twice counts twice. Those of an n-best list count
+    equally. At most `n_best` different texts are returned, best first; their scores are the model's. It compares texts,
+    for which it needs a tokenizer: see `Reranker`. Raises ConfigError.
     """
 
     def __init__(self, candidates: Search, utility: Utility, n_best: int) -> None:

@@ -1,4 +1,4 @@
-"""Sampling: the next token is drawn from the model's distribution, tempered and cut where that is wanted."""
+"""Sampling: the next token is drawn from the model's distribution, with temperature and truncation."""
 
 import math
 from hashlib import blake2b
@@ -54,10 +54,10 @@ class Truncation:
         return tokens
 
     def kept(self, scores: Float[Tensor, "batch vocabulary"], count: int) -> Filtered:
-        """What stays of the `count` tokens that come first in the order of the first cut, or of a smaller vocabulary.
+        """The tokens of the `count` first in the order of the first truncation (or of a smaller vocabulary) that stay.
 
-        A row is settled where the last one that stays comes before the last one looked at: all that stand before it,
-        or beside it, were among these. Which of equals stay is decided by their ids.
+        A row is settled if the last token that stays precedes the last one examined: all before it, or equal to it, are
+        among these. Ties are decided by ids.
         """
         ids = torch.arange(scores.shape[-1], device=scores.device).expand(scores.shape)
         settled = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
@@ -66,7 +66,7 @@ class Truncation:
         first, *others = self.cuts
         looked = count + (first.most or 0)
         few = 2 * looked <= scores.shape[-1]
-        if few and first.most is not None:  # whose chances together are 1 afterwards, whatever the others' are
+        if few and first.most is not None:  # their probabilities then sum to 1, whatever the others are
             ids = top_k(scores, looked)[1].sort().values
             scores = scores.gather(-1, ids)
         likely = self._tempered(scores).log_softmax(-1)
@@ -103,7 +103,7 @@ class _Cut(NamedTuple):
     mass: float
 
     def order(self, likely: Float64[Tensor, "batch tokens"]) -> Float64[Tensor, "batch tokens"]:
-        """Where each stands: the smallest number comes first."""
+        """The rank of each: the smallest number first."""
         if not self.typical:
             return -likely
         mean = (likely.exp() * likely).nansum(-1, keepdim=True)  # 0 * -inf of what is impossible counts nothing
@@ -127,18 +127,18 @@ def _alone(likely: Tensor, stays: Tensor) -> Tensor:
 
 
 class Sampling:
-    """Draws every token until EOS or the longest length.
+    """Draws every token until EOS or the maximum length.
 
-    In this order: scores are divided by `temperature`, only the `top_k` likeliest tokens stay (null: all), of these
-    the smallest set whose probability together is at least `top_p` (nucleus sampling, Holtzman et al. 2020), and of
-    these the smallest such set for `typical_p`, of tokens whose information -log p is nearest to its mean, the entropy
-    (locally typical sampling, Meister et al. 2023, equation 10). Near 0, temperature makes the search greedy; 1, with
-    top_k null, top_p and typical_p 1, draws from the model itself.
+    In this order: scores are divided by `temperature`; the `top_k` most probable tokens stay (null: all); of these the
+    smallest set with a probability of at least `top_p` (nucleus sampling, Holtzman et al. 2020); of these the smallest
+    set with `typical_p`, of the tokens whose information -log p is nearest to its mean, the entropy (locally typical
+    sampling, Meister et al. 2023, equation 10). A temperature near 0 makes the search greedy; 1, with top_k null, top_p
+    and typical_p 1, draws from the model's distribution.
 
-    What a sentence draws depends on `seed`, its key, the number of the draw and the position, not on its neighbours.
-    Without keys in the request they are made from the source: the same line draws the same translation. The first of
-    `num_samples` draws is that of a num_samples of 1; they go through the model as many at a time as the batch has
-    sentences. A hypothesis's score is the model's own, neither tempered nor cut.
+    The draws of a sentence depend on `seed`, its key, the number of the draw and the position, not on its neighbours.
+    Without keys in the request they are derived from the source: equal lines get equal translations. The first of
+    `num_samples` draws is that of num_samples=1; the model computes as many at a time as the batch has sentences. A
+    hypothesis's score is the model's, without temperature and truncation.
     """
 
     def __init__(

@@ -43,19 +43,19 @@ class NoisePlan(NamedTuple):
 
 
 def unchanged(store: Store, rows: Integers) -> NoisePlan:
-    """The plan of rows that are as they stand in the store."""
+    """The plan of unchanged rows."""
     source, target = store.lengths(rows)
     nothing = np.empty((len(rows), 0), dtype=np.int64)
     return NoisePlan(rows, source, target, nothing.astype(np.bool_), nothing)
 
 
 class Augmentation:
-    """Noise on the pairs of a store, anew in every epoch.
+    """Noise on the pairs of a store, drawn again in every epoch.
 
-    noises: kinds by name, in the order in which they are made. tokens: a side of a changed pair has fewer pieces. What
-    becomes of a pair depends on (seed, epoch, pair) alone, and how long it may become is known from the lengths in the
-    store: a pair that would become longer, as one in ten does in capitals, stays as it is, and so does one whose target
-    could not be spelt. Only changed pairs are tokenised.
+    noises: kinds by name, in the order of their application. tokens: a side of a changed pair has fewer pieces. The
+    change of a pair depends on (seed, epoch, pair) only, and its maximum length follows from the lengths in the store:
+    a pair that would become longer, as one in ten does in capitals, is unchanged, and so is one whose target has no
+    pieces. Only changed pairs are tokenised.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Augmentation:
         return [np.array(ids, dtype=np.int64) for ids in encoded]
 
     def _segments(self, side: Side, lines: list[tuple[str, Pieces]], rows: Integers, epoch: int) -> list[Pieces]:
-        """What stands in these rows: lines and their usual pieces, sampled where this side is."""
+        """The lines of these rows with their usual pieces, or sampled ones if this side is sampled."""
         texts, usual = [text for text, _ in lines], [ids for _, ids in lines]
         return self.sampling.segments(side, texts, usual, rows, epoch)
 

@@ -20,10 +20,12 @@ class Noise(ABC):
     """
 
     growth: ClassVar[float] = (
-        1.0  # at most so many times the pieces of the source; a line that grows more is not changed
+        1.0  # at most this many times the pieces of the source; a line that grows more is unchanged
     )
     target_growth: ClassVar[float] = 1.0  # the same of the target
-    cased: ClassVar[bool] = True  # whether the case of a translation counts: not where the source has lost its own
+    cased: ClassVar[bool] = (
+        True  # whether scores on noisy sources are cased: not if the noise removes the case of the source
+    )
     most: ClassVar[int] = 1  # pairs that become one, at most
 
     probability: float
@@ -38,11 +40,11 @@ class Noise(ABC):
 
     @abstractmethod
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
-        """The changed pair. There are as many `pairs` as the method of that name says."""
+        """The changed pair. `pairs` has as many as the method of that name says."""
 
 
 class SourceNoise(Noise):
-    """Changes the source alone."""
+    """Changes only the source."""
 
     def __call__(self, pairs: Sequence[Pair], random: Random) -> Pair:
         [pair] = pairs
@@ -50,4 +52,4 @@ class SourceNoise(Noise):
 
     @abstractmethod
     def changed(self, text: str, random: Random) -> str:
-        """The source as it is to be read."""
+        """The changed source."""

@@ -13,7 +13,7 @@ OTHERS = str.maketrans(
 
 
 class NoDiacritics(SourceNoise):
-    """`Žluťoučký kůň` becomes `Zlutoucky kun`, as it is typed on a keyboard without these letters."""
+    """`Žluťoučký kůň` becomes `Zlutoucky kun`, as typed on a keyboard without these letters."""
 
     growth = 1.6
 

@@ -14,7 +14,7 @@ NUMBER = re.compile(r"(?<![\w.,:/%-])[0-9]{2,}(?!\w|[.,:/-][0-9])")
 class Numbers(Noise):
     """`Bus 27 stops.` and `Bus 27 hält.` become `Bus 83 stops.` and `Bus 83 hält.`
 
-    Only a number that stands once on each side is exchanged, for one of as many digits.
+    Only a number that occurs once on each side is exchanged, for one with as many digits.
     """
 
     growth = target_growth = 1.2

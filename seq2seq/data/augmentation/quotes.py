@@ -13,7 +13,7 @@ DASH = re.compile(r"(?<= )[-–—](?= )")
 
 
 class Quotes(SourceNoise):
-    """`He says "stop".` becomes `He says „stop“.` or `He says stop.`; apostrophes and dashes change with them."""
+    """`He says "stop".` becomes `He says „stop“.` or `He says stop.`; apostrophes and dashes change too."""
 
     growth = 1.5
 

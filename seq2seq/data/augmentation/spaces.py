@@ -15,7 +15,7 @@ SPACES = ("", "  ", "\u00a0", "\u2009", " ")  # instead of a space
 class Spaces(SourceNoise):
     """`Two dogs, one cat.` becomes `Twodogs , one  cat .`
 
-    rate: the probability that a space is missing, doubled, a no-break or a thin one, or that one stands before a mark.
+    rate: probability that a space is missing, doubled, a no-break or a thin one, or that one is inserted before a mark.
     """
 
     growth = 1.5

@@ -11,9 +11,10 @@ BESIDE = ("{0}", "{name}", "%s", "%d", "$1", "<br/>", "&amp;", "[1]")
 
 
 class Tags(Noise):
-    """`A dog.` and `Ein Hund.` become `<b>A dog.</b>` and `<b>Ein Hund.</b>`, or get a placeholder before or behind.
+    """`A dog.` and `Ein Hund.` become `<b>A dog.</b>` and `<b>Ein Hund.</b>`, or get a placeholder at one end.
 
-    Translators take most of them out of a line (translator.passthrough), so few training pairs need them.
+    Translators remove most of them before the model reads a line (translator.passthrough), so few training pairs need
+    them.
     """
 
     growth = target_growth = 1.5

@@ -5,7 +5,7 @@ from random import Random
 
 from seq2seq.data.augmentation.base import SourceNoise
 
-FIRST = re.compile(r"(?<!\S)([^\w\s]*)(\w)")  # of a word, behind quotes or brackets
+FIRST = re.compile(r"(?<!\S)([^\w\s]*)(\w)")  # of a word, after quotes or brackets
 
 
 class Title(SourceNoise):

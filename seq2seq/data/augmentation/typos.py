@@ -7,7 +7,7 @@ from seq2seq.data.augmentation.base import SourceNoise
 from seq2seq.errors import ConfigError
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-NEIGHBOURS = {  # keys beside a key, and those of the same place in the rows above and below
+NEIGHBOURS = {  # adjacent keys, in the same row and in the rows above and below
     key: "".join(row[max(0, place - 1) : place] + row[place + 1 : place + 2])
     + "".join(other[place] for other in ROWS if other is not row and place < len(other))
     for row in ROWS

@@ -19,9 +19,9 @@ class Filter(ABC):
 
 
 class Counts:
-    """How many pairs came and how many were dropped, by reason; every pair is dropped for one reason, the first.
+    """Counts of all pairs and of dropped ones, by reason; a pair is counted for its first reason only.
 
-    `name` is told the reason and the origin of each pair that is dropped.
+    `name` gets the reason and the origin of each dropped pair.
     """
 
     def __init__(

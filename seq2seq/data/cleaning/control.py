@@ -7,7 +7,7 @@ from seq2seq.data.cleaning.base import Filter
 from seq2seq.data.corpus.base import Pair
 
 # C0 and C1 controls without the tab (NUL, VT, FF, CR, U+0085 ...), line and paragraph separators, a byte order mark
-# inside a line, and the replacement character that tells of a broken conversion.
+# inside a line, and the replacement character, a sign of a broken conversion.
 CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffd]")
 
 

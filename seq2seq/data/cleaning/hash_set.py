@@ -34,7 +34,7 @@ class HashSet:
         return True
 
     def _slot(self, key: int) -> int:
-        """Where the key stands, or the empty slot where it would."""
+        """The slot of the key, or the empty slot for it."""
         table, last = self._table, len(self._table) - 1
         slot = key & last
         while (result := table[slot]) and result != key:

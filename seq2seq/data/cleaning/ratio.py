@@ -9,10 +9,11 @@ from seq2seq.errors import ConfigError
 
 @dataclass(frozen=True)
 class Ratio(Filter):
-    """Drops a pair where one side is more than `max_ratio` times as long as the other, in bytes of UTF-8.
+    """Drops a pair if one side is more than `max_ratio` times as long as the other, in bytes of UTF-8.
 
-    Bytes, because a Han character (3 bytes) says as much as some letters (1 byte each): by characters good pairs of
-    Japanese and English go. Pairs whose longer side has at most `exempt_below` bytes stay: short texts vary more.
+    Bytes, because a Han character (3 bytes) holds as much as some letters (1 byte each): by characters, good pairs of
+    Japanese and English would be dropped. Pairs whose longer side has at most `exempt_below` bytes stay: short texts
+    vary more.
     """
 
     max_ratio: float

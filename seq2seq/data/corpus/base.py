@@ -16,7 +16,7 @@ NAMED = 5  # broken lines
 
 
 class Record(NamedTuple):
-    """One text in several languages; `origin` says where it was read: `"train.en:17"`."""
+    """One text in several languages; `origin`: file and line, `"train.en:17"`."""
 
     texts: dict[str, str]
     origin: str
@@ -33,13 +33,18 @@ class Pair(NamedTuple):
 
 
 class Corpus(ABC):
-    """Parallel text behind one face, whatever it is read from.
+    """Parallel text from any source.
 
-    directions: `["en-de", "de-en"]`, or `"all"` for every ordered pair of `languages`; a language by itself, `["en"]`,
-        is text without a translation. languages: may stay empty where the directions name them all. train, valid, test:
-        the names of the splits that serve each purpose.
-    A record lacks a language that its reader found no text for (a missing JSON key, say); pairs skip such directions.
-    Raises ConfigError for an impossible direction; reading raises DataError with file, line and what to do.
+    Args:
+        languages: Codes; may be empty if the directions name them all.
+        directions: `["en-de", "de-en"]`, or `"all"` for every ordered pair of `languages`; a single language,
+            `["en"]`, is text without a translation.
+        train: Names of the splits for training.
+        valid: Names of the splits for validation.
+        test: Names of the splits for testing.
+
+    A record may lack a language (a missing JSON key, say); pairs skip such directions. Raises ConfigError for an
+    impossible direction; reading raises DataError with file, line and what to do.
     """
 
     def __init__(
@@ -114,8 +119,8 @@ class FileCorpus(Corpus):
 def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) -> list[tuple[str, str]]:
     """`["en-de", "de-en"]` as pairs of languages; `"all"` as all ordered pairs of `languages`.
 
-    A language by itself, `["en"]`, becomes `("en", "en")`. Codes may have hyphens, `["pt-BR-en"]`: what they can mean,
-    or `languages`, tells where one ends. Raises ConfigError.
+    A single language, `["en"]`, becomes `("en", "en")`. Codes may have hyphens, `["pt-BR-en"]`: known codes, or
+    `languages`, decide where one ends. Raises ConfigError.
     """
     if directions == "all":
         if len(set(languages)) < 2:
@@ -227,7 +232,7 @@ def record(row: Mapping[str, object], columns: Mapping[str, str], where: str) ->
     """The texts of one row of a table, or of its column `translation` (as on the hub: `{"en": ..., "de": ...}`).
 
     columns: the column of each language. A language without text (no such column, or null) is left out; a line end
-    after the text is removed. DataError where something else than text stands in a column.
+    after the text is removed. Raises DataError for a cell that is not text.
     """
     nested = row.get("translation")
     cells = nested if isinstance(nested, Mapping) else row
@@ -245,9 +250,9 @@ def record(row: Mapping[str, object], columns: Mapping[str, str], where: str) ->
 def complete(
     records: Iterable[Record], languages: Sequence[str], where: str, keys: Callable[[], str]
 ) -> Iterator[Record]:
-    """The same records; DataError where there is none, or none with text in one of the languages.
+    """The same records; DataError if there are none, or none with text in one of the languages.
 
-    keys: tells what languages (or columns) the data has instead.
+    keys: returns the languages (or columns) that the data has, for the message.
     """
     missing = dict.fromkeys(languages)
     for row in nonempty(records, where):

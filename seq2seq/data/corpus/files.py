@@ -16,7 +16,7 @@ class Files(FileCorpus):
     """
 
     def file(self, split: str, language: str) -> Path:
-        """Where a split's text in a language stands. DataError where it does not."""
+        """The file of a split in a language. DataError if there is none."""
         return find(self.path, f"{split}.{language}")
 
     def records(self, split: str) -> Iterator[Record]:

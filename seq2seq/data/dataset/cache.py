@@ -1,7 +1,7 @@
-"""A folder of finished things: made beside their places, on the disk before they get their names, by any process.
+"""A folder of cache entries, each written to a hidden folder, synced and renamed, by any number of processes.
 
-While an entry is made, its hidden folder is locked. Whoever makes another one removes those of this machine that nobody
-holds any more: killed processes have left them behind.
+The hidden folder of an entry is locked while it is written. A process that writes an entry removes unlocked hidden
+folders of this machine, which killed processes have left.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from seq2seq.errors import DataError
 from seq2seq.io.atomic import listed, lock, opens_folders, put, sync
 
 Fingerprint = Mapping[str, Mapping[str, Any]]  # as above; JSON can hold it
-HERE = platform.node()  # locks may hold on one machine alone
+HERE = platform.node()  # locks may hold on one machine only
 HIDDEN = re.compile(rf"\.[a-z]+-[0-9a-f]{{16}}\.{re.escape(HERE)}\.\w{{8}}")  # `.train-0123456789abcdef.here.x7_k2abc`
 
 
@@ -111,14 +111,17 @@ def cache_entry(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def _hidden(cache: Path, name: str) -> Iterator[Path | None]:
-    """A new folder, locked, and gone afterwards where it still has its hidden name; None where the entry is there.
+    """A new locked folder, removed at the end if it was not renamed; None if the entry exists.
 
-    Whoever finds another process of this machine making the same entry waits for it: the jobs of a sweep, torchrun's.
+    A process that finds another one of this machine writing the same entry waits for it (jobs of a sweep, ranks of
+    torchrun).
     """
     prefix = f".{name}.{HERE}."
     with ExitStack() as stack:
         while True:
-            with _locked(cache, wait=True) as alone:  # nobody takes the new folder for a left one before it is locked
+            with _locked(
+                cache, wait=True
+            ) as alone:  # so that no other process takes the new folder for an abandoned one before it is locked
                 if (cache / name).is_dir():
                     yield None
                     return

@@ -1,10 +1,10 @@
-"""From a corpus to stores that can be trained on: clean, tokenise, write; everything is cached by content and settings.
+"""From a corpus to stores for training: clean, tokenise, write; everything is cached by content and settings.
 
     prepared = prepare(corpus, cleaning, settings, cache=Path("runs/cache"), max_length=250)
     prepared.train, prepared.valid["valid"], prepared.tokenizer, prepared.counts
 
-The cache folder gets one entry per tokenizer and per store, named by a hash of all that it was made from. An entry that
-is not whole has no such name, so an interrupted preparation leaves nothing that looks finished.
+The cache has one entry per tokenizer and per store, named by a hash of all its inputs. Only complete entries have such
+names, so that an interrupted preparation leaves nothing that looks finished.
 """
 
 import hashlib
@@ -63,12 +63,19 @@ def prepare(
     report: Report = lambda message: None,
     fingerprints: Mapping[str, str] = NONE,
 ) -> PreparedCorpus:
-    """Prepares the training and validation splits of a corpus, or finds them prepared.
+    """Prepares the training and validation splits of a corpus, or returns their cache entries.
 
-    cleaning: the filters by their names; only training pairs pass through them. tokenizer: settings to train one, or
-    where one exists, or that one itself. max_length: pieces a side; longer training pairs are dropped, see `too_long`.
-    report: is told in a line what is being done. fingerprints: those of the corpus's splits that are known already.
-    Raises DataError, also where cleaning leaves no training pair.
+    Args:
+        corpus: The text.
+        cleaning: Filters by name, for training pairs only.
+        tokenizer: Settings to train one, or an existing one.
+        cache: Folder of the cache.
+        max_length: Pieces of a side; longer training pairs are dropped and counted as `too_long`.
+        report: Gets progress messages.
+        fingerprints: Of splits whose fingerprints are already known.
+
+    Raises:
+        DataError: The corpus cannot be read, or cleaning leaves no training pair.
     """
     if max_length < 1:
         raise ConfigError(f"max_length: expected at least 1 piece, got {max_length}")
@@ -90,7 +97,7 @@ def prepare_tokenizer(
     report: Report,
     fingerprints: Mapping[str, str] = NONE,
 ) -> Tokenizer:
-    """The tokenizer alone, trained on the corpus, found in the cache, or one that exists."""
+    """The tokenizer: trained on the corpus, from the cache, or an existing one."""
     return _Build(corpus, place(cache), report, fingerprints).tokenizer(settings)[1]
 
 

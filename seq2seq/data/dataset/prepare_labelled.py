@@ -16,7 +16,7 @@ Form = TypeVar("Form", bound=LabelledTokenizer)
 
 
 class LabelledCorpus(Corpus):
-    """A corpus of one direction as its text alone, for a tokenizer, or as pairs that are checked as they pass.
+    """A corpus of one direction: its text for the tokenizer, and its checked pairs.
 
     Raises ConfigError for several directions.
     """
@@ -34,7 +34,7 @@ class LabelledCorpus(Corpus):
         self.carriage_returns = corpus.carriage_returns
 
     def records(self, split: str) -> Iterator[Record]:
-        """The text alone."""
+        """The text side."""
         for texts, origin in self.corpus.records(split):
             if self.text in texts:
                 yield Record({self.text: texts[self.text]}, origin)
@@ -70,7 +70,7 @@ def prepare_labelled(
     report: Report,
     fingerprints: Mapping[str, str] = NONE,
 ) -> tuple[PreparedCorpus, Form]:
-    """Like `prepare`; a tokenizer learns from the text alone, and `form` gathers what is on the other side of train.
+    """Like `prepare`; a tokenizer is trained on the text side, and `form` collects the other side of train.
 
     Raises ConfigError or DataError.
     """

@@ -196,10 +196,10 @@ class _Chunk:
 
 
 def balanced_sample(store: Store, lines: int) -> Integers:
-    """Rows in which every language has about `lines` on each side that it stands on, or all that there are.
+    """Rows in which every language has about `lines` on each of its sides, or all its lines.
 
-    The directions of a language share its lines. Drawn without a generator, in the order of the store. All rows are
-    looked at, but of them only the numbers of their languages.
+    The directions of a language share its lines. Deterministic, in the order of the store. It reads the language
+    numbers of all rows, nothing else.
     """
     kinds = len(store.languages)
     counts = np.zeros(kinds * kinds, dtype=np.int64)

@@ -76,11 +76,11 @@ def doctor(
 ) -> Report:
     """Examines every split of a corpus.
 
-    cleaning, tokenizer, max_length: as for prepare. max_tokens (of a batch), epochs, tokens_per_second (target), width,
-    layers (a side), heads: of the training to be estimated. max_leakage: share of a valid or test split's records that
-    may stand in train; more is a problem, any a warning. max_remembered: lines among which duplicates and leakage are
-    sought. short_lines: how many lines of a language have too few words for BLEU. Raises ConfigError for illegal
-    settings only.
+    cleaning, tokenizer, max_length: as for `prepare`. max_tokens (of a batch), epochs, tokens_per_second (target),
+    width, layers (a side), heads: of the training to estimate. max_leakage: tolerated share of a valid or test split's
+    records that are also in train; more is a problem, any a warning. max_remembered: lines to compare for duplicates
+    and leakage. short_lines: lines of a language with too few words for BLEU. Raises ConfigError for illegal settings
+    only.
     """
     plan = estimate.TrainingPlan(
         max_tokens, max_length, epochs, tokens_per_second, width, layers, heads, _tokens_of(tokenizer)
@@ -225,7 +225,7 @@ class _Examination:
         self.note("fine", split, "lines that stand in train", lines or "none")
 
     def _short(self, split: str, found: SplitSurvey) -> None:
-        """Of the first lines: whether BLEU, which compares runs of four words, can tell good translations from bad."""
+        """Whether BLEU, which compares runs of four words, can rank translations of the first lines."""
         for language in dict.fromkeys(target for source, target in self.corpus.directions if source != target):
             lines = found.languages[language].first if language in found.languages else []
             short = self.short_lines(lines, language)

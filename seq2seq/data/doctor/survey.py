@@ -1,4 +1,4 @@
-"""What stands in one split of a corpus, counted in one pass and in bounded memory."""
+"""Statistics of one split of a corpus, in one pass and bounded memory."""
 
 import math
 import re
@@ -40,7 +40,7 @@ RATIO_STEPS = 8  # steps of the ratio histogram for each factor of two
 
 
 class InvisibleVariants:
-    """How many lines have each kind, and where the first ones stand."""
+    """The number of lines of each kind, and the origins of the first ones."""
 
     def __init__(self) -> None:
         self.lines: Counter[str] = Counter()
@@ -78,7 +78,7 @@ class LanguageSurvey:
         self.oddities = InvisibleVariants()
 
     def add(self, text: str, origin: str) -> None:
-        """Counts one line, which stands at `origin`."""
+        """Counts the line at `origin`."""
         self.oddities.add(text, origin)
         self.lines += 1
         self.blank += not text.strip()
@@ -124,8 +124,8 @@ class SplitSurvey:
     def __init__(self, memory: TextMemory, remembered: int, training: bool) -> None:
         self.records = 0
         self.duplicates = 0
-        self.leaked = 0  # records whose texts all stand together in train
-        self.leaked_lines: Counter[str] = Counter()  # lines of a language that stand in train, wherever
+        self.leaked = 0  # records whose texts are all in one record of train
+        self.leaked_lines: Counter[str] = Counter()  # lines of a language that are anywhere in train
         self.languages: dict[str, LanguageSurvey] = {}
         self.ratios: dict[tuple[str, str], Counter[int]] = {}
         self._memory, self._training = memory, training

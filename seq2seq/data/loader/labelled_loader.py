@@ -1,4 +1,4 @@
-"""Batches of labelled text. What a network predicts stands in `target[:, 1:]` where `target_mask[:, 1:]` is true."""
+"""Batches of labelled text. Predictions are `target[:, 1:]` where `target_mask[:, 1:]` is true."""
 
 import numpy as np
 import torch

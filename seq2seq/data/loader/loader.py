@@ -106,7 +106,7 @@ class Loader:
         return prefetch(made, self.prefetch) if self.prefetch else made
 
     def batch_count(self, epoch: int) -> int:
-        """How many batches the epoch has; found from the lengths alone."""
+        """The number of batches of the epoch, from the lengths alone."""
         if epoch not in self._surveyed:
             self._surveyed = {epoch: self._survey(epoch)}
         return self._surveyed[epoch].batches
@@ -182,15 +182,16 @@ class Loader:
         return self.batch(source, target, self._tags[self.store.language_numbers(rows)[1]], rows)
 
     def batch(self, source: list[Pieces], target: list[Pieces], tags: Integers, rows: Integers) -> Batch:
-        """Pieces as padded rows; `tags` are those of the target languages. A loader of other rows has its own."""
+        """Pieces as padded rows; `tags` are those of the target languages. Loaders of other rows override it."""
         return Batch(*padded(source, tags, symbols.EOS), *padded(target, tags, symbols.EOS), torch.from_numpy(rows))
 
 
 def by_length(source: Integers, target: Integers) -> Integers:
-    """An order in which neighbours are alike on both sides: by the longer side, then by which side is longer.
+    """An order in which neighbours are alike on both sides: by the longer side, then by which side it is.
 
-    That second key runs up and down in turn, so that a batch across two lengths is of one shape too: against sorting by
-    target and source this halves the padding. The sort is stable, so equal pairs keep their random order.
+    The second key alternates between ascending and descending, so that a batch across two lengths has one shape:
+    compared with sorting by target and source this halves the padding. The sort is stable: equal pairs keep their
+    random order.
     """
     longer = np.maximum(source, target)
     order: Integers = np.lexsort((np.where(longer % 2, source - target, target - source), longer))
@@ -212,7 +213,7 @@ def fill(source: Integers, target: Integers, tokens: int) -> list[int]:
 
 
 def _stretched(pieces: list[Pieces], lengths: Integers) -> list[Pieces]:
-    """As long as this, whatever they are then."""
+    """A length for rows of unknown content."""
     return [np.resize(line, length) for line, length in zip(pieces, lengths.tolist(), strict=True)]
 
 

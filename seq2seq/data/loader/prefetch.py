@@ -42,7 +42,7 @@ def _fill(items: Iterator[Item], queue: "Queue[Item | _End]", stopped: threading
         for item in items:
             if not _put(queue, item, stopped):
                 return
-    except BaseException as error:  # whatever it is, the consumer must not wait for ever
+    except BaseException as error:  # of any kind: the consumer must not wait for ever
         end = _End(error)
     _put(queue, end, stopped)
 

@@ -17,7 +17,7 @@ ROUNDS = 6  # Feistel rounds; four make a pseudo-random permutation, the others 
 
 
 def permuted(positions: Integers, count: int, seed: int, epoch: int) -> Integers:
-    """Which row (below `count`) stands at each of these positions of an epoch's order."""
+    """The row (below `count`) at each of these positions of an epoch's order."""
     half = np.uint64(max(1, (max(count - 1, 1).bit_length() + 1) // 2))
     mask = np.uint64((1 << int(half)) - 1)
     keys = _keys(seed, epoch)
@@ -34,7 +34,7 @@ def uniform(rows: Integers, seed: int, epoch: int, stream: int) -> Reals:
 
 
 def named(seed: int, name: str) -> int:
-    """A seed of its own for whatever has this name, so that what draws beside it changes none of its numbers."""
+    """A separate seed for each name, so that independent draws do not share numbers."""
     return seed << 32 | crc32(name.encode())
 
 

@@ -28,13 +28,13 @@ BLOCK = 1024  # lines between two known places of the text: 8 bytes of memory ea
 
 
 class Stream:
-    """A store's target text in its order, the same in every epoch, as chunks that follow each other.
+    """A store's target text in its order, the same in every epoch, as consecutive chunks.
 
-    streams: rows of a chunk, each a part of the text. bptt_length: tokens a chunk predicts at most, in every row.
-    parts: batches of `streams / parts` rows that a chunk is cut into, one after the other. prefetch: batches that a
-    thread makes in advance; 0 makes them when they are asked for. Of a batch, `pairs` holds the place in the text of
-    each row's first token, so that a row goes on where it ended in the chunk before; its source is empty. Raises
-    ConfigError, also for text in several languages, or too short.
+    streams: rows of a chunk, each a part of the text. bptt_length: tokens predicted in each row of a chunk, at most.
+    parts: batches of `streams / parts` rows that a chunk is split into. prefetch: batches that a thread prepares in
+    advance; 0: none. `pairs` of a batch holds the position in the text of each row's first token, so that a row
+    continues where it ended in the chunk before; its source is empty. Raises ConfigError, also for text in several
+    languages, or too little text.
     """
 
     def __init__(

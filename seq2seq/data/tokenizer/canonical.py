@@ -71,7 +71,7 @@ class TracedText(NamedTuple):
         return self.replaced((begin, end, unicodedata.normalize("NFC", unit)) for begin, end, unit in units)
 
     def replaced(self, changes: Iterator[tuple[int, int, str]]) -> "TracedText":
-        """With other text in place of what stands from `begin` to `end`, for every (begin, end, text), in order."""
+        """With replacements for the text from `begin` to `end`, for every (begin, end, text), in order."""
         parts: list[str] = []
         origins: list[int] = []
         done = 0
@@ -88,7 +88,7 @@ class TracedText(NamedTuple):
 def around(
     text: str, runs: Sequence[tuple[int, int]], form: Callable[[str], TracedText]
 ) -> tuple[TracedText, list[tuple[int, int]]]:
-    """What `form` makes of a text but for these runs, which come one after the other; and where they stand then."""
+    """Applies `form` to a text except for these consecutive runs; returns their new positions too."""
     parts: list[str] = []
     origins: list[int] = []
     places: list[tuple[int, int]] = []
@@ -126,25 +126,25 @@ def target_text(text: str) -> str:
 
 
 def traced_source(text: str) -> TracedText:
-    """What `source_text` makes of a line, with the places in it that the characters come from."""
+    """`source_text` of a line, with the origin of each character."""
     return TracedText.given(text) if _matches(USUAL, text) else _traced(text, SOURCE)
 
 
 def traced_target(text: str) -> TracedText:
-    """What `target_text` makes of a line, with the places in it that the characters come from."""
+    """`target_text` of a line, with the origin of each character."""
     return TracedText.given(text) if _matches(WRITTEN, text) else _traced(text, TARGET)
 
 
 def traced_spaces(text: str) -> TracedText:
-    """A line with its spaces and hidden characters as in `source_text`, all others as they are, with their places.
+    """A line with spaces and hidden characters as in `source_text`, all others unchanged, with their origins.
 
-    For models whose training text was not canonical: no training text teaches them what such characters mean.
+    For models whose training text was not canonical: they have not learnt such characters.
     """
     return TracedText.given(text) if _matches(USUAL, text) else _traced(text, SPACES)
 
 
 def traced_line(text: str) -> TracedText:
-    """A line that is to stay as it is, but one line that can be written: controls are spaces."""
+    """An unchanged line, except that control characters become spaces, so that it is one line."""
     return TracedText.given(text) if _matches(WRITTEN, text) else _traced(text, LINE)
 
 
@@ -168,7 +168,7 @@ class _Forms(dict[int, str]):
 
 
 def _matches(unchanged: re.Pattern[str], text: str) -> bool:
-    """Whether a text has only characters that stay as they are."""
+    """Whether no rule changes the text."""
     return bool(unchanged.fullmatch(text)) and unicodedata.is_normalized("NFC", text)
 
 
@@ -213,7 +213,7 @@ def _if_any(characters: str, steps: Sequence[_Step]) -> _Step:
 
 
 def _visible(character: str) -> str:
-    """A character without those that nobody sees; spaces and controls are U+0020, half a surrogate pair is U+FFFD."""
+    """A character without invisible ones; spaces and controls are U+0020, half a surrogate pair is U+FFFD."""
     if character == " " or "!" <= character <= "~":
         return character
     if character in WINDOWS:
@@ -229,7 +229,7 @@ def _target_visible(character: str) -> str:
 
 
 def _written(character: str) -> str:
-    """A character, or what stands for it on a line of UTF-8."""
+    """A character, or its replacement in a line of UTF-8."""
     if character in "\u2028\u2029" or unicodedata.category(character) == "Cc":
         return WINDOWS.get(character, " ")
     return "\ufffd" if "\ud800" <= character <= "\udfff" else character
@@ -244,7 +244,7 @@ def _usual(character: str) -> str:
     if kind not in COMPATIBLE or not letter or HANGUL.match(character):
         return character
     form = unicodedata.normalize("NFKC", character)
-    split = kind == "<compat>" and unicodedata.category(form[0]) == "Mn"  # Thai AM, whose parts nobody types
+    split = kind == "<compat>" and unicodedata.category(form[0]) == "Mn"  # Thai AM: its parts are never typed
     return character if " " in form or split else form
 
 
@@ -262,7 +262,7 @@ JOINED = _if_any(f"\u200b-\u200d{SELECTORS}\U000e0000-\U000e007f", JOINERS)
 SPACES = (_each(_visible), JOINED)
 SOURCE = (
     _each(_visible),
-    COMPOSED,  # what a joiner or selector stands behind is one character, however it was written
+    COMPOSED,  # the character before a joiner or selector counts as one, in any encoding
     JOINED,
     _if_any(
         "»", [_where(r"(?<!\S)«\s+([^«»]+?)\s+»(?!\w)", lambda match: f'"{match[1]}"')]

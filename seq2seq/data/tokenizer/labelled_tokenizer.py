@@ -20,7 +20,7 @@ from seq2seq.data.tokenizer.labels import MOST, Labels
 from seq2seq.data.tokenizer.tokenizer import Algorithm, Side, Tokenizer
 from seq2seq.errors import ConfigError, DataError
 
-MOST_PER_LINE = 0.5  # different labels, above which nothing can be learnt from them
+MOST_PER_LINE = 0.5  # different labels; with more nothing can be learnt
 
 Form = TypeVar("Form", bound="LabelledTokenizer")
 Named = TypeVar("Named", bound="NamedTokenizer")
@@ -28,9 +28,9 @@ Counted = TypeVar("Counted", bound="NumberTokenizer")
 
 
 class LabelledTokenizer(Tokenizer):
-    """A tokenizer of text beside `content`, which names what the other side means.
+    """A tokenizer of text with `content`, the meaning of the other side.
 
-    `language` is the other side's name in the corpus; its rows begin with BOS where those of text begin with a tag.
+    `language` is the other side's name in the corpus; its rows begin with BOS, those of text with a tag.
     """
 
     text_first: ClassVar[bool]  # whether the text is the source
@@ -38,7 +38,7 @@ class LabelledTokenizer(Tokenizer):
     def __init__(self, text: Tokenizer, language: str, content: bytes) -> None:
         super().__init__(text.models, text.threads)
         self.text = text
-        self.models = [*text.models, content]  # what the cache tells it by
+        self.models = [*text.models, content]  # its part of cache keys
         self.joint = False
         self.languages = [*text.languages, language]
         self._tags = {**self._tags, language: symbols.BOS}
@@ -69,7 +69,7 @@ class LabelledTokenizer(Tokenizer):
 
     @abstractmethod
     def check(self, source: str, target: str) -> None:
-        """Raises ValueError, saying what was found and what is expected, where a pair of lines cannot be encoded."""
+        """Raises ValueError, with what was found and expected, for a pair of lines that cannot be encoded."""
 
     def save(self, folder: str | Path) -> None:
         """Writes the tokenizer of the text into a folder."""
@@ -77,7 +77,7 @@ class LabelledTokenizer(Tokenizer):
 
 
 class NamedTokenizer(LabelledTokenizer):
-    """One whose other side is of labels: beside the tokenizer they are saved as `labels.json`."""
+    """One whose other side has labels, saved beside the tokenizer as `labels.json`."""
 
     def __init__(self, text: Tokenizer, language: str, labels: Labels) -> None:
         super().__init__(text, language, f"{type(self).__name__} ".encode() + labels.encoded())
@@ -90,7 +90,7 @@ class NamedTokenizer(LabelledTokenizer):
         for line in lines:
             count += 1
             names.update(cls.named(line))
-            if len(names) > MOST:  # Labels says what is wrong
+            if len(names) > MOST:  # Labels raises the error
                 break
         labels = Labels(sorted(names))
         if cls.text_first and len(labels) > max(MOST_PER_LINE * count, 100):
@@ -117,7 +117,7 @@ class NamedTokenizer(LabelledTokenizer):
                 raise ValueError(f"unknown label {name!r}: {self.expected}")
 
     def check_count(self, source: str, count: int) -> None:
-        """Whether a source may have so many labels."""
+        """Whether a source may have this many labels."""
         if count != 1:
             raise ValueError("expected a label, found a blank")
 
@@ -148,10 +148,10 @@ class ClassTokenizer(NamedTokenizer):
 
 
 class TagTokenizer(ClassTokenizer):
-    """Lines of tokens, each token with one label; tokens and labels stand between spaces (U+0020).
+    """Lines of tokens with one label each; tokens and labels are separated by spaces (U+0020).
 
-    Every token is tokenised by itself, so that no piece crosses from one into the next; the id of its first piece is
-    raised by `raised`, the size of the vocabulary. A token without a piece (white space to the tokenizer) is one UNK.
+    Every token is tokenised separately, so that no piece spans two; the id of its first piece is raised by `raised`,
+    the size of the vocabulary. A token without a piece (white space to the tokenizer) is one UNK.
     """
 
     def __init__(self, text: Tokenizer, language: str, labels: Labels) -> None:
@@ -214,7 +214,7 @@ class NumberTokenizer(LabelledTokenizer):
 
     @classmethod
     def gathered(cls: type[Counted], text: Callable[[], Tokenizer], language: str, lines: Iterable[str]) -> Counted:
-        """The first line says how many numbers a line has."""
+        """The first line determines the number of numbers."""
         first = next((line for line in lines if line.strip()), "")
         if not first:
             raise DataError(f"corpus.train: no numbers in {language}; check the splits and corpus.directions")
@@ -243,7 +243,7 @@ class NumberTokenizer(LabelledTokenizer):
 
 
 def items(line: str) -> list[str]:
-    """The tokens, labels or numbers of a line: what stands between its spaces (U+0020; a run of them is one)."""
+    """The tokens, labels or numbers of a line: text between spaces (U+0020; a run of them is one)."""
     return [item for item in line.split(" ") if item]
 
 

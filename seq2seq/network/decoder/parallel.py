@@ -22,11 +22,13 @@ from seq2seq.network.sublayer import FeedForward, Sublayer
 class Parallel(Decoder):
     """Layers of [recurrence][attention][feed-forward]; each runs over the whole target before the next begins.
 
-    No context goes back into the first recurrence, so nothing waits for the step before. `attend`: who attends.
-        first, last, all   these layers, each with an attention of its own, whose context is added to the stream
-        shared             the first layer, and the others read its context beside their input (GNMT, Wu et al. 2016)
-        none               nobody: all that is known of the source comes through the bridge (Sutskever et al. 2014)
-    `feed_forward` is how many times as wide that block is inside, 0 for none.
+    No context enters the first recurrence, so nothing waits for the previous step. `attend`: the layers with attention.
+
+        first, last, all   these layers, each with its own attention, whose context is added to the residual stream
+        shared             the first layer; the others read its context beside their input (GNMT, Wu et al. 2016)
+        none               no layer: the source is known from the bridge only (Sutskever et al. 2014)
+
+    `feed_forward`: inner width of that block as a multiple of the width, 0 for none.
     """
 
     def __init__(

@@ -14,10 +14,10 @@ SEED = 1
 
 @torch.inference_mode()
 def optimise_for_inference(model: Model, products: Format) -> None:
-    """Packs the matrices of a model in evaluation mode, for good: it can no longer be trained or saved.
+    """Packs the matrices of a model in evaluation mode; afterwards it cannot be trained or saved.
 
-    bf16 and int8 suit a search under autocast: between int8 products stands what autocast says. Raises ConfigError for
-    bf16 where the processor lacks it.
+    bf16 and int8 are meant for a search under autocast, which decides the format of everything except int8 products.
+    Raises ConfigError for bf16 if the processor lacks it.
     """
     for module in model.modules():
         if isinstance(module, Bidirectional):
@@ -40,8 +40,7 @@ def optimise_for_inference(model: Model, products: Format) -> None:
 
 
 def calibrate(model: Model) -> None:
-    """The model translates random pieces as it likes, the same in every process: the likely ones of its own words
-    come, so that numbers get about as large as in real text."""
+    """Translates random pieces greedily, the same in every process: numbers get about as large as in text."""
     generator = torch.Generator().manual_seed(SEED)
     source = torch.randint(len(model.source.weight), (SENTENCES, TOKENS), generator=generator)
     memory, state = model.start(source, torch.ones_like(source, dtype=torch.bool))

@@ -12,13 +12,13 @@ from seq2seq.model_folder.weights import LARGEST, quantise
 from seq2seq.network.layers import Embedding
 
 FEW = 64  # rows whose product is cheap, and whose kernels are not
-ZERO_POINT = 128  # the unsigned byte that stands for zero: oneDNN multiplies unsigned rows by signed matrices
+ZERO_POINT = 128  # the zero point of unsigned bytes: oneDNN multiplies unsigned rows by signed matrices
 LSTM = 2  # among the recurrent kernels, as torch numbers them
 
 
 @runtime_checkable
 class Product(Protocol):
-    """x W^T + b, with some rows more behind them, see `rounded`."""
+    """x W^T + b with padded rows, see `rounded`."""
 
     def __call__(self, rows: Float[Tensor, "rows in"], bias: Tensor | None) -> Float[Tensor, "rounded out"]: ...
 
@@ -27,9 +27,9 @@ Made = TypeVar("Made", bound=Product)
 
 
 class Packed(Tensor):
-    """A matrix that is multiplied by its `product` wherever it stands in F.linear, and is itself everywhere else.
+    """A matrix that F.linear multiplies by its `product`; everywhere else it is an ordinary tensor.
 
-    But two in torch.lstm are laid out for its kernel once: `layouts`, of the second one, by number format.
+    The two matrices of torch.lstm are laid out for its kernel once: `layouts` of the second one, by number format.
     """
 
     product: Product
@@ -100,7 +100,7 @@ def rounded(rows: int) -> int:
 
 
 def _filled(rows: Shaped[Tensor, "rows in"], dtype: torch.dtype) -> Shaped[Tensor, "rounded in"]:
-    """In this number format, with rows of zeros behind them."""
+    """In this number format, with rows of zeros appended."""
     count = rounded(len(rows))
     if count == len(rows):
         return rows.to(dtype)
@@ -124,7 +124,7 @@ class Float32:
 
 
 class BFloat16:
-    """In bf16, sums in fp32; what comes out is bf16."""
+    """In bf16 with sums in fp32; the result is bf16."""
 
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().bfloat16(), None)
@@ -137,18 +137,18 @@ class BFloat16:
         return result
 
     def _cast(self, bias: Tensor) -> Tensor:
-        if not isinstance(bias, nn.Parameter):  # made for this product alone: to keep it would fill the memory
+        if not isinstance(bias, nn.Parameter):  # made for this product only: keeping it would fill the memory
             return bias.bfloat16()
         if id(bias) not in self.biases:
-            self.biases[id(bias)] = bias, bias.detach().bfloat16()  # kept, so that nothing else gets its id
+            self.biases[id(bias)] = bias, bias.detach().bfloat16()  # kept so that no other object gets its id
         return self.biases[id(bias)][1]
 
 
 class Int8:
-    """In whole numbers: rows of W have a scale each, all x the same one, so that a row's result is its own.
+    """In integers: each row of W has a scale, all of x share one, so that a row's result depends on that row only.
 
-    The scale of x is set by `settle` from the largest number that was `seen` before; until then products are in fp32.
-    What is larger later on is cut.
+    The scale of x is set by `freeze_scale` from the largest number so far; before that, products are in fp32. Larger
+    numbers are clamped afterwards.
     """
 
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
@@ -196,7 +196,7 @@ def pack(network: nn.Module, product: Callable[[Tensor], Made]) -> list[Made]:
 def laid_out(
     weight: Float[Tensor, "gates input"], recurrent: Float[Tensor, "gates hidden"], dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Both matrices as the kernel wants them."""
+    """Both matrices in the layout of the kernel."""
     given = weight.to(dtype), recurrent.to(dtype), recurrent.shape[1]
     first, second = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(*given, False, True, True, None)
     return first, second
@@ -209,7 +209,7 @@ def lstm(
     biases: Sequence[Float[Tensor, " gates"]],
     dtype: torch.dtype,
 ) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "1 batch hidden"], Float[Tensor, "1 batch hidden"]]:
-    """What torch.lstm makes of one layer, in `dtype`; `matrices` are `laid_out`."""
+    """One layer of torch.lstm in `dtype`; `matrices` are `laid_out`."""
     # without copies the kernel reads on as if there were no gaps
     hidden, cell = (one.to(dtype).contiguous() for one in initial)
     steps = x.to(dtype).transpose(0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""What a decoder makes of each word alone, computed once for all sentences, threads and forked processes."""
+"""Parts of encoder and decoder that depend on one word only, computed once for all sentences, threads and processes."""
 
 import math
 import mmap
@@ -20,12 +20,12 @@ def projection_cache(vocabulary: int, like: State) -> "ProjectionCache | None":
 
 
 class ProjectionCache:
-    """Rows of a vocabulary, each computed when it is first asked for (Devlin 2017, section on pre-computed products).
+    """Rows of a vocabulary, each computed at its first use (Devlin 2017, section on pre-computed products).
 
-    `like`: what `words` below gives for any one token; all of it must depend on that token alone. The memory is shared
-    with processes that are forked later, so all of them fill one table. Who computes a row that another one is just
-    writing writes the same numbers; a row is marked as known behind it, and x86 keeps that order. A copy of a module
-    that holds a table holds the same one. Pages that no row was written to take no memory.
+    `like`: the result of `words` below for any one token; it must depend on that token only. The memory is shared with
+    processes that are forked later, so that all of them fill one table. Two processes that compute the same row write
+    the same numbers; a row is marked as known after it is written, and x86 keeps that order. A copied module shares the
+    table. Unused pages take no memory.
     """
 
     def __init__(self, vocabulary: int, like: State) -> None:
@@ -33,11 +33,11 @@ class ProjectionCache:
         self.rows = map_state(lambda part: _shared((vocabulary, part.shape[-1]), part.dtype), like)
 
     def __call__(self, tokens: Int[Tensor, "batch beam"], words: Callable[[Tensor], State]) -> State:
-        """What `words` makes of the tokens; it is asked about those alone whose row is not known."""
+        """The results of `words` for the tokens; it is called with unknown rows only."""
         asked = tokens.flatten()
         known = self.known.index_select(0, asked)
         if not known.all():
-            self._fill(asked[~known], words)  # a word that stands there twice costs less than to look for such
+            self._fill(asked[~known], words)  # computing a repeated word twice costs less than finding repetitions
         return map_state(lambda rows: rows.index_select(0, asked).view(*tokens.shape, -1), self.rows)
 
     def __deepcopy__(self, memo: object) -> "ProjectionCache":

@@ -35,12 +35,12 @@ def columns(model: Model, common: Int[Tensor, " common"], dtype: torch.dtype) ->
 
 
 class Shortlisted:
-    """`start` and `step` of one batch over places in its sentences' lists.
+    """`start` and `step` of one batch over positions in its sentences' shortlists.
 
-    A sentence's list are the common pieces, which one product serves for all, and `own[sentence, :]`, of which the
-    first `counts[sentence]` are pieces and the rest fillers: these have a matrix for each sentence. Log-probabilities
-    (fp32) are those among a list's pieces, so a sentence's neighbours change nothing; fillers have none (-inf). The
-    union of a batch's lists in one matrix would be from a third to most of the vocabulary.
+    A sentence's list is the common pieces, whose product all sentences share, and `own[sentence, :]`, of which the
+    first `counts[sentence]` are pieces and the rest fillers; these have a matrix for each sentence. Log-probabilities
+    (fp32) are normalised over a list's pieces, so that neighbours change nothing; fillers have -inf. One matrix of the
+    union of all lists would hold a third to most of the vocabulary.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Shortlisted:
         self._hold(torch.arange(len(own), device=own.device))
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        """The model's own, and beside its memory the sentences' numbers."""
+        """The model's own, with the numbers of the sentences in the memory."""
         memory, state = self.model.start(source, mask)
         return (memory, torch.arange(len(source), device=source.device).unsqueeze(1)), state
 
@@ -72,7 +72,7 @@ class Shortlisted:
     def _own_logits(
         self, features: Float[Tensor, "batch beam embedding"], sentences: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch beam places"]:
-        """Of each sentence's hypotheses with its own matrix; no sentence stands there twice."""
+        """For each sentence's hypotheses with its own matrix; no sentence occurs twice."""
         if len(sentences) < HELD * len(self.held):
             self._hold(sentences)
         if torch.equal(sentences, self.held):
@@ -82,7 +82,7 @@ class Shortlisted:
         return (torch.bmm(spread, self.rows) + self.held_bias).index_select(0, places)
 
     def _hold(self, sentences: Int[Tensor, " held"]) -> None:
-        """Has the matrices of these sentences at hand from now on; sentences never come back to a search."""
+        """Keeps the matrices of these sentences only; finished sentences do not come back."""
         self.held = sentences
         self.place = torch.zeros(len(self.own), dtype=torch.long, device=sentences.device)
         self.place[sentences] = torch.arange(len(sentences), device=sentences.device)

@@ -17,14 +17,14 @@ from seq2seq.network.ensemble import Ensemble, Fusion
 from seq2seq.network.language_model import LanguageModel
 from seq2seq.network.model import Model
 
-LOGITS = 2**22  # that stand in memory at once: 16 MB in fp32, a tenth faster than 64 MB, which no cache holds
+LOGITS = 2**22  # in memory at once: 16 MB in fp32, a tenth faster than 64 MB, which exceeds caches
 
 
 class TeacherForced(NamedTuple):
-    """Of every predicted position of a batch's target rows (`target[:, 1:]`); what stands on padding means nothing.
+    """Results for every predicted position of a batch's target rows (`target[:, 1:]`); undefined on padding.
 
-    scores: in nats. weights: for each model those of all its attentions, the lowest layer first, each of sum 1 over the
-    source row; none where they were not asked for. shares: how much each model counts.
+    scores: in nats. weights: for each model those of all its attentions, the lowest layer first, each with sum 1 over
+    the source row; empty unless requested. shares: the weights of the models.
     """
 
     scores: Float[Tensor, "batch target"]

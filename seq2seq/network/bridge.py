@@ -15,8 +15,8 @@ from seq2seq.network.state import State, map_state, tensors
 class Bridge(nn.Module, ABC):
     """One initial state per decoder layer; every tensor is `[batch, size]`.
 
-    It is made from the size of the memory, what `Memory.last` looks like (a state a layer, one row each), and the
-    decoder's cells. `reads_last`: whether it needs `Memory.last`, which costs the encoder time. A cell goes on from any
+    It is built from the size of the memory, the shape of `Memory.last` (a state a layer, one row each), and the
+    decoder's cells. `reads_last`: whether it needs `Memory.last`, which costs the encoder time. A cell accepts any
     numbers between -1 and 1 in its state.
     """
 
@@ -94,10 +94,10 @@ class Mean(Learned):
 
 
 class Projected(Learned):
-    """tanh(W last), from the last state of the encoder's highest layer, whatever its cell, to any decoder cell.
+    """tanh(W last), from the last state of the encoder's highest layer, of any cell, to any decoder cell.
 
-    Bahdanau et al. 2015 (section A.2.2) read the leftward half of a bidirectional layer only, whose last state stands
-    at the first word; here W sees both halves.
+    Bahdanau et al. 2015 (section A.2.2) read only the leftward half of a bidirectional layer, whose last state is at
+    the first word; here W sees both halves.
     """
 
     reads_last = True

@@ -65,7 +65,7 @@ class Classifier(nn.Module):
 def pooled_over(
     values: Float[Tensor, "batch source width"], mask: Bool[Tensor, "batch source"], pool: Pool
 ) -> Float[Tensor, "batch width"]:
-    """One vector a row, from its real positions alone; they come first, and there is at least one."""
+    """One vector a row, from its real positions, which come first; there is at least one."""
     real = mask.unsqueeze(-1)
     if pool == "max":
         return values.masked_fill(~real, float("-inf")).amax(1)

@@ -18,14 +18,14 @@ FLOOR = 1e-4  # attention that a word has at least: without any, no translation 
 
 
 class CoveragePenalty:
-    """Ending costs what was not looked at (Wu et al. 2016, equation 14).
+    """A penalty for source words without attention (Wu et al. 2016, equation 14).
 
         cp(X; Y) = weight * sum over source words i of log min(1, sum over target tokens j of a_ij)
 
-    a_ij: the attention of token j (EOS too) to word i, that of the last attention that looks at words; of an ensemble
-    the weighted mean. It is added to the normalised score of a translation that ends, as in the paper: see
-    `Request.ending`; log-probabilities stay as they are. Unlike there, the source row's tag and EOS are no words, and
-    none counts as less attended than 1e-4. Raises ConfigError where no attention looks at words.
+    a_ij: the attention of token j (EOS too) to word i, of the last attention over words; of an ensemble the weighted
+    mean. It is added to the normalised score of a translation that ends, as in the paper: see `Request.ending`;
+    log-probabilities do not change. Unlike there, the source row's tag and EOS are no words, and no word counts as less
+    attended than 1e-4. Raises ConfigError if no attention reads words.
     """
 
     def __init__(self, network: Model | Ensemble, weight: float) -> None:
@@ -57,7 +57,7 @@ class CoveragePenalty:
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State
     ) -> tuple[Float[Tensor, "batch beam vocabulary"], State]:
-        """Log-probabilities of the next token of every hypothesis, as they are without, and the states after it."""
+        """Log-probabilities of the next token of every hypothesis, unchanged, and the states after it."""
         own, covered, words = cast(tuple[State, Tensor, Tensor], state)
         self._heard.weights = [None] * len(self.shares)
         scores, own = self.network.step(tokens, own, memory)

@@ -75,7 +75,7 @@ class Checkpoints:
         return None
 
     def contents(self) -> list[dict[str, Any]]:
-        """What the kept checkpoints hold besides tensors, the newest first; nothing of damaged ones."""
+        """The metadata of the kept checkpoints, the newest first, without damaged ones."""
         result = []
         for path in self._newest_first():
             with suppress(_Damaged), storing(path), _opened(path) as file:
@@ -117,7 +117,7 @@ class Checkpoints:
             return [path for path in reversed(listed(self.folder)) if path.match("last-*.safetensors")]
 
     def _write(self, path: Path, tensors: Mapping[str, Tensor], content: Mapping[str, object]) -> None:
-        """Whole or not at all: into a folder of its own, to the disk, then the name."""
+        """Writes a checkpoint atomically: to a temporary folder, synced, then renamed."""
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         text = json.dumps(content)
         header = {"format": FORMAT, "content": text, "checksum": _checksum(plain, text)}
@@ -153,7 +153,7 @@ def _read(path: Path) -> Checkpoint:
 def _opened(path: Path) -> Iterator[Any]:
     """The file to read from; what goes wrong with its content inside is damage. That it cannot be opened is not."""
     try:
-        path.open("rb").close()  # safetensors says of any file that it cannot open that there is none
+        path.open("rb").close()  # safetensors reports any file that it cannot open as missing
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, FileNotFoundError, ValueError) as error:

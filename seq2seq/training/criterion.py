@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from seq2seq.errors import ConfigError
 
-CHUNK = 2**22  # logits that stand in memory at once: 16 MB of probabilities, about a processor's cache
+CHUNK = 2**22  # logits in memory at once: 16 MB of probabilities, about a processor's cache
 
 
 class Loss(NamedTuple):
@@ -165,8 +165,7 @@ def log_probabilities(
 ) -> Float[Tensor, " tokens"]:
     """log softmax(features weight^T + bias)[gold] of each token, fp32; products run in autocast's number format.
 
-    As in criterion.py the logits of a batch never stand in memory: they are computed chunk by chunk, and once more when
-    the gradient is known.
+    The logits of a batch are never in memory at once: they are computed in chunks, and again for the gradient.
     """
     dtype = number_format(features, weight)
     with torch.autocast(features.device.type, enabled=False):

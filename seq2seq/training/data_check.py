@@ -58,16 +58,16 @@ def text_differences(corpus: Corpus, folder: Path) -> tuple[dict[str, str], list
 def check_data(
     before: Fingerprint, now: Fingerprint, allowed: Collection[str], folder: Path, made_otherwise: bool
 ) -> None:
-    """Refuse to go on with other data than those of the checkpoint.
+    """Refuses to resume with other data than those of the checkpoint.
 
-    `made_otherwise`: the configuration says that pairs are made in another way, which was accepted. Raises
-    TrainingError with everything that differs and what to do.
+    `made_otherwise`: another way of making pairs was configured and accepted. Raises TrainingError with all differences
+    and what to do.
     """
     _refuse(differences(before, now, made_otherwise), allowed, folder)
 
 
 def differences(before: Fingerprint, now: Fingerprint, made_otherwise: bool) -> list[Difference]:
-    """What differs in content; what follows from another difference is not told twice."""
+    """The differences in content, without those that follow from another one."""
     result = [one for role in ROLES for one in _splits(role, before.get(role, {}), now.get(role, {}))]
     if before.get("tokenizer") != now.get("tokenizer"):
         result.append(

@@ -16,7 +16,7 @@ from seq2seq.training.criterion import Criterion
 from seq2seq.training.objective.base import Objective
 from seq2seq.training.trainable import Stateful, Trainable
 
-Sums = Float64[Tensor, "5"]  # plain loss, smoothed loss, right tokens, cuts for want of memory, squared norms
+Sums = Float64[Tensor, "5"]  # nll, smoothed loss, correct tokens, splits for lack of memory, squared norms
 
 
 class MicroBatch:

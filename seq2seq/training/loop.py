@@ -19,7 +19,7 @@ from seq2seq.training.update import Updater
 from seq2seq.training.validation import Scores, Selection
 
 Result = TypeVar("Result")
-CONSTANT = 3  # validations in a row with the same score, before it is said
+CONSTANT = 3  # validations in a row with the same score, before a warning
 SKIPPED_IN_A_ROW = 20  # updates whose gradient was not finite, before the run is given up
 
 
@@ -51,7 +51,7 @@ class UpdateBatches(NamedTuple):
 
 @dataclass
 class Loop:
-    """A run between its start and its end; `state` says where it stands. The process group goes through it in step."""
+    """A run between start and end, with its `state`. The processes of the group execute it in step."""
 
     settings: Settings
     group: ProcessGroup
@@ -104,7 +104,7 @@ class Loop:
         return reason
 
     def _stop(self, told: float) -> None:
-        """End here where any process was told to by a signal of this number; 0 is none."""
+        """Ends here if any process received a signal of this number; 0 is none."""
         if told:
             self.interrupts.received = int(told)
             raise Interrupted
@@ -193,14 +193,14 @@ class Loop:
             self.logger.say(f"best so far: {format_scores(self.state.scores)}")
 
     def _scores(self, average: bool) -> Scores | None:
-        """Of the weights, or their average, by the leader alone; None for the others. Raises Interrupted in all."""
+        """Of the weights, or their average, by the main process; None for the others. Raises Interrupted in all."""
         at_once = self.interrupts.at_once
         if average:
             return self._main_only(lambda: self.selection.validate_average(self.state, at_once))
         return self._main_only(lambda: self.selection.validate(at_once))
 
     def _main_only(self, action: Callable[[], Result]) -> Result | None:
-        """What the leader alone does; None for the others. Raises Interrupted in all where a signal ends it."""
+        """A task of the main process; None for the others. Raises Interrupted in all if a signal ends it."""
         result, told = None, 0
         if self.group.rank == 0:
             try:

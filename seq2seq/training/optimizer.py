@@ -63,8 +63,8 @@ class Adam:
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
-    Matrices decay, vectors (biases, norms) do not, unless a group of theirs says so. Raises ConfigError for numbers
-    outside their range.
+    Matrices decay, vectors (biases, norms) do not, unless their group sets it. Raises ConfigError for values out of
+    range.
     """
 
     learning_rate: float
@@ -119,8 +119,8 @@ class ResumedOptimizer:
 class ParameterGroup:
     """Parameters with a learning rate or weight decay of their own.
 
-    names: see naming.py. learning_rate: a factor, 0.5 for half of the scheduled rate. weight_decay: null for the
-    optimiser's own. Raises ConfigError.
+    names: patterns of parameter names. learning_rate: a factor, 0.5 for half of the scheduled rate. weight_decay: null
+    for the optimiser's. Raises ConfigError.
     """
 
     names: list[str]
@@ -173,7 +173,7 @@ def _divided(
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
     """The scheduled rate for the next step: each group takes its factor of it."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate * group.get("factor", 1)  # an optimiser of one's own may have no such groups
+        group["lr"] = learning_rate * group.get("factor", 1)  # a user's optimiser may lack such groups
 
 
 def _check(learning_rate: float, beta1: float, beta2: float, epsilon: float) -> None:

@@ -1,4 +1,4 @@
-"""A run that begins with the weights of a model of its own kind; rows of tables follow what they stand for."""
+"""Starts a run with the weights of a model of the same kind; rows of tables are matched by their meaning."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from seq2seq.training.trainable import names_of
 Axis = Literal["source", "target", "labels"]
 TABLES: Mapping[
     str, Mapping[str, Axis]
-] = {  # what the rows of a kind's parameters stand for; other parameters have none
+] = {  # the meaning of the rows of a kind's parameters; other parameters have none
     "translator": {
         "source.weight": "source",
         "target.weight": "target",
@@ -38,7 +38,7 @@ TABLES: Mapping[
     },
 }
 SIZES = frozenset({"source_vocabulary", "target_vocabulary", "vocabulary", "labels", "conditions", "condition"})
-LONGEST_PIECE = 64  # characters; sentencepiece makes none longer than 16 unless told to
+LONGEST_PIECE = 64  # characters; sentencepiece's default maximum is 16
 
 
 class EmbeddingRemap(NamedTuple):
@@ -80,9 +80,9 @@ class PretrainedWeights:
 
     @torch.no_grad()
     def fill(self, network: nn.Module, node: Mapping[str, Any]) -> list[str]:
-        """Gives the network, which `node` built, its weights; what to tell the user, a line each.
+        """Copies the weights into the network, which `node` built; returns messages for the user.
 
-        Raises ModelError, which names the first tensor and all keys that differ, where their other sizes are not equal.
+        Raises ModelError, with the first tensor and all differing keys, if other sizes differ.
         """
         differing = self._differing(node)
         parameters = dict(network.named_parameters())
@@ -142,7 +142,7 @@ class PretrainedWeights:
             raise ModelError(self._mismatch(f"{name} is not there any more", differing))
 
     def _rows(self, name: str) -> EmbeddingRemap | None:
-        """What becomes of a parameter's rows; None where they stand for nothing."""
+        """How a parameter's rows are mapped; None if rows have no meaning."""
         axis = self.axes.get(name)
         return self.rows.get(axis) if axis else None
 

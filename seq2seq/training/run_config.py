@@ -1,4 +1,4 @@
-"""The configuration of a run: written beside it, and compared when the run resumes."""
+"""The configuration of a run: stored in its folder, and compared when the run resumes."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,7 +22,7 @@ FREE = (
     "trainer.timeout",
     "trainer.allow_changed",
     "translator.batch_tokens",  # batches change no translation
-    "translator.max_source_length",  # was 250 in older versions, and is learnt now
+    "translator.max_source_length",  # was 250 in older versions; now learnt from the training text
 )
 # keys whose value `auto` is decided when a run begins, and then stays as it was decided
 DECIDED = ("trainer.metric",)

@@ -1,4 +1,4 @@
-"""What a run tells: to whoever watches, to log.jsonl, and of the lines it could not learn from."""
+"""The output of a run: messages, log.jsonl, TensorBoard events, and skipped batches."""
 
 import errno
 import importlib.util
@@ -117,7 +117,7 @@ class LogFile:
 
     @contextmanager
     def _dispensable(self) -> Iterator[None]:
-        """Inside, the system may refuse: the events only repeat what the log holds, so the run goes on without them."""
+        """System errors inside are ignored: the events only repeat the log, so the run continues without them."""
         try:
             yield
         except OSError as error:
@@ -128,9 +128,9 @@ class LogFile:
 
 
 class RunLogger:
-    """The records of a run in `folder`; `records` of them, and those up to `update`, are there already.
+    """The records of a run in `folder`; `records` of them, and those up to `update`, exist already.
 
-    Only the leader of a process group tells anything: the others have no `reporter`.
+    Only the main process writes; the others have no `reporter`.
     """
 
     def __init__(self, folder: Path, records: int, update: int, reporter: Reporter | None) -> None:
@@ -144,7 +144,7 @@ class RunLogger:
         return 0 if self._log is None else self._log.records
 
     def say(self, text: str) -> None:
-        """A line for whoever watches."""
+        """Prints a line."""
         if self.reporter is not None:
             self.reporter.say(text)
 

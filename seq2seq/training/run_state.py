@@ -1,4 +1,4 @@
-"""All that a run knows of itself besides its tensors: what a checkpoint holds, exactly."""
+"""The state of a run besides its tensors, as in its checkpoints."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ class UpdateSums(NamedTuple):
     real: int  # source and target ids that are not padding
     places: int  # source and target ids, padding included
     skipped: bool
-    cuts: int  # times that a batch was cut in two for want of memory
+    cuts: int  # times that a batch was split for lack of memory
     signal: float  # squared norm of the true gradient, estimated; 0 where it was not
     noise: float  # variance of one token's gradient, estimated; 0 where it was not
 
@@ -63,8 +63,11 @@ class RunningStats:
         self.noise += sums.noise
 
     def summary(self) -> dict[str, float | int]:
-        """Means over the interval: losses in nats per target token, padding as a share of all places, waiting for data
-        as a share of the time. `gradient_noise` in target tokens stands there where it was measured."""
+        """Means over the interval: losses in nats per target token.
+
+        Padding is a share of all positions, waiting for data a share of the time; `gradient_noise`, in target tokens,
+        is there if it was measured.
+        """
         tokens, updates = max(1, self.tokens), max(1, self.updates)
         return {
             "loss": self.plain / tokens,
@@ -89,7 +92,7 @@ class Best(NamedTuple):
 
 @dataclass
 class State:
-    """Where a run stands between two updates. `epoch` and `batch` name the next batch; `update` the last update."""
+    """The position of a run between two updates. `epoch` and `batch`: the next batch; `update`: the last update."""
 
     epoch: int = 0
     batch: int = 0
@@ -123,7 +126,7 @@ class State:
 
     @property
     def spent(self) -> Mapping[str, float | int]:
-        """What the weights as they are have cost: updates, target tokens, seconds."""
+        """The cost of the current weights: updates, target tokens, seconds."""
         return {"updates": self.update, "tokens": self.tokens, "seconds": self.seconds}
 
     def plain(self) -> dict[str, object]:

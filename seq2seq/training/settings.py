@@ -12,7 +12,7 @@ from seq2seq.errors import ConfigError, TrainingError
 BUDGETS = ("updates", "epochs", "hours")
 AUTO = "auto"  # the metric that a command chooses when a run begins
 TIES = ("chrf", "loss")  # what decides between validations that trainer.metric finds equal
-LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_character")  # how such scores' names end
+LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_character")  # endings of such scores' names
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Settings:
         return {name: spent[name] / limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
 
     def judge(self, scores: Mapping[str, float]) -> float:
-        """The score by which validations are compared, turned so that higher is better.
+        """The score by which validations are compared, with its sign set so that higher is better.
 
-        Raises TrainingError when validation gives no such score.
+        Raises TrainingError if validation gives no such score.
         """
         if self.metric not in scores:
             raise TrainingError(f"trainer.metric: found {self.metric}, validation gives {', '.join(sorted(scores))}")

@@ -37,10 +37,10 @@ def ending(settings: Settings, state: State, batches: int) -> str | None:
 
 
 def extended(settings: Settings, state: State) -> Settings:
-    """With `trainer.updates=+5000` as a number: so many more than a finished run has made.
+    """Resolves `trainer.updates=+5000`: that many more than a finished run has made.
 
-    Killed and called again, the run goes on to the same number, which the state remembers. Raises TrainingError for a
-    run that is not finished, where nobody can tell what the updates should be added to.
+    A run that was killed resumes to the same number, which is in its state. Raises TrainingError for an unfinished run,
+    for which the sum is ambiguous.
     """
     if not isinstance(settings.updates, str):
         return settings
@@ -89,9 +89,9 @@ class SignalHandler:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Inside, a signal raises Interrupted where the program stands: for long work that changes no state.
+        """Inside, a signal raises Interrupted immediately: for long work that changes no state.
 
-        What must be undone after that work is entered before it, so that no signal ends the undoing.
+        Enter context managers that must be undone before this one, so that no signal interrupts the undoing.
         """
         self._at_once = True
         try:

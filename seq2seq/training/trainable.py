@@ -1,4 +1,4 @@
-"""What training needs of a network, whatever it is for."""
+"""The requirements of training on a network, whatever its task."""
 
 from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
@@ -66,10 +66,10 @@ class Stateful(Protocol):
 
 
 def freeze(model: nn.Module, names: Sequence[str]) -> list[str]:
-    """Takes the named parameters out of training; what to tell the user, a line each.
+    """Freezes the named parameters; returns messages for the user.
 
-    A tied table is one parameter: frozen under one of its names, it is frozen under all. Raises ConfigError for a name
-    that there is not, or where nothing is left to train.
+    A tied table is one parameter, frozen under all its names. Raises ConfigError for an unknown name, or if nothing is
+    left to train.
     """
     if not names:
         return []

@@ -52,12 +52,12 @@ class Outcome(NamedTuple):
 class Trainer:
     """Trains `model` into the run folder `folder`: config.yaml, log.jsonl, checkpoints/, model/, skipped/.
 
-    `validate()` gives the scores of the model as it stands, `trainer.metric` among them; `export(folder, weights,
-    scores, spent)` writes a model folder; `spent` are the updates, target tokens and seconds so far. `configuration` is
-    the whole resolved configuration, `data` the fingerprint of what it learns from; a run resumes only with those it
-    began with.
-    Killed at any moment and called again, the run ends with the same weights, bit for bit on one CPU machine, and the
-    same log but for times (unless its budget is in hours). Started by torchrun, several processes train it together.
+    `validate()` returns the scores of the current model, `trainer.metric` among them; `export(folder, weights, scores,
+    spent)` writes a model folder; `spent`: the updates, target tokens and seconds so far. `configuration`: the whole
+    resolved configuration. `data`: the fingerprint of the training data. A run resumes only with the same of both.
+
+    Killed at any moment and started again, the run ends with the same weights, bit for bit on one CPU machine, and the
+    same log except for times (unless its budget is in hours). Under torchrun, several processes train it together.
     """
 
     def __init__(

@@ -35,15 +35,15 @@ class CarriedState(NamedTuple):
 class TruncatedBPTT:
     """A network over running text: truncated back-propagation through time.
 
-    Batches take turns: each of `parts` has rows of its own. A batch goes on from the state in which its rows ended,
-    which are known by the place where they begin (`pairs`, see data/stream.py), and from an initial state where no
-    rows ended there: so an epoch, or a pass over held-out text, starts anew by itself. Values are carried, gradients
-    are not. A row's state that is not finite is not carried. What is carried is part of a checkpoint.
+    Batches take turns: each of `parts` has its own rows. A batch continues from the state in which its rows ended,
+    identified by the position where they begin (`pairs`), and from an initial state if no rows ended there: so an
+    epoch, or a pass over held-out text, starts afresh. Values are carried, gradients are not. A state with non-finite
+    numbers is not carried. Carried states are part of checkpoints.
     """
 
     def __init__(self, model: Reader, parts: int) -> None:
         self.model = model
-        self.parts = parts  # how many batches' states to keep; a process keeps those of its own batches only
+        self.parts = parts  # number of batches whose states are kept; a process keeps those of its own batches only
         self.past: list[CarriedState] = []  # the newest last
 
     def __call__(self, batch: Batch) -> Tensor:

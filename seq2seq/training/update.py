@@ -32,7 +32,7 @@ class ExponentialAverage:
 
     @torch.no_grad()
     def add(self, update: int) -> None:
-        """Take the parameters as they are after update number `update` (the first is 1) in."""
+        """Adds the current parameters after update number `update` (the first is 1)."""
         decay = min(self.decay, (1 + update) / (10 + update))
         torch._foreach_lerp_(list(self.weights.values()), [one.detach() for one in self.parameters], 1 - decay)
 
@@ -50,7 +50,7 @@ def mean_weights(sets: Iterable[Weights]) -> dict[str, Tensor]:
 
 @contextmanager
 def swapped_weights(parameters: Mapping[str, Parameter], weights: Weights) -> Iterator[None]:
-    """Lets the parameters hold `weights` inside the block and their own values again after it."""
+    """Inside the block, the parameters hold `weights`; afterwards their own values."""
     own = {name: one.data for name, one in parameters.items()}
     try:
         for name, one in parameters.items():
@@ -87,7 +87,7 @@ class Updater:
         self.carrying = model if isinstance(model, Stateful) else None
 
     def __call__(self, batches: Sequence[Batch], update: int, learning_rate: float) -> UpdateSums:
-        """Update number `update` (the first is 1). Weights stay as they are where the gradient is not finite."""
+        """Update number `update` (the first is 1). Weights do not change if the gradient is not finite."""
         counts = [int(batch.target_mask[:, 1:].sum()) for batch in batches]
         tokens = sum(counts)
         seeds = [_seed(self.seed, update, index) for index in range(len(batches))]
@@ -109,7 +109,7 @@ class Updater:
         )
 
     def dry_run(self, batch: Batch, count: int) -> int:
-        """Compute the gradient of `count` such batches and forget it: whether memory holds it. How often it was cut."""
+        """Computes and drops the gradient of `count` copies of the batch, to test memory; returns the number of splits."""
         tokens = count * int(batch.target_mask[:, 1:].sum())
         sums = self.gradient([batch] * count, [_seed(self.seed, 0, index) for index in range(count)], tokens, 0)
         self.optimizer.zero_grad()
@@ -153,8 +153,8 @@ def gradient_noise(small: float, large: float, tokens: Sequence[int]) -> tuple[f
     """Squared norm of the true gradient and variance of one token's (McCandlish et al. 2018, appendix A.1).
 
     From `small`, the mean squared norm of the batches' own mean gradients, and `large`, that of the update's. Both are
-    unbiased for batches of `tokens` tokens that are drawn alike, and may be negative; their quotient, after each was
-    averaged over many updates, is the number of tokens an update needs to be of use.
+    unbiased for equally distributed batches of `tokens` tokens, and may be negative; their quotient, each averaged over
+    many updates, is the number of tokens for a useful update.
     """
     if len(tokens) < 2 or min(tokens) < 1:
         return 0.0, 0.0
@@ -164,5 +164,5 @@ def gradient_noise(small: float, large: float, tokens: Sequence[int]) -> tuple[f
 
 
 def _seed(seed: int, update: int, index: int) -> int:
-    """A seed of its own for every batch of every update, far from its neighbours'."""
+    """A seed for every batch of every update; the seeds of neighbours are unrelated."""
     return int.from_bytes(hashlib.blake2b(f"{seed} {update} {index}".encode(), digest_size=8).digest(), "big") >> 1

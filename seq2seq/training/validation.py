@@ -23,11 +23,11 @@ ExportModel = Callable[[Path, Mapping[str, Tensor], Scores, Mapping[str, float |
 
 
 class Selection:
-    """Judges the weights that would ship: the moving average where there is one, else the model's own.
+    """Validates the weights that would be exported: the moving average if there is one, else the model's own.
 
     `trainer.average_checkpoints` of them are kept beside the checkpoints and averaged at the end: the best, or the last
-    ones (so Vaswani et al. 2017, section 6.1), the best one then being kept besides. The folder `model` always holds
-    the best that was seen so far, be it one of them or their mean.
+    ones (Vaswani et al. 2017, section 6.1), with the best one kept as well. The folder `model` always holds the best
+    weights so far, a checkpoint's or their mean.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class ValidationLoss:
 
     @torch.inference_mode()
     def __call__(self) -> float:
-        """With dropout off, whatever mode the model is in, which it keeps."""
+        """With dropout off; restores the model's mode."""
         criterion, device = Criterion(0.0), self.model.output_weight.device
         nats, tokens = 0.0, 0
         training = self.model.training

@@ -55,7 +55,7 @@ def _check_charsmap(charsmap: bytes) -> None:
     units = np.frombuffer(charsmap, "<u4", size // 4, 4)
     offsets = (units >> 10) << ((units & (1 << 9)) >> 6)
     inner = (units & VALUE) == 0
-    inner[0] = True  # the root is followed whatever its bits
+    inner[0] = True  # the root is followed in any case
     targets = np.arange(len(units), dtype=np.uint32)[inner] ^ offsets[inner]
     if bool(((targets | 255) >= len(units)).any()):
         raise _damaged("its charsmap points out of itself")

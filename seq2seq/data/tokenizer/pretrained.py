@@ -29,10 +29,10 @@ class PretrainedTokenizer:
         return place(self.folder)
 
     def load(self, cache: Path, report: Callable[[str], None]) -> Tokenizer:
-        """The tokenizer. A copy is left in the cache, and serves, with a report, once the folder is gone: a run that
-        began with the tokenizer can go on without the folder.
+        """The tokenizer. Once its folder is gone, a copy in the cache is used, with a report.
 
-        Raises ConfigError where no folder is named, ModelError where it never had a tokenizer.
+        So a run that started with the tokenizer can resume without the folder. Raises ConfigError if no folder is
+        named, ModelError if it never had a tokenizer.
         """
         folder = self._place()
         name = f"existing-{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}"

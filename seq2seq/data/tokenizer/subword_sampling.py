@@ -22,19 +22,19 @@ SPACE = "▁"  # sentencepiece's own, at the beginning of every word
 WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
 NEVER = 1 << 62  # the rank of neighbours that make no piece
 CACHED = 1 << 20  # characters of words whose usual segmentation is remembered, about 30 bytes each
-Symbol = int | tuple[int, ...]  # a piece; or ids that no merge touches: a symbol of its own, bytes, UNK
+Symbol = int | tuple[int, ...]  # a piece; or ids that no merge touches: a user-defined symbol, bytes, UNK
 
 
 class SubwordSampling:
-    """Draws a segmentation of each line anew in every epoch.
+    """Draws a new segmentation of each line in every epoch.
 
-    Of a unigram model (Kudo 2018), a segmentation x out of the `sampling_nbest` most probable ones with probability
-    proportional to p(x)^sampling_alpha. Of a BPE model (Provilkov et al. 2020), the one that comes out where every
-    merge is left out with probability `bpe_dropout` at every step.
+    Of a unigram model (Kudo 2018): a segmentation x of the `sampling_nbest` most probable ones with probability
+    proportional to p(x)^sampling_alpha. Of a BPE model (Provilkov et al. 2020): the result of dropping every merge with
+    probability `bpe_dropout` at every step.
 
-    sampled_sides: the sides to draw for, of source and target; other sides take the store's pieces. The draw depends on
-    (seed, epoch, pair, side) only, not on the process or the batch: the random number is ours, since sentencepiece's
-    own depend on the process. Raises ConfigError, also where a side cannot be sampled, or would never change.
+    sampled_sides: source, target or both; other sides use the store's pieces. The draw depends on (seed, epoch, pair,
+    side) only, not on the process or the batch: sentencepiece's own random numbers depend on the process. Raises
+    ConfigError, also if a side cannot be sampled, or would never change.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class SubwordSampling:
     def segments(
         self, side: Side, lines: Sequence[str], usual: Sequence[Pieces], rows: Integers, epoch: int
     ) -> list[Pieces]:
-        """The pieces of lines that stand in these rows: the `usual` ones, unless this side is sampled."""
+        """The pieces of the lines in these rows: the `usual` ones, unless this side is sampled."""
         draw = self._draws.get(side)
         if draw is None:
             return list(usual)
@@ -181,7 +181,7 @@ class BPEDropout:
         return usual
 
     def _split(self, word: str) -> list[Symbol]:
-        """Characters; where a symbol of its own stands, that symbol."""
+        """Characters; a user-defined symbol is one."""
         if not self._symbols:
             return [self._character(one) for one in word]
         result: list[Symbol] = []
@@ -212,7 +212,7 @@ class BPEDropout:
 
 
 class _Usual(NamedTuple):
-    """A word's characters, the ranks of its pairs of neighbours; its segmentation without dropout, in so many steps."""
+    """A word's characters, the ranks of adjacent pairs, its segmentation without dropout, and the number of merges."""
 
     characters: list[Symbol]
     ranks: list[int]
@@ -221,7 +221,7 @@ class _Usual(NamedTuple):
 
 
 class _Chance:
-    """Decides of one possible merge after the other whether it is left out: always so many are not, then one is."""
+    """Decides for each possible merge whether it is dropped: draws the distance to the next dropped one."""
 
     def __init__(self, rate: float, seed: int) -> None:
         self.rate = rate

@@ -2,8 +2,8 @@
 
 Ids 0 to 3 are PAD, UNK, BOS and EOS, then one tag per language, then the source tags, then (with byte fallback) 256
 bytes, then the pieces. A source line that begins with a source tag and a space (`<BT> A dog.`) is that id and the rest.
-All that is needed to tokenise stands inside the model files: sentencepiece's own normalisation, and whether lines are
-read in their canonical form.
+The model files hold everything needed to tokenise: sentencepiece's normalisation, and whether lines are read in their
+canonical form.
 """
 
 import math
@@ -47,9 +47,9 @@ PER_SIDE = {"source": "tokenizer.source.model", "target": "tokenizer.target.mode
 
 
 class Piece(NamedTuple):
-    """What an id stands for: a piece of text, a symbol that is one wherever it stands, a byte, or a control symbol.
+    """The kind of an id: a piece of text, a user-defined symbol, a byte, or a control symbol.
 
-    A unigram model's scores are log-probabilities in nats; a BPE model does merges of higher scores first.
+    A unigram model's scores are log-probabilities in nats; a BPE model merges pairs with higher scores first.
     """
 
     text: str
@@ -95,9 +95,9 @@ class Tokenizer:
         return [symbols.PAD, symbols.UNK, symbols.BOS, *self._tags.values(), *self._source_tags.values()]
 
     def read(self, line: str, side: Side) -> TracedText:
-        """A line as the model reads it, and where its characters come from: see canonical.py.
+        """A line as the model reads it, with the origins of its characters.
 
-        A tokenizer that is not canonical leaves all but spaces and hidden characters as they are.
+        A tokenizer that is not canonical changes only spaces and hidden characters.
         """
         if side == "target":
             return traced_target(line)
@@ -135,9 +135,9 @@ class Tokenizer:
         return [self._processors["target"].id_to_piece(int(one)) for one in ids]
 
     def spelled(self, line: str, side: Side) -> list[str]:
-        """The pieces that `encode` makes of a line, in its own letters where an id would say unknown.
+        """The pieces of a line that `encode` returns as ids, with the line's own letters for unknown ones.
 
-        `▁` stands for a space, `<0x41>` for a byte, and a source tag for itself.
+        `▁` is a space, `<0x41>` a byte; a source tag is itself.
         """
         tags, rest = self._tagged(line, side)
         names = [self._processors[side].id_to_piece(tag) for tag in tags]
@@ -156,7 +156,7 @@ class Tokenizer:
         return tags, self._processors[side].normalize(rest)
 
     def listed(self, side: Side) -> list[Piece]:
-        """What every id stands for."""
+        """The kind of every id."""
         processor = self._processors[side]
         return [_piece(processor, number) for number in range(processor.get_piece_size())]
 
@@ -169,7 +169,7 @@ class Tokenizer:
 
     @cached_property
     def unread(self) -> frozenset[int]:
-        """The ids of source pieces that stand for no text: the unknown symbol and the bytes."""
+        """The ids of source pieces without text: the unknown symbol and the bytes."""
         processor = self._processors["source"]
         bytes_ = processor.is_byte(list(range(processor.get_piece_size())))
         return frozenset([symbols.UNK, *(number for number, is_byte in enumerate(bytes_) if is_byte)])
@@ -187,14 +187,14 @@ class Tokenizer:
         return np.array([processor.get_score(piece) for piece in range(processor.get_piece_size())], dtype=np.float64)
 
     def parted(self, line: str) -> tuple[str, str]:
-        """A source line's tags as they are written, and the rest of it."""
+        """A source line's tags, unchanged, and the rest of it."""
         rest = line
         while (match := SOURCE_TAG.match(rest)) and match[1] in self._source_tags:
             rest = rest[match.end() :]
         return line[: len(line) - len(rest)], rest
 
     def _tagged(self, line: str, side: Side) -> tuple[list[int], str]:
-        """The source tags that a line begins with, and the rest of it, as it is read."""
+        """A line's source tags, and the rest of it as the model reads it."""
         tags: list[int] = []
         while self.source_tags and side == "source" and (match := SOURCE_TAG.match(line)):
             if match[1] not in self._source_tags:
@@ -256,7 +256,7 @@ def _processor(model: bytes) -> SentencePieceProcessor:
 
 
 def _controls(processor: SentencePieceProcessor) -> tuple[list[str], list[str]]:
-    """The languages whose tags follow EOS, and the names of the source tags behind them, in their order."""
+    """The languages of the tags after EOS, and the names of the source tags after these, in their order."""
     result: tuple[list[str], list[str]] = ([], [])
     spellings = [symbols.tag("|").split("|"), symbols.source_tag("|").split("|")]
     for piece in range(symbols.EOS + 1, processor.get_piece_size()):
@@ -270,7 +270,7 @@ def _controls(processor: SentencePieceProcessor) -> tuple[list[str], list[str]]:
 
 
 def _piece(processor: SentencePieceProcessor, number: int) -> Piece:
-    """sentencepiece has no name for a symbol of its own; of what is no control, only that has the score 0, not -0."""
+    """The piece of an id. User-defined symbols are told from pieces by their score, which is 0 and not -0."""
     text, score = processor.id_to_piece(number), processor.get_score(number)
     if processor.is_byte(number):
         return Piece(text, score, "byte")

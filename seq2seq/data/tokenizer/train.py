@@ -23,16 +23,24 @@ THREADS = 16  # of sentencepiece's training; fixed, since the sums it makes depe
 
 
 class TokenizerSettings:
-    """The settings of a tokenizer that is yet to be trained.
+    """Settings of a tokenizer to train.
 
-    algorithm: `unigram` (Kudo 2018), `bpe` (Sennrich 2016) or `characters`, each a piece, so that a line comes back as
-    it was (but for U+2581, sentencepiece's own sign for a space). vocab_size: ids a model; for characters at most.
-    joint: one model for both sides. byte_fallback: spell unknown characters as bytes. normalisation: sentencepiece's
-    rule; `identity` changes nothing. collapse_spaces: runs of spaces become one, outer ones go. character_coverage:
-    share of the characters that get a piece. sample_megabytes: megabytes (UTF-8) of training text a model sees at most,
-    the same for every language. source_tags: names of kinds of source lines; of `[BT]`, a source line `<BT> some text`
-    is a tag and text, and nothing else is ever that tag (for tagged back-translation, Caswell et al. 2019). canonical:
-    whether lines are read in one form of all that readers take for the same. Raises ConfigError.
+    Args:
+        algorithm: `unigram` (Kudo 2018), `bpe` (Sennrich 2016) or `characters`, each a piece, so that decoding
+            restores any line (except U+2581, sentencepiece's sign for a space).
+        vocab_size: Ids of a model; for characters the maximum.
+        joint: One model for both sides.
+        byte_fallback: Whether unknown characters are spelt as bytes.
+        normalisation: sentencepiece's rule; `identity` changes nothing.
+        collapse_spaces: Whether runs of spaces become one, and outer ones are removed.
+        character_coverage: Share of the characters that get a piece.
+        sample_megabytes: Megabytes (UTF-8) of training text for a model, the same for every language.
+        source_tags: Names of kinds of source lines: with `[BT]`, a source line `<BT> some text` is a tag and text (for
+            tagged back-translation, Caswell et al. 2019); no other text becomes that tag.
+        canonical: Whether lines are read in their canonical form.
+
+    Raises:
+        ConfigError: For a value out of range.
     """
 
     def __init__(
@@ -132,9 +140,9 @@ def untagged(text: str, names: Sequence[str]) -> str:
 
 
 class TrainingSample:
-    """A uniform sample of lines per language that holds at most `limit` bytes, whatever is added.
+    """A uniform sample of lines per language that holds at most `limit` bytes.
 
-    Every line draws a random number; where the bytes do not suffice, the lines with the largest numbers go.
+    Every line draws a random number; if the bytes do not suffice, the lines with the largest numbers are removed.
     """
 
     def __init__(self, languages: Sequence[str], limit: int, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Attentions that tell where they look, in a copy of a model that shares its weights."""
+"""Reads attention weights, in a copy of a model that shares its parameters."""
 
 import copy
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from seq2seq.network.attention.last import LastPosition
 from seq2seq.network.attention.none import Uniform
 from seq2seq.network.model import Model
 
-BLIND = (LastPosition, Uniform)  # attentions that look at the same place whatever the query
+BLIND = (LastPosition, Uniform)  # attentions whose weights do not depend on the query
 
 
 def with_shared_weights(model: Model) -> Model:
@@ -27,7 +27,7 @@ def attentions_of(model: Model) -> list[Attention]:
 
 
 def add_hook(attention: Attention, heard: Callable[[Tensor], None]) -> None:
-    """From now on `heard` is given the weights of every call: of all target positions, or of one at a time."""
+    """Calls `heard` with the weights of every call: of all target positions, or of one at a time."""
 
     def telling(call: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
         def told(*given: Any) -> tuple[Any, ...]:
@@ -37,6 +37,6 @@ def add_hook(attention: Attention, heard: Callable[[Tensor], None]) -> None:
 
         return told
 
-    setattr(attention, "forward", telling(attention.forward))  # noqa: B010 - a method of this copy alone
+    setattr(attention, "forward", telling(attention.forward))  # noqa: B010 - a method of this copy only
     if type(attention).step is not Attention.step:  # which goes through forward
         setattr(attention, "step", telling(attention.step))  # noqa: B010

@@ -39,7 +39,7 @@ class Cell(nn.Module, ABC):
         return F.linear(x, self.weight, self.bias)
 
     def dropout_masks(self, shape: tuple[int, ...]) -> State:
-        """What `advance` needs besides its input and state, the same at every step of a pass over `shape` sequences."""
+        """Inputs of `advance` besides projected input and state, equal at all steps of a pass over `shape` sequences."""
         return ()
 
     @abstractmethod
@@ -57,7 +57,7 @@ class Cell(nn.Module, ABC):
     def forward(
         self, x: Float[Tensor, "batch time input"], mask: Bool[Tensor, "batch time"] | None, state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        """All steps. On padding (`mask` false, behind a sequence) the state stands still and the output is zero."""
+        """All steps. On padding (`mask` false, after a sequence) the state does not change and the output is zero."""
         return self.loop(x, mask, state, self.dropout_masks((len(x),)))
 
     def loop(

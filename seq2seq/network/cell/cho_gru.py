@@ -18,7 +18,7 @@ class ChoGRU(Recurrence):
         h' = (1 - z) * n + z * h
 
     The candidate's product waits for the reset gate: two products a step, and no fused kernel (`cell=gru` is the
-    variant that has one). State: `h`. Gates lie in the order r, z, n.
+    variant that has one). State: `h`. Gate order: r, z, n.
     """
 
     def __init__(self, input_size: int, hidden_size: int, weight_dropout: float, state_dropout: float) -> None:

@@ -10,14 +10,14 @@ from seq2seq.network.state import State
 
 
 class CoupledLSTM(Recurrence):
-    """What is forgotten makes room for what is written: the input gate is 1 - f.
+    """A single gate for forgetting and writing: the input gate is 1 - f.
 
         f, o = sigmoid(W x + U h + b), each with its own W, U, b
         g  = tanh(W_g x + U_g h + b_g)
         c' = f * c + (1 - f) * g
         h' = o * tanh(c')
 
-    State: `(h, c)`. Gates lie in the order f, g, o. `forget_bias`: where b_f starts.
+    State: `(h, c)`. Gate order: f, g, o. `forget_bias`: initial b_f.
     """
 
     def __init__(

@@ -19,8 +19,8 @@ class GRU(Fused):
         n  = tanh(W_n x + b_n + r * (U_n h + b_u))
         h' = (1 - z) * n + z * h
 
-    Cho's own unit resets before the product (`cell=cho_gru`); this one does so after it, which needs b_u, and is what
-    torch and cuDNN compute in one kernel. State: `h`. Gates lie in torch's order r, z, n.
+    Cho's unit resets before the product (`cell=cho_gru`); this one does so after it, which needs b_u, and is what torch
+    and cuDNN compute in one kernel. State: `h`. Gate order: torch's r, z, n.
     """
 
     def __init__(self, input_size: int, hidden_size: int, weight_dropout: float, state_dropout: float) -> None:
@@ -50,7 +50,7 @@ class GRU(Fused):
         recurrent: Float[Tensor, "gates hidden"],
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         assert isinstance(state, Tensor)
-        if mask is not None:  # an input that is 1 on padding holds the update gate at 1: the state stands still
+        if mask is not None:  # an input that is 1 on padding sets the update gate to 1: the state does not change
             x = torch.cat([x, (~mask).to(x.dtype).unsqueeze(-1)], dim=-1)
             zeros = weight.new_zeros(self.hidden_size, 1)
             weight = torch.cat([weight, torch.cat([zeros, zeros + STUCK, zeros])], dim=1)

@@ -20,5 +20,5 @@ def input_matrix(gates: int, rows: int, columns: int) -> nn.Parameter | None:
 
 
 def gate_bias(*starts: float, size: int) -> nn.Parameter:
-    """One vector of biases; `starts` says where those of each gate begin."""
+    """One vector of biases; `starts`: the initial value of each gate's biases."""
     return nn.Parameter(torch.cat([torch.full((size,), start) for start in starts]))

@@ -12,21 +12,21 @@ STUCK = 1e4  # a sum inside a gate that holds it at exactly 0 (negative) or 1
 
 
 class LSTM(Fused):
-    """A cell state kept by gates.
+    """Long short-term memory: gates decide what the cell state keeps.
 
         i, f, o = sigmoid(W x + U h + b), each with its own W, U, b
         g  = tanh(W_g x + U_g h + b_g)
         c' = f * c + i * g
         h' = o * tanh(c')
 
-    State: `(h, c)`. Gates lie in torch's order i, f, g, o. `forget_bias`: where b_f starts (Jozefowicz et al. 2015: 1).
+    State: `(h, c)`. Gate order: torch's i, f, g, o. `forget_bias`: initial b_f (Jozefowicz et al. 2015: 1).
     """
 
     def __init__(
         self, input_size: int, hidden_size: int, forget_bias: float, weight_dropout: float, state_dropout: float
     ) -> None:
         super().__init__(input_size, hidden_size, (0.0, forget_bias, 0.0, 0.0), weight_dropout, state_dropout)
-        self.no_bias: Tensor  # the kernel wants a second one
+        self.no_bias: Tensor  # the kernel requires a second one
         self.register_buffer("no_bias", torch.zeros(4 * hidden_size), persistent=False)
 
     def initial_state(self, shape: tuple[int, ...]) -> State:

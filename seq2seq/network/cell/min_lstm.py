@@ -10,14 +10,14 @@ from seq2seq.network.cell.scanned import Scanned, Sums
 
 
 class MinLSTM(Scanned):
-    """Forgetting and writing share one whole.
+    """Forget and input gates are normalised to sum 1.
 
         f, i = sigmoid(W x + b), each with its own W, b
         n  = W_n x + b_n
         h' = f / (f + i) * h + i / (f + i) * n
 
-    The share f / (f + i) is sigmoid(log f - log i), which divides nothing. State: `h`. Gates lie in the order f, i, n.
-    `forget_bias`: where b_f starts.
+    The share f / (f + i) is computed as sigmoid(log f - log i), without a division. State: `h`. Gate order: f, i, n.
+    `forget_bias`: initial b_f.
     """
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float) -> None:

@@ -16,10 +16,10 @@ class PeepholeLSTM(Recurrence):
         f  = sigmoid(W_f x + U_f h + p_f * c + b_f)
         g  = tanh(W_g x + U_g h + b_g)
         c' = f * c + i * g
-        o  = sigmoid(W_o x + U_o h + p_o * c' + b_o)          the output gate peeks at the new cell state
+        o  = sigmoid(W_o x + U_o h + p_o * c' + b_o)          the output gate sees the new cell state
         h' = o * tanh(c')
 
-    State: `(h, c)`. Gates lie in the order i, f, g, o; peepholes i, f, o start at 0. `forget_bias`: where b_f starts.
+    State: `(h, c)`. Gate order: i, f, g, o; peepholes i, f, o start at 0. `forget_bias`: initial b_f.
     """
 
     def __init__(

@@ -14,11 +14,11 @@ from seq2seq.network.state import State
 
 
 class Recurrence(Cell):
-    """A cell whose sums are W x + U h + b, one row of blocks per gate; `biases` says where each gate's bias starts.
+    """A cell whose sums are W x + U h + b, one row of blocks per gate; `biases`: the initial biases of each gate.
 
     U starts orthogonal gate by gate (Saxe et al. 2014), W Xavier. Two dropouts, both drawn once a pass:
     `weight_dropout` drops entries of U (weight-drop, Merity et al. 2018), `state_dropout` features of the h that U
-    sees, the same at every step of a sequence (Gal & Ghahramani 2016); what stays is scaled up.
+    reads, the same at every step of a sequence (Gal & Ghahramani 2016); the rest is scaled up.
     """
 
     def __init__(

@@ -14,18 +14,18 @@ SMALLEST = 1e-12  # of 1 - a^2, whose root has no gradient at 0
 
 
 class RGLRU(Scanned):
-    """A leaky memory: each feature forgets at its own rate, which a gate slows down.
+    """Real-gated linear recurrent unit: each feature decays at its own rate, which a gate slows down.
 
         r  = sigmoid(W_r x + b_r)
         i  = sigmoid(W_i x + b_i)
         a  = sigmoid(l) ^ (8 r)
         h' = a * h + sqrt(1 - a^2) * (i * x)
 
-    (section 2.4; l is the paper's Lambda). Here x inside the last line is W_x x + b_x, the linear layer that stands
-    before the recurrence in Griffin's block. Gates are full matrices, the paper's are block-diagonal. l starts so that
-    sigmoid(l)^8, what is kept with r = 1, lies between `shortest` and `longest`, spread over the features: the paper's
-    0.9 to 0.999 is for documents, a sentence wants to forget faster. Powers are computed as exponentials, in fp32.
-    State: `h`. Gates lie in the order r, i, x.
+    (section 2.4; l is the paper's Lambda). The x of the last line is W_x x + b_x, the linear layer before the
+    recurrence in Griffin's block. Gates are full matrices, the paper's are block-diagonal. l starts so that the decay
+    sigmoid(l)^8 for r = 1 is between `shortest` and `longest`, spread over the features: the paper's 0.9 to 0.999 suits
+    documents, sentences need faster decay. Powers are computed as exponentials, in fp32. State: `h`. Gate order: r, i,
+    x.
     """
 
     def __init__(self, input_size: int, hidden_size: int, shortest: float, longest: float) -> None:

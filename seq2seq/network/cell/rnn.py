@@ -37,7 +37,7 @@ class RNN(Fused):
             raise ConfigError(f"cell.activation: expected tanh or relu, got {activation!r}")
         self.activation = tanh if activation == "tanh" else torch.relu
         self.fused = torch.rnn_tanh if activation == "tanh" else torch.rnn_relu
-        self.no_bias: Tensor  # the kernel wants a second one
+        self.no_bias: Tensor  # the kernel requires a second one
         self.register_buffer("no_bias", torch.zeros(hidden_size), persistent=False)
         if activation == "relu":
             nn.init.eye_(self.recurrent)

@@ -30,7 +30,7 @@ class Scanned(Cell):
         """`(keep, write)` of every position."""
 
     def read(self, hidden: Float[Tensor, "*shape hidden"], sums: Sums) -> Float[Tensor, "*shape hidden"]:
-        """The output of every position: the state itself where a cell has nothing else."""
+        """The output of every position: the state itself, unless the cell overrides it."""
         return hidden
 
     def advance(
@@ -60,7 +60,7 @@ class Scanned(Cell):
         return outputs, hidden[:, -1]
 
     def beside(self, other: "Scanned") -> "Scanned":
-        """One cell with the features of both, its own first, for both read the same input."""
+        """One cell with the features of both, its own first; both read the same input."""
         joined = copy.deepcopy(self)
         joined.hidden_size = self.hidden_size + other.hidden_size
         for (name, mine), its in zip(self.named_parameters(), other.parameters(), strict=True):

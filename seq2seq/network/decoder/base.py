@@ -32,7 +32,7 @@ class Decoder(nn.Module, ABC):
         """`(prepared, state)`: what a sentence needs once (`[batch, ...]`), and the first state (`[batch, 1, ...]`)."""
 
     def project(self, x: Float[Tensor, "batch beam width"]) -> State:
-        """What a step makes of its word alone, whatever came before: tensors `[batch, beam, ...]`."""
+        """The part of a step that depends on its word alone: tensors `[batch, beam, ...]`."""
         return x
 
     @abstractmethod

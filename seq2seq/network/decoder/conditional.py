@@ -22,22 +22,22 @@ from seq2seq.network.sublayer import Sublayer
 class Conditional(Decoder):
     """One recurrence through the context `c`, layers above it that read `c` beside their input, and a readout.
 
-    With two `transitions` (Nematus; Sennrich et al. 2017, section 2; any cell stands for their GRU):
+    With two `transitions` (Nematus; Sennrich et al. 2017, section 2; any cell in place of their GRU):
 
         s'_j = cell_1(y_{j-1}, s_{j-1})
         c_j  = attention(memory, s'_j)
         s_j  = cell_2(c_j, s'_j)
 
-    With one (Bahdanau et al. 2015, section A.2; Cho et al. 2014 where the attention is `last`):
+    With one (Bahdanau et al. 2015, section A.2; Cho et al. 2014 with the attention `last`):
 
         c_j  = attention(memory, s_{j-1})
         s_j  = cell(y_{j-1} + W c_j, s_{j-1})
 
-    Both end in t_j = tanh(W_s s_j + W_y y_{j-1} + W_c c_j + b) (equation 5 of Nematus), `s_j` what the highest layer
-    gave. Of the state, attention sees the cell's output, at first the bridge's first tensor.
+    Both end in t_j = tanh(W_s s_j + W_y y_{j-1} + W_c c_j + b) (equation 5 of Nematus), with the highest layer's `s_j`.
+    Attention reads the cell's output, at first the bridge's first tensor.
 
-    Only the lowest layer waits for the step before: under teacher forcing the layers above and the readout are computed
-    for all positions at once. State: `(layer states, output of the lowest layer, what the attention knows)`.
+    Only the lowest layer waits for the previous step: under teacher forcing the layers above and the readout are
+    computed for all positions at once. State: `(layer states, output of the lowest layer, past of the attention)`.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps it; containers often have 
 
 
 def worker_gradient(micro_batch: MicroBatch, slots: int, say: Callable[[str], None]) -> Gradient:
-    """Workers where an update has several batches and a CPU several cores, else this process alone."""
+    """Worker processes if an update has several batches and the CPU several cores, else this process."""
     count = min(torch.get_num_threads(), slots)
     if count < 2 or micro_batch.model.output_weight.device.type != "cpu":
         return SerialGradient(micro_batch)
@@ -40,10 +40,10 @@ def worker_gradient(micro_batch: MicroBatch, slots: int, say: Callable[[str], No
 
 
 class WorkerGradient:
-    """As many processes as `count`, for updates of at most `slots` batches.
+    """`count` processes for updates of at most `slots` batches.
 
-    Every batch's gradient goes to a slot of its own and the slots are summed in order, so that the number of processes
-    changes nothing, bit for bit. They end with this process, however it ends.
+    Every batch's gradient has a slot, and the slots are summed in order: the number of processes changes nothing, bit
+    for bit. They end with this process, however it ends.
     """
 
     def __init__(self, micro_batch: MicroBatch, count: int, slots: int) -> None:
@@ -78,7 +78,7 @@ class WorkerGradient:
         return torch.stack(sums).sum(0)
 
     def carried(self) -> list[list[Tensor]]:
-        """Every process carries the states of its own batches."""
+        """The states that the processes carry, each those of its own batches."""
         if not self.carries:
             return []
         result: list[list[Tensor]] = []

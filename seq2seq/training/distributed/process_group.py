@@ -26,7 +26,7 @@ class ProcessGroup(Protocol):
 
     @property
     def rank(self) -> int:
-        """Of this process: 0 for the leader, who alone writes files."""
+        """Number of this process: 0 is the main one, which alone writes files."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class ProcessGroup(Protocol):
         ...
 
     def broadcast(self, value: Value) -> Value:
-        """The leader's value, whatever the others hold."""
+        """The main process's value."""
         ...
 
     def all_reduce_max(self, values: Sequence[float]) -> list[float]:
@@ -58,10 +58,10 @@ def is_main() -> bool:
 
 @contextmanager
 def process_group(timeout: float) -> Iterator[ProcessGroup]:
-    """The process group that torchrun's variables in the environment describe.
+    """The process group that torchrun's environment variables describe.
 
-    Raises TrainingError that names a process which failed, or for which the others waited `timeout` seconds in vain;
-    all of them then end.
+    Raises TrainingError that names a process which failed, or which did not answer within `timeout` seconds; all
+    processes then end.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield SingleProcess()
@@ -77,7 +77,7 @@ def process_group(timeout: float) -> Iterator[ProcessGroup]:
 
 
 class SingleProcess:
-    """A process of its own."""
+    """A group of one process."""
 
     rank, world_size = 0, 1
 
@@ -95,10 +95,10 @@ class SingleProcess:
 
 
 class TorchProcessGroup:
-    """The processes of torchrun. Tensors of a GPU are summed by NCCL, all else goes through gloo.
+    """The processes of torchrun. Tensors of a GPU are summed by NCCL, everything else uses gloo.
 
-    Before each exchange a process notes in the store that all can read how many it has come to, so that those who wait
-    in vain know for whom.
+    Before each exchange a process writes the number of its exchanges to the shared store, so that waiting processes can
+    name the one that is missing.
     """
 
     def __init__(self, timeout: float) -> None:

@@ -14,11 +14,11 @@ from seq2seq.training.trainable import Stateful, Trainable
 
 @runtime_checkable
 class Objective(Protocol):
-    """A callable without memory, which is sent to other processes as it is.
+    """A stateless callable, which is sent to worker processes.
 
-    Called under autocast with torch's generator freshly seeded from (seed, update, batch), so that whatever it draws is
-    drawn again when the update is repeated. `update` is the number of the update, the first being 1. The loss is a sum
-    over the batch's real target tokens; the trainer divides by those of the whole update.
+    Called under autocast with torch's generator seeded from (seed, update, batch), so that a repeated update draws the
+    same numbers. `update`: number of the update, from 1. The loss is a sum over the batch's real target tokens; the
+    trainer divides it by the tokens of the whole update.
     """
 
     def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int, /) -> Loss: ...
@@ -35,7 +35,7 @@ def repeated(batch: Batch, times: int) -> Batch:
 
 
 def chunks(features: Tensor, vocabulary: int) -> tuple[Tensor, ...]:
-    """Features in so few rows that their logits may stand in memory."""
+    """Features in chunks of so few rows that their logits fit in memory."""
     return torch.split(features, max(1, CHUNK // vocabulary))
 
 

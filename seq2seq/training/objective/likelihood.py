@@ -6,7 +6,7 @@ from seq2seq.training.trainable import Trainable
 
 
 class Likelihood:
-    """Cross-entropy under teacher forcing (Williams & Zipser 1989), smoothed as the criterion says."""
+    """Cross-entropy under teacher forcing (Williams & Zipser 1989), with the criterion's label smoothing."""
 
     def __call__(self, network: Trainable, batch: Batch, criterion: Criterion, update: int) -> Loss:
         return criterion(network(batch), network.output_weight, network.output_bias, predicted(batch))

@@ -47,25 +47,25 @@ class AncestralSampling(Protocol):
         keys: Tensor,
         /,
     ) -> Sequence[Sequence[Drawn]]:
-        """One hypothesis a row; `keys` tell draws of the same source apart."""
+        """One hypothesis a row; `keys` distinguish draws of the same source."""
         ...
 
 
 class MinimumRisk:
-    """The expected cost of what the model says, over some of what it says (Shen et al. 2016, equations 11 to 13).
+    """The expected cost of the model's translations, over a sample of them (Shen et al. 2016, equations 11 to 13).
 
         Q(y | x) = p(y | x)^sharpness / sum over y' in S(x) of p(y' | x)^sharpness
         risk     = sum over y in S(x) of Q(y | x) cost(y),         cost(y) = 1 - score(y, reference) / 100
         loss     = (1 - weight) likelihood + weight * sum over sentences of (risk * tokens of the reference)
 
     S(x): `candidates` translations drawn by `search` from the model, without dropout; with `reference` the reference
-    too; each once. What they are depends on (search.seed, update, pair) only. The risk counts as often as the reference
-    has tokens (EOS too), as likelihood does, so that both are means over tokens (mixed as in Edunov et al. 2018);
-    likelihood is smoothed as the criterion says, and reported. A candidate's gradient is sharpness * Q(y) (cost(y) -
-    risk) that of its log-probability: costs that are all alike change nothing.
+    too; duplicates removed. They depend on (search.seed, update, pair) only. The risk is weighted by the reference's
+    tokens (EOS too), as in likelihood, so that both are means over tokens (mixed as in Edunov et al. 2018); likelihood
+    has the criterion's label smoothing, and is reported. A candidate's gradient is sharpness * Q(y) (cost(y) - risk)
+    times that of its log-probability: equal costs change nothing.
 
-    It reads `candidates` as many rows as a batch has, and draws them token by token before: for a model that is already
-    trained. Raises ConfigError.
+    It reads `candidates` times as many rows as a batch has, and generates them token by token before: for a model that
+    is already trained. Raises ConfigError.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class MinimumRisk:
         return self._distinct(lines, _references(batch))
 
     def _distinct(self, lines: list[list[int]], references: list[list[int]]) -> "SampledRows":
-        """Each sentence's lines without duplicates, with its reference where that is wanted."""
+        """Each sentence's lines without duplicates, with its reference if configured."""
         kept: list[list[int]] = []
         owners: list[int] = []
         for number, reference in enumerate(references):
@@ -194,12 +194,12 @@ def _scores(network: Trainable, rows: Batch) -> Float[Tensor, " rows"]:
 
 
 def _references(batch: Batch) -> list[list[int]]:
-    """The real target ids behind the tag, EOS included."""
+    """The real target ids after the tag, EOS included."""
     return [row[real].tolist() for row, real in zip(batch.target[:, 1:], batch.target_mask[:, 1:], strict=True)]
 
 
 def _times(tensor: Tensor, count: int) -> Tensor:
-    """Every row so many times, side by side."""
+    """Every row repeated, its copies side by side."""
     return tensor.repeat_interleave(count, 0)
 
 

@@ -11,17 +11,17 @@ from seq2seq.training.criterion import Criterion, Gradients, Loss, number_format
 from seq2seq.training.objective.base import repeated, several_passes
 from seq2seq.training.trainable import Trainable
 
-CHUNK = 2**20  # logits of both passes that stand in memory at once, 4 MB in fp32
+CHUNK = 2**20  # logits of both passes in memory at once, 4 MB in fp32
 
 
 class RDrop:
-    """Cross-entropy of two passes, and how far their distributions p and q lie apart (Liang et al. 2021, equation 4).
+    """Cross-entropy of two passes, and the divergence of their distributions p and q (Liang et al. 2021, equation 4).
 
         loss = 1/2 (CE(p) + CE(q)) + alpha/2 * 1/2 (KL(p || q) + KL(q || p))
 
-    summed over tokens: half of the paper's, so that learning rates keep their meaning. CE is smoothed as the criterion
-    says; the plain loss and the right tokens are the means of both passes. Gradients flow through both sides of each
-    KL. It costs a second pass through the network and the output layer. Raises ConfigError.
+    summed over tokens: half of the paper's, so that learning rates keep their meaning. CE has the criterion's label
+    smoothing; nll and correct tokens are the means of both passes. Gradients flow through both sides of each KL. It
+    costs a second pass through the network and the output layer. Raises ConfigError.
     """
 
     def __init__(self, alpha: float) -> None:

@@ -1,4 +1,4 @@
-"""Scheduled sampling (Bengio et al. 2015): the decoder learns to go on from its own words."""
+"""Scheduled sampling (Bengio et al. 2015): the decoder learns to continue its own predictions."""
 
 import math
 
@@ -16,19 +16,19 @@ NEVER_READ = sorted(symbols.IGNORED)  # in translation, so neither here
 
 
 class ScheduledSampling:
-    """Cross-entropy of the real tokens, after a part of the inputs was replaced by the model's own predictions.
+    """Cross-entropy of the real tokens, with a part of the inputs replaced by the model's own predictions.
 
-    In two passes, as for all decoders that read a target at once (Mihaylova & Martins 2019; Duckworth et al. 2019): the
+    Two passes, as for all decoders that read a whole target (Mihaylova & Martins 2019; Duckworth et al. 2019): the
     first reads the real tokens and predicts each of them, without gradient but with dropout (its mistakes are then
-    those of a model that does not know the text by heart); the second reads some predictions in place of real tokens:
+    those of a model that has not memorised the text); the second reads some predictions in place of real tokens:
 
         target   <2de>  Ein   Hund  schläft  EOS
         reads    <2de>  Ein   Mann  schläft              Mann: predicted after `<2de> Ein`
         learns   Ein    Hund  schläft  EOS
 
-    Every input behind the tag is replaced with a probability that rises in a line from 0 at update `start` to `rate`,
-    `warmup` updates later. Predictions are drawn from softmax(logits / temperature), PAD, BOS and EOS apart; with
-    temperature 0 they are the likeliest. At probability 0 this is likelihood. Raises ConfigError.
+    Every input after the tag is replaced with a probability that rises linearly from 0 at update `start` to `rate`,
+    `warmup` updates later. Predictions are drawn from softmax(logits / temperature) without PAD, BOS and EOS; with
+    temperature 0 they are the most probable. At probability 0 this is likelihood. Raises ConfigError.
     """
 
     def __init__(self, rate: float, start: int, warmup: int, temperature: float) -> None:
@@ -73,7 +73,7 @@ class ScheduledSampling:
         return batch._replace(target=target)
 
     def _predicted(self, network: Trainable, features: Tensor) -> Tensor:
-        """A token for each of the features, drawn from what the output layer says."""
+        """A token for each of the features, drawn from the output layer's distribution."""
         words = [features.new_zeros(0, dtype=torch.long)]
         for part in chunks(features, len(network.output_weight)):
             logits = (part @ network.output_weight.T + network.output_bias).float()

@@ -1,4 +1,4 @@
-"""What every learning rate schedule is: a pure function of where the run stands."""
+"""Learning rate schedules: pure functions of the progress of a run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -10,11 +10,10 @@ ScheduleState = Mapping[str, float]
 
 
 class Schedule(ABC):
-    """The share of the peak learning rate that an update uses, in [0, 1].
+    """The share of the peak learning rate for an update, in [0, 1].
 
-    The share rises in a straight line over the first `warmup` updates and then does as the member says. What a member
-    remembers (only `plateau` does) is a state: passed in, returned, and kept in the checkpoint.
-    Raises ConfigError when `warmup` is negative.
+    It rises linearly over the first `warmup` updates, then follows the member. A member's state (only `plateau` has
+    one) is passed in, returned, and stored in checkpoints. Raises ConfigError if `warmup` is negative.
     """
 
     needs_budget: ClassVar[bool] = False  # true where the share follows the budget that is used up

@@ -39,7 +39,7 @@ class Cell(nn.Module, ABC):
         return F.linear(x, self.weight, self.bias)
 
     def dropout_masks(self, shape: tuple[int, ...]) -> State:
-        """Inputs of `advance` besides projected input and state, equal at all steps of a pass over `shape` sequences."""
+        """Further inputs of `advance`, equal at all steps of a pass over `shape` sequences."""
         return ()
 
     @abstractmethod

@@ -37,7 +37,7 @@ def precision(name: str, device: torch.device | None = None, key: str = "precisi
     than auto, fp32 and bf16, and for bf16 on a device that does not multiply it.
     """
     if name not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"{key}: found {name!r}, allowed are auto, fp32 and bf16")
+        raise ConfigError(f"{key}: expected auto, fp32 or bf16, got {name!r}")
     device = device or default_device()
     fast = name != "fp32" and _multiplies_bf16_fast(device) and "bf16" in formats(device)
     if name == "bf16" and not fast:
@@ -55,7 +55,7 @@ def products(name: str, device: torch.device, key: str = "precision") -> Format:
         _require("int8", device, key)
         return "int8"
     if name not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"{key}: found {name!r}, allowed are auto, fp32, bf16 and int8")
+        raise ConfigError(f"{key}: expected auto, fp32, bf16 or int8, got {name!r}")
     return "fp32" if precision(name, device, key) == torch.float32 else "bf16"
 
 

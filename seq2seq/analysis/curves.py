@@ -99,7 +99,7 @@ def _records(folder: Path) -> list[Record]:
             record = read_json(line)
             result[record["event"], record["update"]] = record
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}:{number}: expected a record with event and update, found {line[:60]!r}") from error
+            raise DataError(f"{path}:{number}: expected a record with event and update, got {line[:60]!r}") from error
     if not result:
         raise DataError(f"{path}: no records yet; the first comes after trainer.report_every updates")
     return sorted(result.values(), key=lambda record: _number(record["update"]) or 0.0)

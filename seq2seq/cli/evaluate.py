@@ -49,9 +49,9 @@ def run(
     """Prints the table of all scores; those of a model are written to evaluation.json too."""
     if hypotheses or references:
         if noise:
-            raise ConfigError("noise: only a model can be given noisy text; set model= instead of hypotheses=")
+            raise ConfigError("noise: needs a model that translates noisy text; set model= instead of hypotheses=")
         if model or not (hypotheses and references and target):
-            raise ConfigError("hypotheses, references and target belong together, without model: give all three")
+            raise ConfigError("expected hypotheses=, references= and target= together, without model=: give all three")
         if output:
             check_places(
                 {"hypotheses": files(hypotheses), "references": files(references)}, {"output": [output / RESULTS]}

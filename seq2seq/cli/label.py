@@ -27,7 +27,7 @@ def run(
 ) -> int:
     """Writes one line of labels a line; a summary, and agreement with references, go to standard error."""
     if results is not None and references is None:
-        raise ConfigError("results: says how well labels agree with references; set references= too")
+        raise ConfigError("results: needs references=, a file with the correct labels")
     check_places(
         {"input": stream_or_file(input, INPUT), "references": files(references), "model": read_models(model)},
         {"output": stream_or_file(output, OUTPUT), "results": files(results)},

@@ -58,8 +58,8 @@ def check_places(reads: Places, writes: Places, in_place: Collection[tuple[str, 
         for other in read:
             if _meet(one, other) and not (one in written and (other.key, one.key) in in_place):
                 raise ConfigError(
-                    f"{one.key}: {_named(one.place)} is what {other.key} reads ({_named(other.place)}), which would be "
-                    f"overwritten: name another place for {one.key}"
+                    f"{one.key}: {_named(one.place)} would overwrite the input {other.key} "
+                    f"({_named(other.place)}): choose another path for {one.key}"
                 )
     for one, other in combinations((*written, *hidden), 2):
         streams = isinstance(one.place, StandardStream) and isinstance(other.place, StandardStream)
@@ -101,8 +101,8 @@ def _check_writable(key: str, path: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ConfigError(
-            f"{key}: {path} cannot be written, as nothing can be made in {folder} "
-            f"({os.strerror(error.errno or 0)}): name another place for {key}"
+            f"{key}: {path} cannot be written, because {folder} is not writable "
+            f"({os.strerror(error.errno or 0)}): choose another path for {key}"
         ) from error
 
 

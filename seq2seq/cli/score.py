@@ -68,4 +68,4 @@ def _refuse(given: dict[str, object], model: Path, kind: str) -> None:
     """Raises ConfigError for what a model of this kind would ignore."""
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(f"{name}: {model} is {kind}, which has no use for it: leave it out")
+            raise ConfigError(f"{name}: not supported by {model}, which is {kind}: leave it out")

@@ -36,12 +36,12 @@ def run(
     """Writes `shortlist.safetensors` into the model folder of a run, and prints how much held-out text it covers."""
     place = find(model)  # what else is in it, perhaps a damaged shortlist, is not read
     if (kind := read_config(place)["kind"]) != KIND:
-        raise ModelError(f"{place}: expected a {KIND}, found a {kind}, which has no use for a shortlist")
+        raise ModelError(f"{place}: expected a {KIND}, got a {kind}, which uses no shortlist")
     prepared = _prepared(model, cache)
     if prepared.tokenizer.models != Tokenizer.load(place).models:
         raise ModelError(
-            f"{model}: its text now makes another tokenizer than the model has: give back the text that it was "
-            "trained on (corpus of its config.yaml)"
+            f"{model}: the tokenizer of its text is not the model's: restore the text that it was trained on "
+            "(corpus in its config.yaml)"
         )
     shortlist = learn(
         prepared.train, prepared.tokenizer, max_pairs, threshold, max_candidates, frequent_pieces, candidates_per_piece
@@ -62,7 +62,7 @@ def _prepared(folder: Path, cache: Path) -> PreparedCorpus:
         corpus, cleaning, tokenizer, prepare = (configuration[key] for key in KEYS)
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ModelError(
-            f"{folder}: no run with a config.yaml, which names the text to learn from: give the folder of the run; "
+            f"{folder}: expected a run folder, whose config.yaml names the training text; "
             "models exported from it later keep the shortlist"
         ) from error
     if "algorithm" in tokenizer:  # one that was trained, perhaps by an older version
@@ -71,9 +71,7 @@ def _prepared(folder: Path, cache: Path) -> PreparedCorpus:
     check_places({"corpus": text_places(text)}, {"model": [find(folder) / FILE], "cache": [cache]})
     files, result = text_differences(text, folder)
     if changed := [one.how for one in result if one.key == "data.train"]:
-        raise ModelError(
-            f"{folder}: its text is not the one that it was trained on: {'; '.join(changed)}: give it back"
-        )
+        raise ModelError(f"{folder}: expected the text that it was trained on, but {'; '.join(changed)}: restore it")
     return prepared_corpus(text, cleaning, tokenizer, prepare, cache, files)
 
 

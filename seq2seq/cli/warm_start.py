@@ -27,7 +27,7 @@ class WarmStart:
 
     def __init__(self, run: Path, init_from: Path | None, init_optimizer: bool, freeze: list[str]) -> None:
         if init_optimizer and init_from is None:
-            raise ConfigError("init_optimizer: expected init_from=FOLDER beside it, the run that it is taken from")
+            raise ConfigError("init_optimizer: needs init_from=FOLDER, the run whose optimiser state it copies")
         self.checkpoints = Checkpoints(run / "checkpoints")
         self.folder = init_from
         self.init_optimizer = init_optimizer

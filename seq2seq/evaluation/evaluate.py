@@ -78,7 +78,7 @@ def evaluate(
     Raises ConfigError if there is no test set or no common direction.
     """
     if not corpus.test:
-        raise ConfigError("corpus.test: names no split; set corpus.test=[NAME] to say what to evaluate on")
+        raise ConfigError("corpus.test: expected at least one split to evaluate on, got none; set corpus.test=[NAME]")
     known = translator.directions
     directions = [direction for direction in corpus.directions if len(matching_directions(*direction, known)) == 1]
     if not directions:

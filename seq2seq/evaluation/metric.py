@@ -117,8 +117,8 @@ def _check(hypotheses: Sequence[object], references: Sequence[object]) -> None:
             raise DataError(f"{name}: expected a list of lines, one reference a hypothesis, got {type(lines).__name__}")
     if len(hypotheses) != len(references):
         raise DataError(
-            f"found {len(hypotheses):,} hypotheses and {len(references):,} references; line N of one is scored against "
-            "line N of the other, so give files of equal length"
+            f"expected as many hypotheses as references, got {len(hypotheses):,} and {len(references):,}: "
+            "line N of one is scored against line N of the other"
         )
     if not hypotheses:
-        raise DataError("found no lines to score; give at least one hypothesis and its reference")
+        raise DataError("expected at least one hypothesis and its reference, got none")

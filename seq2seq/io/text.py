@@ -238,7 +238,9 @@ def find(folder: Path, name: str) -> Path:
     if len(result) == 1:
         return result[0]
     if result:
-        raise DataError(f"{folder}: found {', '.join(path.name for path in result)}; keep only one of them")
+        raise DataError(
+            f"{folder}: expected one file {name}, got {', '.join(path.name for path in result)}; keep only one of them"
+        )
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder; set corpus.path to the folder that holds {name} (for a named corpus: the "

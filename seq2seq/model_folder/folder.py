@@ -140,7 +140,7 @@ def read(folder: Path, *kinds: str) -> StoredModel:
     if content["kind"] not in kinds:
         use = USED_BY.get(content["kind"])
         advice = f"use it with `seq2seq {use}`" if use else "this toolkit knows no such kind"
-        raise ModelError(f"{place}: expected a {' or '.join(kinds)}, found a {content['kind']}: {advice}")
+        raise ModelError(f"{place}: expected a {' or '.join(kinds)}, got a {content['kind']}: {advice}")
     _check_files(place, content.get(SUMS, {}))
     opened = StoredModel(place, content, read_weights(place / WEIGHTS, content["precision"]))
     _check_node(opened)
@@ -269,7 +269,7 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
         result = weights[name]
         if (result.shape, result.dtype) != (tensor.shape, tensor.dtype):
             raise ModelError(
-                f"{path}: {name}: expected {tuple(tensor.shape)} of {tensor.dtype}, found {tuple(result.shape)} of "
+                f"{path}: {name}: expected {tuple(tensor.shape)} of {tensor.dtype}, got {tuple(result.shape)} of "
                 f"{result.dtype}; the weights belong to another {CONFIG}"
             )
         tensor.data = result

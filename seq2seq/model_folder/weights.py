@@ -73,7 +73,7 @@ def read_weights(path: Path, precision: str) -> dict[str, Tensor]:
             continue
         if _is_matrix(tensor) != (tensor.dtype == NARROW[precision]):
             wanted = precision if _is_matrix(tensor) else "fp32"
-            raise ModelError(f"{path}: {name}: expected {wanted}, found {tensor.dtype}; copy the folder again")
+            raise ModelError(f"{path}: {name}: expected {wanted}, got {tensor.dtype}; copy the folder again")
         scales = stored.get(name + SCALES)
         if tensor.dtype == torch.int8:
             read[name] = dequantise(tensor, _checked_scales(name, tensor, scales, path))
@@ -108,7 +108,7 @@ def _checked_scales(name: str, values: Tensor, scales: Tensor | None, path: Path
         raise ModelError(f"{where}: is missing; copy the folder again")
     if scales.shape != values.shape[:1] or scales.dtype != torch.float32:
         raise ModelError(
-            f"{where}: expected {len(values)} numbers of fp32, one a row, found "
+            f"{where}: expected {len(values)} numbers of fp32, one a row, got "
             f"{tuple(scales.shape)} of {scales.dtype}; copy the folder again"
         )
     if not (torch.isfinite(scales) & (scales > 0)).all():

@@ -41,7 +41,7 @@ class Model(nn.Module):
             raise ConfigError(f"model: expected positive embedding and width, got {embedding} and {width}")
         if tying == "all" and source_vocabulary != target_vocabulary:
             raise ConfigError(
-                "model.tying: `all` needs a joint tokenizer, found one per side: "
+                "model.tying: `all` needs a joint tokenizer, got one per side: "
                 "use model.tying=target or tokenizer.joint=true"
             )
         self.source = Embedding(source_vocabulary, embedding, width, word_dropout, embedding_dropout)

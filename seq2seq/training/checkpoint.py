@@ -140,7 +140,7 @@ def _read(path: Path) -> Checkpoint:
         header = file.metadata() or {}
         if header["format"] != FORMAT:
             raise TrainingError(
-                f"{path}: found checkpoint format {header['format']}, this version reads {FORMAT}: "
+                f"{path}: expected checkpoint format {FORMAT}, got {header['format']}: "
                 "resume with the version that wrote it, or use a new run folder"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict

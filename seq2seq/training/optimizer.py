@@ -155,8 +155,8 @@ def _divided(
         for one in matching_names(group.names, parameters, f"optimizer.groups[{number}].names"):
             if one in owner:
                 raise ConfigError(
-                    f"optimizer.groups: {one} stands in group {owner[one]} and in group {number}, but can have one "
-                    "only: narrow their names"
+                    f"optimizer.groups: {one} is in group {owner[one]} and in group {number}, expected one group: "
+                    "narrow their names"
                 )
             owner[one] = number
     trained = {name: one for name, one in parameters.items() if one.requires_grad}

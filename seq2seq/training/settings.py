@@ -87,7 +87,7 @@ class Settings:
         Raises TrainingError if validation gives no such score.
         """
         if self.metric not in scores:
-            raise TrainingError(f"trainer.metric: found {self.metric}, validation gives {', '.join(sorted(scores))}")
+            raise TrainingError(f"trainer.metric: expected one of {', '.join(sorted(scores))}, got {self.metric}")
         return _turned(self.metric, scores)
 
     def better(self, scores: Mapping[str, float], than: Mapping[str, float] | float) -> bool:

@@ -48,8 +48,8 @@ def extended(settings: Settings, state: State) -> Settings:
         state.extension, state.limit = settings.updates, state.update + int(settings.updates)
     elif state.extension != settings.updates:
         raise TrainingError(
-            f"trainer.updates={settings.updates} extends a finished run, and this one is not, after update "
-            f"{state.update:,}: give the number at which it is to end"
+            f"trainer.updates={settings.updates} extends finished runs only, and this one stopped after update "
+            f"{state.update:,}: give the total number of updates"
         )
     return replace(settings, updates=state.limit)
 

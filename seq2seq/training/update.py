@@ -109,7 +109,7 @@ class Updater:
         )
 
     def dry_run(self, batch: Batch, count: int) -> int:
-        """Computes and drops the gradient of `count` copies of the batch, to test memory; returns the number of splits."""
+        """Computes and drops the gradient of `count` copies of a batch, to test memory; returns the splits it took."""
         tokens = count * int(batch.target_mask[:, 1:].sum())
         sums = self.gradient([batch] * count, [_seed(self.seed, 0, index) for index in range(count)], tokens, 0)
         self.optimizer.zero_grad()

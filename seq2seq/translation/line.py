@@ -57,13 +57,13 @@ def parsed(raw: str, where: str) -> Line:
     try:
         result = read_json(raw)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: expected a JSON object with the key text, found no JSON: {error}") from error
+        raise DataError(f"{where}: expected a JSON object with the key text, got no JSON: {error}") from error
     if not isinstance(result, dict) or not isinstance(result.get("text"), str):
-        raise DataError(f"{where}: expected a JSON object with the key text, found {raw[:60]!r}")
+        raise DataError(f"{where}: expected a JSON object with the key text, got {raw[:60]!r}")
     if others := [key for key in result if key not in KEYS]:
         raise DataError(f"{where}: unknown key {others[0]!r}, allowed: {', '.join(KEYS)}")
     if not isinstance(result.get("prefix", ""), str):
-        raise DataError(f"{where}: prefix: expected text, found {result['prefix']!r}")
+        raise DataError(f"{where}: prefix: expected text, got {result['prefix']!r}")
     return Line(
         result["text"], result.get("prefix", ""), _phrases(result, "required", where), _phrases(result, "banned", where)
     )
@@ -72,7 +72,7 @@ def parsed(raw: str, where: str) -> Line:
 def _phrases(found: dict[str, object], key: str, where: str) -> tuple[str, ...]:
     phrases = found.get(key, [])
     if not isinstance(phrases, list) or not all(isinstance(one, str) and one.strip() for one in phrases):
-        raise DataError(f"{where}: {key}: expected a list of phrases, found {phrases!r}")
+        raise DataError(f"{where}: {key}: expected a list of phrases, got {phrases!r}")
     return tuple(phrases)
 
 

@@ -223,7 +223,7 @@ def _columns(chunks: Iterable[list[str]], name: str) -> Chunks:
         for number, row in enumerate(rows, before + 1):
             if len(row) != 2 and row != ("",):
                 raise DataError(
-                    f"{name}:{number}: expected `line TAB translation`, found {len(row)} columns; or give the "
+                    f"{name}:{number}: expected `line TAB translation`, got {len(row)} columns; or give the "
                     "translations as a file of their own: translations=FILE"
                 )
         before += len(rows)

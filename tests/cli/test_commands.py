@@ -181,7 +181,7 @@ def test_program_help(capfd: pytest.CaptureFixture[str]) -> None:
         (["translate", "model=sweep/cell=gru,seed=1"], 1, "sweep/cell=gru,seed=1: no such folder"),
         (["analyse", "curves", "run=[sweep/seed=1,sweep/seed=2]"], 1, "sweep/seed=1/log.jsonl: No such file"),
         (["evaluate"], 1, "model: expected"),
-        (["evaluate", "hypotheses=a"], 1, "belong together"),
+        (["evaluate", "hypotheses=a"], 1, "hypotheses=, references= and target= together"),
         (["train", "corpus=files", "corpus.path=nowhere", "corpus.directions=[en-de]"], 1, "nowhere"),
         (["train", "corpus=files", "corpus.path=x", "corpus.directions=[en]"], 1, "corpus"),
     ],

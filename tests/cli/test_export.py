@@ -104,7 +104,7 @@ def test_translations_of_a_small_model_come_line_by_line(folder: Path, tmp_path:
 
 @pytest.mark.parametrize(
     ("output", "message"),
-    [("full", "is what model reads"), ("text", "something else than a model"), ("file", "is no folder")],
+    [("full", "would overwrite the input model"), ("text", "something else than a model"), ("file", "is no folder")],
 )
 def test_nothing_but_an_older_export_is_overwritten(
     folder: Path, tmp_path: Path, output: str, message: str, capfd: pytest.CaptureFixture[str]

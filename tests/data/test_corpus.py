@@ -164,7 +164,7 @@ def test_empty_files_missing_files_and_twins_are_named(tmp_path: Path) -> None:
         (["en-xx"], ["en", "de"], "unknown language 'xx'.*has en, de"),
         (["en-de", "en-de"], [], "twice"),
         (["pt_BR-pt-br"], [], "two different languages"),
-        (["en-fr-ca"], [], "may be en to fr-ca or en-fr to ca; name the codes in corpus.languages"),
+        (["en-fr-ca"], [], "may mean en to fr-ca or en-fr to ca; list the codes in corpus.languages"),
         (["aq1-bq1-cq1"], [], "may be no pair of languages"),
         (["pt-BR-fr"], ["pt-BR", "en"], "may be no pair"),
         ("all", ["en"], "at least two"),
@@ -353,7 +353,7 @@ def test_carriage_returns_are_removed_and_counted(tmp_path: Path) -> None:
 def test_all_broken_lines_are_counted_and_some_named(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("en\tde\n" + "a\tb\n" + "c\n" * 7 + "a\tb\n", "utf-8")
     corpus = TSV(str(tmp_path), [], ["en-de"], [], ["train"], [], [])
-    with pytest.raises(DataError, match=r"tsv:3: .*found 1.*\(7 lines of the file are broken: 3, 4, 5, 6, 7, \.\.\.\)"):
+    with pytest.raises(DataError, match=r"tsv:3: .*got 1.*\(7 lines of the file are broken: 3, 4, 5, 6, 7, \.\.\.\)"):
         list(corpus.pairs("train"))
     (tmp_path / "train.jsonl").write_text('{"en": "a", "de": "b"}\n[1]\n{"en": 3, "de": "b"}\n', "utf-8")
     with pytest.raises(DataError, match=r"jsonl:2: expected a JSON object.*\(2 lines of the file are broken: 2, 3\)"):

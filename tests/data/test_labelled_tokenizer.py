@@ -183,7 +183,11 @@ BAD: list[tuple[type[LabelledTokenizer], str, str]] = [
     (ClassTokenizer, "violet", r"valid\.label:3: unknown label 'violet': .* blue, green, red"),
     (ClassTokenizer, "", r"valid\.label:3: expected a label, found a blank"),
     (TagTokenizer, "red violet red", r"valid\.label:3: unknown label 'violet'"),
-    (TagTokenizer, "red  red", r"valid\.label:3: found 3 tokens and 2 labels"),
+    (
+        TagTokenizer,
+        "red  red",
+        r"valid\.label:3: expected a label for each token, separated by spaces, got 3 tokens and 2 labels",
+    ),
     (LabelTokenizer, "red red", r"valid\.label:3: unknown label 'red red'"),
     (NumberTokenizer, "1 2 3", r"valid\.label:3: expected 2 numbers by spaces, found 3"),
     (NumberTokenizer, "1 two", r"valid\.label:3: expected 2 numbers .*'two'"),
@@ -216,14 +220,14 @@ def test_lines_that_are_blank_on_both_sides_are_no_examples(tmp_path: Path) -> N
 def test_labelled_text_has_one_direction(directions: list[str], tmp_path: Path) -> None:
     corpus(tmp_path, ClassTokenizer)
     text = Files(str(tmp_path), directions, [], ["train"], ["valid"], [])
-    with pytest.raises(ConfigError, match=r"corpus\.directions: expected one, like \[text-label\]"):
+    with pytest.raises(ConfigError, match=r"corpus\.directions: expected one direction like \[text-label\]"):
         prepared(text, ClassTokenizer, tmp_path / "cache")
 
 
 def test_the_wrong_way_round_is_noticed(tmp_path: Path) -> None:
     write(tmp_path, "train.tsv", ["text\tlabel", *(f"{' '.join(WORDS[:number])}\tred" for number in range(1, 7))])
     text = TSV(str(tmp_path), [], ["text-label"], [], ["train"], ["train"], [])
-    with pytest.raises(DataError, match=r"found 1: red.*label-text"):
+    with pytest.raises(DataError, match=r"got 1: red.*label-text"):
         prepared(text, ClassTokenizer, tmp_path / "cache")
 
 

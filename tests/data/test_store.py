@@ -179,7 +179,7 @@ def test_a_given_tokenizer_is_used_and_must_know_the_languages(tmp_path: Path, t
 
 def test_nothing_left_is_an_error_and_so_is_a_senseless_limit(tmp_path: Path) -> None:
     corpus = toy_corpus(tmp_path / "text")
-    with pytest.raises(DataError, match=r"no pair left of kept 0 of 300; dropped: 300 too_long"):
+    with pytest.raises(DataError, match=r"no pairs left: kept 0 of 300; dropped: 300 too_long"):
         prepared(corpus, tmp_path / "cache", longest=1)
     with pytest.raises(ConfigError, match="max_length"):
         prepared(corpus, tmp_path / "cache", longest=0)

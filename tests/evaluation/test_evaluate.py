@@ -98,7 +98,10 @@ def test_a_corpus_without_test_sets_is_refused(tmp_path: Path) -> None:
 def test_files_of_unequal_length_are_named(tmp_path: Path) -> None:
     (tmp_path / "short").write_text("one\n")
     (tmp_path / "long").write_text("one\ntwo\n")
-    with pytest.raises(DataError, match=r"short and .*long: found 1 hypotheses and 2 references; .*: up to its last"):
+    wanted = r"short and .*long: expected as many hypotheses as references, got 1 and 2: .*: up to its last"
+    with pytest.raises(DataError, match=wanted):
+        DataError, match=r"short and .*long: expected as many hypotheses as references, got 1 and 2; .*: up to its last"
+    ):
         evaluate_files(tmp_path / "short", tmp_path / "long", "de", print)
 
 

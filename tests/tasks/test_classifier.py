@@ -118,7 +118,7 @@ def test_a_model_folder_gives_the_classifier_back(tmp_path: Path) -> None:
     set_keys(tmp_path / "model")
     with pytest.raises(ModelError, match=r"model\.labels: 3 does not fit"):
         load(tmp_path, "classifier")
-    with pytest.raises(ModelError, match="expected a generator, found a classifier: use it with `seq2seq label`"):
+    with pytest.raises(ModelError, match="expected a generator, got a classifier: use it with `seq2seq label`"):
         load(tmp_path, "generator")
 
 
@@ -209,7 +209,7 @@ def test_results_need_a_reference_and_other_commands_another_model(
     assert run("label", trained, "results=somewhere") == 1
     assert "set references=" in capfd.readouterr().err
     assert run("generate", trained) == 1
-    assert "found a classifier: use it with `seq2seq label`" in capfd.readouterr().err
+    assert "got a classifier: use it with `seq2seq label`" in capfd.readouterr().err
     assert set(load_file(trained / "run/model/model.safetensors")) >= {"output_weight", "embedding.weight"}
 
 

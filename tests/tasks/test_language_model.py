@@ -196,7 +196,7 @@ def test_a_folder_gives_the_model_back(text: PreparedCorpus, tmp_path: Path) -> 
         assert torch.equal(found.model.state_dict()[name], tensor)
     assert found.tokenizer.models == text.tokenizer.models
     set_keys(tmp_path / "model", kind="translator")
-    with pytest.raises(ModelError, match=r"expected a language_model, found a translator.*seq2seq translate"):
+    with pytest.raises(ModelError, match=r"expected a language_model, got a translator.*seq2seq translate"):
         model_folder.load(tmp_path)
 
 

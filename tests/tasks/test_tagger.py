@@ -128,7 +128,7 @@ def test_n_tokens_get_n_labels_whatever_they_hold(batch: int) -> None:
 
 def test_a_reference_has_as_many_labels_as_the_line_has_tokens(tmp_path: Path) -> None:
     reference = Reference(labeller(), write(tmp_path, "right", ["red blue", "", "red"]))
-    with pytest.raises(DataError, match=r"right:3: found 1 labels, expected 2"):
+    with pytest.raises(DataError, match=r"right:3: expected 2 labels as in the input, got 1"):
         list(reference.label_chunks([["ka  lo", "", "ka ka"]]))
 
 

@@ -100,7 +100,7 @@ def test_matrices_decay_vectors_do_not_and_a_group_decides_for_its_own() -> None
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ([{"names": ["encoder"]}, {"names": ["*.bias"]}], r"encoder\.bias stands in group 0 and in group 1"),
+        ([{"names": ["encoder"]}, {"names": ["*.bias"]}], r"encoder\.bias is in group 0 and in group 1"),
         ([{"names": ["decoder"]}], r"optimizer\.groups\[0\]\.names: no parameter is called 'decoder'"),
         ([{"names": ["encoder"], "rate": 1.0}], r"unknown key optimizer\.groups\[0\]\.rate"),
         ([{"names": ["encoder"], "learning_rate": 0.0}], r"optimizer\.groups\[0\]\.learning_rate: expected a positive"),

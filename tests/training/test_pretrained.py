@@ -171,7 +171,7 @@ def test_what_may_differ_is_said(folder: Path) -> None:
 
 
 def test_a_model_of_another_kind_is_refused(folder: Path) -> None:
-    with pytest.raises(ModelError, match="expected a classifier, found a translator"):
+    with pytest.raises(ModelError, match="expected a classifier, got a translator"):
         PretrainedWeights(folder, "classifier", toy_tokenizer(), None)
 
 
@@ -287,4 +287,4 @@ def test_an_existing_tokenizer_is_taken_as_it_is_or_refused_with_advice(
     said = capfd.readouterr().err
     assert "unknown language 'fr', the tokenizer knows de, en: train a new one" in said
     assert main(["train", *named, f"run={tmp_path}/run", "init_optimizer=true", "trainer.updates=1"]) == 1
-    assert "init_optimizer: expected init_from=FOLDER beside it" in capfd.readouterr().err
+    assert "init_optimizer: needs init_from=FOLDER" in capfd.readouterr().err

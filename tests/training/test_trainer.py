@@ -179,7 +179,7 @@ class NoBatches(ToyBatches):
 
 
 def test_an_unknown_metric_is_named_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"trainer\.metric: found bleu, validation gives loss"):
+    with pytest.raises(TrainingError, match=r"trainer\.metric: expected one of loss, got bleu"):
         toy_trainer(tmp_path, replace(SETTINGS, metric="bleu")).train()
 
 
@@ -272,7 +272,7 @@ def test_updates_added_to_a_run_that_was_stopped_are_not_added_again(tmp_path: P
     trainer.batches = EndsInError()
     with pytest.raises(OSError, match="the disk is gone"):
         trainer.train()
-    with pytest.raises(TrainingError, match=r"extends a finished run, and this one is not, after update 1\d"):
+    with pytest.raises(TrainingError, match=r"extends finished runs only, and this one stopped after update 1\d"):
         toy_trainer(tmp_path, replace(SETTINGS, updates="+16")).train()
     assert toy_trainer(tmp_path, added).train().update == 25
 

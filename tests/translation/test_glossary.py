@@ -66,7 +66,7 @@ def test_terms_stand_inside_of_others_where_words_are_not_spaced() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\tb\nc\n", r"g\.tsv:2: expected `term TAB phrase`, found 'c'"),
+        ("a\tb\nc\n", r"g\.tsv:2: expected `term TAB phrase`, got 'c'"),
         ("a\tb\tc\n", r"g\.tsv:1: expected `term TAB phrase`"),
         ("a\t \n", r"g\.tsv:1: expected"),
         ("a\tb\n\n# no\na\tc\n", r"g\.tsv:4: 'a' is 'b' above and 'c' here; keep one"),
@@ -223,8 +223,8 @@ def test_lines_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ("{", r"in:7: expected a JSON object with the key text, found no JSON"),
-        ("[1]", r"in:7: expected a JSON object with the key text, found '\[1\]'"),
+        ("{", r"in:7: expected a JSON object with the key text, got no JSON"),
+        ("[1]", r"in:7: expected a JSON object with the key text, got '\[1\]'"),
         ('{"text": 3}', r"in:7: expected a JSON object with the key text"),
         ('{"text": "a", "banned": "x"}', r"in:7: banned: expected a list of phrases, found 'x'"),
         ('{"text": "a", "required": [""]}', r"in:7: required: expected a list of phrases"),

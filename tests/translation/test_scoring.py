@@ -137,4 +137,4 @@ def test_the_command_scores_pairs_with_a_translator(
     assert done.stdout.endswith("\tok\n\t\tblank\n") and done.stdout.count("\n") == 2
     assert json.loads((tmp_path / "sums").read_text())["pairs"] == 2
     done = seq2seq([*asked, "top_k=2"], tmp_path, "")
-    assert done.returncode == 1 and "top_k: model is a translator, which has no use for it" in done.stderr
+    assert done.returncode == 1 and "top_k: not supported by model, which is a translator" in done.stderr

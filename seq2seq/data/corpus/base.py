@@ -130,7 +130,7 @@ def parse_directions(directions: Sequence[str] | str, languages: Sequence[str]) 
         raise ConfigError(f"corpus.directions: expected [en-de,...], [en] or all, got {directions!r}")
     parsed = [_parse_direction(direction, languages) for direction in directions]
     if len(set(parsed)) != len(parsed):
-        raise ConfigError(f"corpus.directions: a direction stands twice in {list(directions)}")
+        raise ConfigError(f"corpus.directions: a direction occurs twice in {list(directions)}")
     return parsed
 
 
@@ -152,8 +152,8 @@ def _parse_direction(direction: str, languages: Sequence[str]) -> tuple[str, str
             " or ".join(f"{source} to {target}" for source, target in splits) or "no pair of languages that is known"
         )
         raise ConfigError(
-            f"corpus.directions: {direction!r} may be {meant}; name the codes in corpus.languages, or write them with "
-            "_ in place of - inside, in the files' names too"
+            f"corpus.directions: {direction!r} may mean {meant}; list the codes in corpus.languages, or write "
+            "them with _ instead of -, also in the names of files"
         )
     for code in splits[0]:
         _check_known(code, direction, languages)

@@ -46,5 +46,5 @@ def _object(line: str, where: str) -> dict[str, object]:
     except ValueError as error:
         raise DataError(f"{where}: expected a JSON object of texts: {error}; correct the line") from error
     if not isinstance(row, dict):
-        raise DataError(f"{where}: expected a JSON object, found {line[:40]!r}; correct the line")
+        raise DataError(f"{where}: expected a JSON object, got {line[:40]!r}; correct the line")
     return row

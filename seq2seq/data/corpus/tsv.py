@@ -54,7 +54,7 @@ class TSV(FileCorpus):
             if len(fields) != len(columns):
                 broken.add(
                     number,
-                    f"{path}:{number}: expected {len(columns)} fields ({', '.join(columns)}), found {len(fields)}; "
+                    f"{path}:{number}: expected {len(columns)} fields ({', '.join(columns)}), got {len(fields)}; "
                     "correct the line (a tab inside a text?)",
                 )
             elif not broken.count:

@@ -84,7 +84,7 @@ def prepare(
     folder = build.store("train", corpus.train, name, trained, cleaning, max_length)
     train = Store(folder)
     if len(train) == 0:
-        raise DataError(f"corpus.train: no pair left of {_counts(folder)}; see what cleaning drops")
+        raise DataError(f"corpus.train: no pairs left: {_counts(folder)}; relax the filters of cleaning=")
     valid = {split: Store(build.store("valid", [split], name, trained, {}, None)) for split in corpus.valid}
     fingerprint = _fingerprint(trained, train, valid, build.splits)
     return PreparedCorpus(trained, train, valid, _counts(folder), overlong, fingerprint, build.new, build.splits)

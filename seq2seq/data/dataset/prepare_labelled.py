@@ -24,7 +24,7 @@ class LabelledCorpus(Corpus):
     def __init__(self, corpus: Corpus, text_first: bool, check: Callable[[str, str], None] | None = None) -> None:
         if len(corpus.directions) != 1 or len(set(corpus.directions[0])) != 2:
             wanted = "text-label" if text_first else "label-text"
-            raise ConfigError(f"corpus.directions: expected one, like [{wanted}], got {_listed(corpus)}")
+            raise ConfigError(f"corpus.directions: expected one direction like [{wanted}], got {_listed(corpus)}")
         self.corpus, self.check = corpus, check
         self.train, self.valid, self.test = corpus.train, corpus.valid, corpus.test
         self.directions = corpus.directions

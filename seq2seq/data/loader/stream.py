@@ -114,7 +114,7 @@ class TokenStream:
         if len(used) > 1:
             names = ", ".join(store.languages[number] for number in sorted(used))
             raise ConfigError(
-                f"reading: running text is of one language, found {names}; choose one, or read lines: reading=lines"
+                f"reading: expected running text in one language, got {names}; choose one, or read lines: reading=lines"
             )
         self.edges = np.array(edges, dtype=np.int64)  # the place of every BLOCK-th line, and the end
         self.language = store.languages[used.pop()] if used else store.languages[0]

@@ -119,7 +119,7 @@ class NamedTokenizer(LabelledTokenizer):
     def check_count(self, source: str, count: int) -> None:
         """Whether a source may have this many labels."""
         if count != 1:
-            raise ValueError("expected a label, found a blank")
+            raise ValueError("expected a label, got a blank")
 
     def save(self, folder: str | Path) -> None:
         """Writes the tokenizer of the text and the labels into a folder."""
@@ -166,7 +166,9 @@ class TagTokenizer(ClassTokenizer):
     def check_count(self, source: str, count: int) -> None:
         """As many as tokens."""
         if (tokens := len(items(source))) != count:
-            raise ValueError(f"found {tokens} tokens and {count} labels, expected a label for each token, by spaces")
+            raise ValueError(
+                f"expected a label for each token, separated by spaces, got {tokens} tokens and {count} labels"
+            )
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -251,12 +253,12 @@ def numbers(line: str, count: int) -> list[int]:
     """The numbers of a line, each as the int that its fp32 bits spell. ValueError unless `count` finite ones."""
     result = items(line)
     if len(result) != count:
-        raise ValueError(f"expected {count} numbers by spaces, found {len(result)}")
+        raise ValueError(f"expected {count} numbers separated by spaces, got {len(result)}")
     try:
         values = np.array([float(one) for one in result], dtype=np.float64)
     except ValueError as error:
         raise ValueError(f"expected {count} numbers by spaces, {error}") from None
     if not (np.abs(values) <= np.finfo(np.float32).max).all():  # nor NaN
-        raise ValueError(f"expected {count} finite numbers that fp32 can hold, found {line!r}")
+        raise ValueError(f"expected {count} finite numbers that fp32 can hold, got {line!r}")
     bits: list[int] = values.astype(np.float32).view(np.int32).tolist()
     return bits

@@ -23,7 +23,7 @@ class Labels:
         self._ids = {name: number for number, name in enumerate(self.names)}
         if len(self._ids) < len(self.names) or not 2 <= len(self.names) <= MOST:
             raise DataError(
-                f"labels: expected 2 to {MOST:,} different ones, found {len(self._ids):,}: {self.listed()}; "
+                f"labels: expected 2 to {MOST:,} different ones, got {len(self._ids):,}: {self.listed()}; "
                 "corpus.directions names the text's column first for text-label and the label's first for label-text"
             )
 

@@ -64,8 +64,8 @@ def load(folder: Path, *kinds: str) -> LabelledFolder:
     for key, value in tokenizer.facts.items():
         if opened.node.get(key) != value:
             raise ModelError(
-                f"{opened.place / CONFIG}: model.{key}: {opened.node.get(key)!r} does not fit the files beside it, "
-                f"which say {value!r}; copy the folder again"
+                f"{opened.place / CONFIG}: model.{key}: {opened.node.get(key)!r} does not fit its files, "
+                f"which need {value!r}; copy the folder again"
             )
     return LabelledFolder(assemble(opened, KINDS[opened.content["kind"]]), tokenizer, opened.content["scores"])
 

@@ -101,7 +101,7 @@ class Reference:
         predicted = labelling.labels or ("",) * len(wanted)
         if len(wanted) != len(predicted):
             raise DataError(
-                f"{self.path}:{self.number}: found {len(wanted)} labels, expected {len(predicted)} as in the input"
+                f"{self.path}:{self.number}: expected {len(predicted)} labels as in the input, got {len(wanted)}"
             )
         if wanted:
             self.counts.add(predicted, wanted)

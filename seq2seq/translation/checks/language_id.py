@@ -55,7 +55,7 @@ class LanguageIdentifier:
             names = read_json(file.metadata()["languages"])
             scores = file.get_tensor("scores").astype(np.float64)
         if not isinstance(names, list) or scores.shape != (len(names), vocabulary) or not np.isfinite(scores).all():
-            raise ModelError(f"{path}: expected {vocabulary} finite numbers a language, found {scores.shape}")
+            raise ModelError(f"{path}: expected {vocabulary} finite numbers a language, got {scores.shape}")
         return cls(names, scores)
 
 

@@ -49,7 +49,7 @@ def pairs(path: Path, left: str, right: str) -> dict[str, str]:
             continue
         columns = [" ".join(column.split()) for column in line.split("\t")]
         if len(columns) != 2 or not all(columns):
-            raise DataError(f"{path}:{number}: expected `{left} TAB {right}`, found {line[:60]!r}")
+            raise DataError(f"{path}:{number}: expected `{left} TAB {right}`, got {line[:60]!r}")
         if result.setdefault(*columns) != columns[1]:
             raise DataError(
                 f"{path}:{number}: {columns[0]!r} is {result[columns[0]]!r} above and {columns[1]!r} here; keep one"

@@ -181,7 +181,7 @@ def test_the_ways_to_use_the_same_files_share_a_tokenizer_but_no_store(tmp_path:
 
 BAD: list[tuple[type[LabelledTokenizer], str, str]] = [
     (ClassTokenizer, "violet", r"valid\.label:3: unknown label 'violet': .* blue, green, red"),
-    (ClassTokenizer, "", r"valid\.label:3: expected a label, found a blank"),
+    (ClassTokenizer, "", r"valid\.label:3: expected a label, got a blank"),
     (TagTokenizer, "red violet red", r"valid\.label:3: unknown label 'violet'"),
     (
         TagTokenizer,
@@ -189,7 +189,7 @@ BAD: list[tuple[type[LabelledTokenizer], str, str]] = [
         r"valid\.label:3: expected a label for each token, separated by spaces, got 3 tokens and 2 labels",
     ),
     (LabelTokenizer, "red red", r"valid\.label:3: unknown label 'red red'"),
-    (NumberTokenizer, "1 2 3", r"valid\.label:3: expected 2 numbers by spaces, found 3"),
+    (NumberTokenizer, "1 2 3", r"valid\.label:3: expected 2 numbers separated by spaces, got 3"),
     (NumberTokenizer, "1 two", r"valid\.label:3: expected 2 numbers .*'two'"),
     (NumberTokenizer, "1 nan", r"valid\.label:3: expected 2 finite numbers"),
     (NumberTokenizer, "1 1e39", r"valid\.label:3: expected 2 finite numbers"),

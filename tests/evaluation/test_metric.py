@@ -113,9 +113,9 @@ def test_the_quick_scores_are_the_same_scores() -> None:
 @pytest.mark.parametrize(
     ("hypotheses", "references", "message"),
     [
-        (LINES, LINES[:2], "found 3 hypotheses and 2 references"),
-        (LINES[:1], LINES, "found 1 hypotheses and 3 references"),
-        ([], [], "no lines"),
+        (LINES, LINES[:2], "hypotheses as references, got 3 and 2"),
+        (LINES[:1], LINES, "hypotheses as references, got 1 and 3"),
+        ([], [], "at least one hypothesis"),
         (LINES, [LINES], "expected a list of lines"),
         (LINES, [[line] for line in LINES], "expected a list of lines"),
         ("abc", "abc", "expected a list of lines"),

@@ -63,5 +63,5 @@ def test_json_lines_are_those_of_the_text(tmp_path: Path) -> None:
 
 
 def test_a_bad_line_is_named_with_its_number(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"in:3: expected a JSON object with the key text, found '3'"):
+    with pytest.raises(DataError, match=r"in:3: expected a JSON object with the key text, got '3'"):
         translated(tmp_path, "text", Extras("json"), ['{"text": "one"}', "", "3"])

@@ -226,9 +226,9 @@ def test_lines_are_parsed() -> None:
         ("{", r"in:7: expected a JSON object with the key text, got no JSON"),
         ("[1]", r"in:7: expected a JSON object with the key text, got '\[1\]'"),
         ('{"text": 3}', r"in:7: expected a JSON object with the key text"),
-        ('{"text": "a", "banned": "x"}', r"in:7: banned: expected a list of phrases, found 'x'"),
+        ('{"text": "a", "banned": "x"}', r"in:7: banned: expected a list of phrases, got 'x'"),
         ('{"text": "a", "required": [""]}', r"in:7: required: expected a list of phrases"),
-        ('{"text": "a", "prefix": 1}', r"in:7: prefix: expected text, found 1"),
+        ('{"text": "a", "prefix": 1}', r"in:7: prefix: expected text, got 1"),
         ('{"text": "a", "requires": []}', r"in:7: unknown key 'requires', allowed: text, prefix, required, banned"),
     ],
 )

@@ -112,8 +112,8 @@ def test_files_of_pairs_and_pairs_of_files_say_the_same(tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("pairs", "others", "message"),
     [
-        ("a\tb\nc\n", None, r"pairs:2: expected `line TAB translation`, found 1 columns"),
-        ("a\tb\tc\n", None, r"pairs:1: expected `line TAB translation`, found 3 columns"),
+        ("a\tb\nc\n", None, r"pairs:2: expected `line TAB translation`, got 1 columns"),
+        ("a\tb\tc\n", None, r"pairs:1: expected `line TAB translation`, got 3 columns"),
         ("a\nb\n", "c\n", r"pairs has 2 lines, .*out 1; .*: up to its last line .*out seems to fit"),
         ("a\n", "c\nd\n", r"pairs has 1 lines, .*out 2; .*: up to its last line .*pairs seems to fit"),
     ],

@@ -14,13 +14,13 @@ import torch
 
 from seq2seq.errors import ModelError
 from seq2seq.io.process_pool import ForkGuard, Handler, Worker, WorkerExit, WorkerFailure, close_workers
-from seq2seq.translation.searcher import DecodeOptions, Found, Parts, Searcher
+from seq2seq.translation.searcher import DecodeOptions, Searcher, SegmentResults, Segments
 
 FORK_GUARD = ForkGuard()
 LARGE = 256  # rows of a product that MKL takes memory for
 PATIENCE = (5.0, 10.0, 20.0, 40.0)  # seconds for the first product of a process, which takes some milliseconds
 TO_END = 10.0  # seconds for batches under way when the processes are to end
-OUTSIDE = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
+CLOSED = "translations that were begun inside in_processes() must be taken before it ends: use list(...) inside"
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class Executor(Protocol):
         """How many chunks may be in progress besides the one that is waited for."""
         ...
 
-    def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
+    def submit(self, segments: Segments, options: DecodeOptions) -> "Future[SegmentResults]":
         """The future of a batch."""
         ...
 
@@ -49,11 +49,11 @@ class InlineExecutor:
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
 
-    def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
-        promise: Future[Found] = Future()
+    def submit(self, segments: Segments, options: DecodeOptions) -> "Future[SegmentResults]":
+        future: Future[SegmentResults] = Future()
         with FORK_GUARD.computing():
-            promise.set_result(self.searcher(parts, order))
-        return promise
+            future.set_result(self.searcher(segments, options))
+        return future
 
     def close(self) -> None:
         """Nothing to free."""
@@ -79,11 +79,11 @@ class ForkedExecutor:
             self._idle.put(self._workers[number])
         self._threads = ThreadPoolExecutor(count, "searching")  # after the forks; each waits for one process
 
-    def submit(self, parts: Parts, order: DecodeOptions) -> "Future[Found]":
+    def submit(self, segments: Segments, options: DecodeOptions) -> "Future[SegmentResults]":
         """The future raises ModelError if a process failed or ended."""
         if self._closed:
-            raise ModelError(OUTSIDE)
-        return self._threads.submit(self._send, parts, order)
+            raise ModelError(CLOSED)
+        return self._threads.submit(self._send, segments, options)
 
     def close(self) -> None:
         """Ends the processes; batches that were not started are dropped."""
@@ -99,11 +99,11 @@ class ForkedExecutor:
         self._threads.shutdown()
         close_workers(self._workers)
 
-    def _send(self, parts: Parts, order: DecodeOptions) -> Found:
+    def _send(self, segments: Segments, options: DecodeOptions) -> SegmentResults:
         worker = self._idle.get()
         try:
-            worker.send((parts, order))
-            result: Found = worker.receive()
+            worker.send((segments, options))
+            result: SegmentResults = worker.receive()
         except WorkerExit as error:
             raise ModelError(f"a process that translated {error}: lower cores= or translator.batch_tokens") from error
         except WorkerFailure as error:
@@ -139,7 +139,7 @@ def _begin(searcher: Searcher) -> Handler:
     """In the process: a batch's hypotheses; for None, a product as large as those that MKL takes memory for."""
     torch.set_num_threads(1)  # another thread may have asked for more since this one did, and none of them was forked
 
-    def handle(message: tuple[Parts, DecodeOptions] | None) -> Found | bool:
+    def handle(message: tuple[Segments, DecodeOptions] | None) -> SegmentResults | bool:
         if message is None:
             numbers = torch.ones(LARGE, LARGE)
             return bool((numbers @ numbers)[0, 0] == LARGE)
@@ -148,12 +148,12 @@ def _begin(searcher: Searcher) -> Handler:
     return handle
 
 
-def wait(promise: "Future[Found]") -> Found:
+def wait(future: "Future[SegmentResults]") -> SegmentResults:
     """The result of a future. Raises ModelError if the processes have been closed."""
     try:
-        return promise.result()
+        return future.result()
     except CancelledError:
-        raise ModelError(OUTSIDE) from None
+        raise ModelError(CLOSED) from None
 
 
 def executor(searcher: Searcher, count: int) -> Executor:

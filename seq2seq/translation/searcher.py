@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool
@@ -29,7 +29,7 @@ from seq2seq.translation.shortlist.shortlist import Shortlist
 from seq2seq.translation.stages.words import Span
 from seq2seq.translation.translation import Status
 
-TIDY = 8_000  # source tokens: some batches, each of which takes a hundred times as long as giving memory back
+TOKENS_BETWEEN_RELEASES = 8_000  # source tokens; releasing memory takes a hundredth of the time of a batch
 
 
 class Segment(NamedTuple):
@@ -71,8 +71,9 @@ class SegmentResult(NamedTuple):
     seconds: float = 0.0
 
 
-Parts = Sequence[Segment]
-Found = list[SegmentResult]
+Segments = Sequence[Segment]
+Item = TypeVar("Item")
+SegmentResults = list[SegmentResult]
 
 
 class Searcher:
@@ -101,48 +102,48 @@ class Searcher:
         self.device = device
         self.repair = repair
         self.languages = languages
-        self.among = shortlist_search(shortlist, search, model, dtype, device)
+        self.shortlist_search = shortlist_search(shortlist, search, model, dtype, device)
         self.searched = 0  # tokens since memory was given back
 
     @torch.inference_mode()
-    def __call__(self, parts: Parts, order: DecodeOptions) -> Found:
-        """The answer to each part."""
+    def __call__(self, segments: Segments, options: DecodeOptions) -> SegmentResults:
+        """The result of each segment."""
         assert not getattr(self.model, "training", False), "dropout would translate differently every time"
         began = time.perf_counter()
-        result = self._found(parts, order)
-        repaired = self._repaired(parts, order, result) if self.repair else set()
-        unattended = self._unattended(parts, order, result)
-        answers = [SegmentResult(hypotheses) for hypotheses in result]
-        if order.tokens or any(part.spans for part in parts):
-            answers = self._detailed(parts, result, order)
-        self._normalise(sum(len(part.ids) for part in parts))
-        seconds = (time.perf_counter() - began) / len(parts)
+        result = self._found(segments, options)
+        repaired = self._repaired(segments, options, result) if self.repair else set()
+        unattended = self._unattended(segments, options, result)
+        results = [SegmentResult(hypotheses) for hypotheses in result]
+        if options.tokens or any(segment.spans for segment in segments):
+            results = self._detailed(segments, result, options)
+        self._release_memory(sum(len(segment.ids) for segment in segments))
+        seconds = (time.perf_counter() - began) / len(segments)
         return [
-            answer._replace(
-                notes=self._notes(part, answer, number in repaired, number in unattended, order), seconds=seconds
+            result._replace(
+                notes=self._notes(part, result, number in repaired, number in unattended, options), seconds=seconds
             )
-            for number, (part, answer) in enumerate(zip(parts, answers, strict=True))
+            for number, (part, result) in enumerate(zip(segments, results, strict=True))
         ]
 
-    def _normalise(self, tokens: int) -> None:
+    def _release_memory(self, tokens: int) -> None:
         """Returns memory to the system regularly: otherwise a long-running process would keep more and more of it."""
         self.searched += tokens
-        if self.searched > TIDY and self.device.type == "cpu":
+        if self.searched > TOKENS_BETWEEN_RELEASES and self.device.type == "cpu":
             self.searched = 0
             release_memory()
 
-    def _found(self, parts: Parts, order: DecodeOptions) -> list[list[Hypothesis]]:
-        """Each part's hypotheses, best first, no text twice among them."""
-        result = self._searched(parts, order)
+    def _found(self, segments: Segments, options: DecodeOptions) -> list[list[Hypothesis]]:
+        """Each segment's hypotheses, best first, with different texts."""
+        result = self._searched(segments, options)
         if not (isinstance(self.search, HasNBest) and self.search.n_best > 1):
             return result
-        lists = [distinct(one, self._texts(one, order.target)) for one in result]
+        lists = [distinct(one, self._texts(one, options.target)) for one in result]
         short = [row for row, one in enumerate(lists) if len(one) < len(result[row])]
         if short:
-            more = self._extended._searched([parts[row] for row in short], order)
+            more = self._extended._searched([segments[row] for row in short], options)
             for row, others in zip(short, more, strict=True):
                 both = followed(lists[row], others)
-                lists[row] = distinct(both, self._texts(both, order.target))[: self.search.n_best]
+                lists[row] = distinct(both, self._texts(both, options.target))[: self.search.n_best]
         return lists
 
     @cached_property
@@ -151,18 +152,18 @@ class Searcher:
         assert isinstance(self.search, HasNBest)
         wider = copy(self)
         wider.search = self.search.extended()
-        wider.among = self.among and self.among.with_search(wider.search)
+        wider.shortlist_search = self.shortlist_search and self.shortlist_search.with_search(wider.search)
         return wider
 
     def _texts(self, hypotheses: Sequence[Hypothesis], target: str) -> list[str]:
         return self.tokenizer.decode([one.tokens for one in hypotheses], target)
 
-    def _searched(self, parts: Parts, order: DecodeOptions) -> list[list[Hypothesis]]:
-        """What the search finds for each part, best first. ModelError where the model computes no numbers."""
-        request = self.request(parts, order)
+    def _searched(self, segments: Segments, options: DecodeOptions) -> list[list[Hypothesis]]:
+        """Each segment's hypotheses, best first. ModelError if the model computes no finite numbers."""
+        request = self.request(segments, options)
         with autocast(self.dtype, self.device):
-            if self.among is not None and self.among.knows(order.target):
-                result = self.among(request, [part.ids for part in parts], order.target)
+            if self.shortlist_search is not None and self.shortlist_search.knows(options.target):
+                result = self.shortlist_search(request, [segment.ids for segment in segments], options.target)
             else:
                 result = self.search(self.model.start, self.model.step, request)
         if not all(result) or any(math.isnan(row[0].score) for row in result):
@@ -170,66 +171,70 @@ class Searcher:
                 "the model computes no finite numbers: its weights are damaged; copy the model folder again"
             )
         if isinstance(self.search, Reranker):
-            result = [self._reranked(self.search, hypotheses, order.target) for hypotheses in result]
+            result = [self._reranked(self.search, hypotheses, options.target) for hypotheses in result]
         return result
 
-    def _repaired(self, parts: Parts, order: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
-        """Searches again where that is needed; the numbers of the parts whose hypotheses it could replace."""
+    def _repaired(self, segments: Segments, options: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
+        """Searches again where needed; returns the numbers of the segments with better hypotheses."""
         assert self.repair is not None
-        needed = [row for row, part in enumerate(parts) if self.repair.needed(part.ids, found[row][0])]
+        needed = [row for row, segment in enumerate(segments) if self.repair.needed(segment.ids, found[row][0])]
         if not needed:
             return set()
-        again = self._found([parts[row] for row in needed], order._replace(no_repeat_ngram=self.repair.no_repeat_ngram))
+        again = self._found(
+            [segments[row] for row in needed], options._replace(no_repeat_ngram=self.repair.no_repeat_ngram)
+        )
         better = {
             row: new
             for row, new in zip(needed, again, strict=True)
-            if self.repair.better(parts[row].ids, found[row][0], new[0])
+            if self.repair.better(segments[row].ids, found[row][0], new[0])
         }
         for row, new in better.items():
             found[row] = new
         return set(better)
 
-    def _unattended(self, parts: Parts, order: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
-        """The numbers of the parts much of which nothing in a rather short translation looked at."""
-        lengths = order.lengths
-        rows = [row for row, part in enumerate(parts) if lengths.doubtful(len(part.ids), len(found[row][0].tokens))]
+    def _unattended(self, segments: Segments, options: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
+        """The numbers of the segments with a rather short translation that leaves much of them without attention."""
+        lengths = options.lengths
+        rows = [
+            row for row, segment in enumerate(segments) if lengths.doubtful(len(segment.ids), len(found[row][0].tokens))
+        ]
         if not rows or lengths.attended is None or not self.aligns():
             return set()
-        pairs = [TokenPair(parts[row].ids, found[row][0].tokens, found[row][0].finished) for row in rows]
+        pairs = [TokenPair(segments[row].ids, found[row][0].tokens, found[row][0].finished) for row in rows]
         with autocast(self.dtype, self.device):
-            shares = attention_shares(self.forcing, pairs, self.tokenizer.tag_id(order.target), self.device)
+            shares = attention_shares(self.forcing, pairs, self.tokenizer.tag_id(options.target), self.device)
         return {row for row, share in zip(rows, shares, strict=True) if share < lengths.attended}
 
     def _notes(
-        self, part: Segment, answer: SegmentResult, repaired: bool, unattended: bool, order: DecodeOptions
+        self, segment: Segment, result: SegmentResult, repaired: bool, unattended: bool, options: DecodeOptions
     ) -> tuple[Status, ...]:
         """The statuses of a segment, except those that depend on its text."""
-        best = answer.hypotheses[0]
-        foreign = self.languages is not None and self.languages.foreign(best.tokens, order.target)
-        short = len(best.tokens) < order.lengths.fewest(len(part.ids))
-        said = {
+        best = result.hypotheses[0]
+        foreign = self.languages is not None and self.languages.foreign(best.tokens, options.target)
+        short = len(best.tokens) < options.lengths.fewest(len(segment.ids))
+        conditions = {
             Status.REPAIRED: repaired,
             Status.OFF_TARGET: foreign,
             Status.INCOMPLETE: short or unattended,
             Status.TRUNCATED: not best.finished,
         }
-        return tuple(status for status, true in said.items() if true)
+        return tuple(status for status, true in conditions.items() if true)
 
-    def _detailed(self, parts: Parts, found: list[list[Hypothesis]], order: DecodeOptions) -> Found:
-        """The hypotheses with what else is asked about them."""
-        asked = [bool(order.tokens or part.spans) for part in parts]
+    def _detailed(self, segments: Segments, found: list[list[Hypothesis]], options: DecodeOptions) -> SegmentResults:
+        """The hypotheses with the requested details."""
+        requested = [bool(options.tokens or segment.spans) for segment in segments]
         pairs = [
-            TokenPair(part.ids, one.tokens, one.finished, part.spans)
-            for part, hypotheses, wanted in zip(parts, found, asked, strict=True)
+            TokenPair(segment.ids, one.tokens, one.finished, segment.spans)
+            for segment, hypotheses, needed in zip(segments, found, requested, strict=True)
             for one in hypotheses
-            if wanted
+            if needed
         ]
-        aligned = any(part.spans for part in parts)
+        aligned = any(segment.spans for segment in segments)
         with autocast(self.dtype, self.device):
-            told = iter(details(self.forcing, self.tokenizer, pairs, order.target, aligned, self.device))
+            results = iter(details(self.forcing, self.tokenizer, pairs, options.target, aligned, self.device))
         return [
-            SegmentResult(hypotheses, [next(told) for _ in hypotheses] if wanted else ())
-            for hypotheses, wanted in zip(found, asked, strict=True)
+            SegmentResult(hypotheses, [next(results) for _ in hypotheses] if needed else ())
+            for hypotheses, needed in zip(found, requested, strict=True)
         ]
 
     def aligns(self) -> bool:
@@ -242,35 +247,36 @@ class Searcher:
 
     @cached_property
     def continuing(self) -> Bool[Tensor, "1 vocabulary"]:
-        """Which target-side ids go on with the word before them: letters, or bytes that may be some."""
+        """The target ids that continue a word: letters, or bytes of letters."""
         listed = self.tokenizer.listed("target")
         within = [one.kind == "byte" or (one.kind == "piece" and goes_on(one.text)) for one in listed]
         return torch.tensor([within], device=self.device)
 
     @cached_property
     def forcing(self) -> TeacherForcing:
-        """Reads given translations with the network. Raises ConfigError where there is no model inside."""
+        """Scores given translations. Raises ConfigError if the network contains no model."""
         return TeacherForcing(self.model)
 
     def check_tokens(self) -> None:
         """Raises ConfigError if the search's scores are not sums over tokens."""
         assert self.forcing
 
-    def request(self, parts: Parts, order: DecodeOptions) -> Request:
-        """The parts as a padded batch, the target language's tag before each."""
-        tag = self.tokenizer.tag_id(order.target)
-        source, mask = padded([symbols.framed(tag, part.ids) for part in parts], self.device)
+    def request(self, segments: Segments, options: DecodeOptions) -> Request:
+        """The segments as a padded batch, each after the target language's tag."""
+        tag = self.tokenizer.tag_id(options.target)
+        complete = _constraints([segment.complete for segment in segments])
+        source, mask = padded([symbols.framed(tag, segment.ids) for segment in segments], self.device)
         return Request(
             source,
             mask,
-            torch.full((len(parts),), tag, device=self.device),
+            torch.full((len(segments),), tag, device=self.device),
             self.forbidden,
-            prefixes=[part.prefix for part in parts] if any(part.prefix for part in parts) else (),
-            required=[part.required for part in parts] if any(part.required for part in parts) else (),
-            banned=[part.banned for part in parts] if any(part.banned for part in parts) else (),
-            complete=[part.complete for part in parts] if any(part.complete for part in parts) else (),
-            continuing=self.continuing if any(part.complete for part in parts) else None,
-            no_repeat_ngram=order.no_repeat_ngram,
+            prefixes=_constraints([segment.prefix for segment in segments]),
+            required=_constraints([segment.required for segment in segments]),
+            banned=_constraints([segment.banned for segment in segments]),
+            complete=complete,
+            continuing=self.continuing if complete else None,
+            no_repeat_ngram=options.no_repeat_ngram,
             ending=getattr(self.model, "ending", None),
         )
 
@@ -278,3 +284,8 @@ class Searcher:
         """In the order of the search, which ranks by something else than the model's scores."""
         texts = self._texts(hypotheses, target)
         return [hypotheses[number]._replace(normalised=math.nan) for number in search.rerank(texts, target)]
+
+
+def _constraints(rows: list[Item]) -> Sequence[Item]:
+    """The constraints of a batch; none at all if no segment has any."""
+    return rows if any(rows) else ()

@@ -15,26 +15,26 @@ COPIED_LETTERS = 8  # of a language without spaces between words
 
 
 def line_statuses(
-    answers: Sequence[SegmentResult], source: str, text: str, languages: tuple[str, str], broken: bool = False
+    results: Sequence[SegmentResult], source: str, text: str, languages: tuple[str, str], broken: bool = False
 ) -> tuple[Status, ...]:
     """All statuses of a line that was translated to `text` in one or several segments, the most serious first.
 
     `languages`: of the source and of the translation. `broken`: a sentence was split; lines translated sentence by
     sentence are normal. Empty for a line without problems.
     """
-    said = {note for answer in answers for note in answer.notes}
+    statuses = {note for result in results for note in result.notes}
     if broken:
-        said.add(Status.SPLIT)
+        statuses.add(Status.SPLIT)
     if not text.strip():
-        said.add(Status.EMPTY)
+        statuses.add(Status.EMPTY)
     elif languages[0] != languages[1] and copied(source, text, languages[1]):
-        said.add(Status.COPIED)
-    return most_serious(said)
+        statuses.add(Status.COPIED)
+    return most_serious(statuses)
 
 
-def most_serious(said: Iterable[Status]) -> tuple[Status, ...]:
+def most_serious(statuses: Iterable[Status]) -> tuple[Status, ...]:
     """In the order of Status, the last first."""
-    return tuple(sorted(said, key=list(Status).index, reverse=True))
+    return tuple(sorted(statuses, key=list(Status).index, reverse=True))
 
 
 def copied(source: str, text: str, language: str) -> bool:

@@ -25,9 +25,9 @@ from seq2seq.translation.checks.repair import Repair
 from seq2seq.translation.checks.usage import Usage
 from seq2seq.translation.executor import Executor, InlineExecutor, executor, wait
 from seq2seq.translation.line import Line
-from seq2seq.translation.searcher import DecodeOptions, Found, Searcher, Segment
+from seq2seq.translation.searcher import DecodeOptions, Searcher, Segment, SegmentResults
 from seq2seq.translation.shortlist.shortlist import Shortlist
-from seq2seq.translation.stages.chunking import Chunk, TranslatedChunk, join_chunks, joined, split_into_chunks
+from seq2seq.translation.stages.chunking import Chunk, TranslatedChunk, join_chunks, join_segments, split_into_chunks
 from seq2seq.translation.stages.glossary import Glossary
 from seq2seq.translation.stages.passthrough import Passthrough
 from seq2seq.translation.stages.placeholders import Unknown
@@ -278,7 +278,7 @@ class Translator:
         for line, whole, begins in zip(pending.lines, pending.whole, pending.begins, strict=True):
             segments = [next(remaining) for _ in whole]
             text, broken = line.masked.text, not all(whole)
-            translation = joined(segments, text, begins, broken, preprocessor.source, decoding, self.tokenizer)
+            translation = join_segments(segments, text, begins, broken, preprocessor.source, decoding, self.tokenizer)
             translations.append(preprocessor.finished(translation, line))
         return TranslatedChunk(pending.chunk, [line.given.text for line in pending.lines], translations)
 
@@ -311,7 +311,7 @@ class PendingChunk(NamedTuple):
     whole: list[list[bool]]
     begins: list[list[int]]
     batches: list[list[int]]
-    futures: "list[Future[Found]]"
+    futures: "list[Future[SegmentResults]]"
 
 
 def characters(line: str | Line) -> int:

@@ -34,7 +34,7 @@ def letters(units: Sequence[str]) -> list[list[int]]:
 @settings(max_examples=60, deadline=None)
 def test_stretches_are_the_lines_and_portions_are_small(lines: list[str], longest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stretches, "PORTION", 1000)
+        patch.setattr(stretches, "MAX_CHUNK", 1000)
         found = list(split_into_chunks(lines, "en", longest))
     assert [portion.whole for portion in found] == [False] * (len(found) - 1) + [True]
     together = [pair for portion in found for pair in zip(portion.segments, portion.lines, strict=True)]
@@ -66,7 +66,7 @@ def both(
 ) -> list[list[Translation]]:
     """What becomes of lines in stretches and portions, and as wholes."""
     found = []
-    for module, name, value in ((stretches, "PORTION", 2000), (translating, "WINDOW", 10**9)):
+    for module, name, value in ((stretches, "MAX_CHUNK", 2000), (translating, "WINDOW", 10**9)):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, value)
             every = translator.translate(lines, "en", "de", tokens=asked, alignments=asked)
@@ -99,7 +99,7 @@ def test_what_is_told_of_a_giant_line_belongs_to_the_whole(monkeypatch: pytest.M
 
 
 def test_wishes_for_a_giant_line_are_met_or_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretches, "PORTION", 1500)
+    monkeypatch.setattr(stretches, "MAX_CHUNK", 1500)
     text = "the dog sees the house. " * 100
     asked = [Line(text, prefix="Hund"), Line(text, banned=("dog",)), Line(text, prefix="Hund dog.", banned=("dog",))]
     begun, without, neither = echo_translator(longest=LONGEST).translate(asked, "en", "de")

@@ -201,14 +201,17 @@ def command(run: Path, text: Path) -> int:
 
 def test_the_command_puts_it_beside_the_model(run: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = load(run)
-    assert before.shortlist is None and api.load(run).searcher.among is None
+    assert before.shortlist is None and api.load(run).searcher.shortlist_search is None
     assert command(run, text) == 0
     told = capsys.readouterr().out
     assert "valid, into de" in told and "valid, into en" in told and "% of those in its reference" in told
     config = json.loads((run / "model" / "config.json").read_text("utf-8"))
     assert FILE in config["sha256"] and "model.safetensors" in config["sha256"]
-    assert api.load(run, "beam").searcher.among is not None and api.load(run, "sampling").searcher.among is None
-    assert api.load([run, run]).searcher.among is None
+    assert (
+        api.load(run, "beam").searcher.shortlist_search is not None
+        and api.load(run, "sampling").searcher.shortlist_search is None
+    )
+    assert api.load([run, run]).searcher.shortlist_search is None
     again = (run / "model" / FILE).read_bytes()
     (run / "model" / FILE).write_bytes(again[:-1])
     with pytest.raises(ModelError, match="not as it was written"):
@@ -216,7 +219,7 @@ def test_the_command_puts_it_beside_the_model(run: Path, text: Path, capsys: pyt
     assert command(run, text) == 0 and (run / "model" / FILE).read_bytes() == again
     assert main(["export", f"model={run}", f"output={run.parent / 'small'}"]) == 0
     assert (run.parent / "small" / FILE).read_bytes() == again
-    assert api.load(run.parent / "small").searcher.among is not None
+    assert api.load(run.parent / "small").searcher.shortlist_search is not None
 
 
 def test_the_command_refuses_what_it_cannot_learn_from(

@@ -325,7 +325,7 @@ def test_what_a_dictionary_replaces_is_not_lost() -> None:
 
 
 def test_tags_alone_and_in_giant_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretches, "PORTION", 3000)
+    monkeypatch.setattr(stretches, "MAX_CHUNK", 3000)
     lines = ["<br/>", "<b> </b>", "%s", "<b>%s</b>", "<b>the dog</b> &amp; %s. " * 300]
     every = list(translator(Echo()).translate(lines, "en", "de"))
     assert [one.text for one in every[:4]] == lines[:4] and every[0].status is Status.UNKNOWN

@@ -161,7 +161,7 @@ def test_lines_without_letters_are_copied_unless_the_model_learnt_to_translate_t
 
 
 def test_a_giant_run_comes_out_without_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretches, "PORTION", 3000)
+    monkeypatch.setattr(stretches, "MAX_CHUNK", 3000)
     lines = ["one " + "Ab3=" * 3000 + " two", "1234567890" * 1000, "9 " * 5000, "🐕" * 9000]
     every: list[Translation] = list(translator("copy").translate(lines, "en", "de"))
     assert "Ab3=" * 3000 in every[0].text

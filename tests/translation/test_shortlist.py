@@ -149,14 +149,14 @@ def test_the_same_wishes_give_the_same_with_all_pieces() -> None:
 
 def test_other_searches_languages_and_networks_know_the_whole_vocabulary() -> None:
     model = MODEL
-    assert searcher(SEARCHES["beam"], SOME).among is not None
+    assert searcher(SEARCHES["beam"], SOME).shortlist_search is not None
     for by in (
         searcher(sampling(), SOME),
         searcher(greedy(1.0, 5), SOME),
         searcher(SEARCHES["beam"], SOME, Ensemble([model, model], [1.0, 1.0])),
         searcher(SEARCHES["beam"], SOME, CoveragePenalty(model, 0.2)),
     ):
-        assert by.among is None
+        assert by.shortlist_search is None
     on_a_gpu = torch.device("cuda")
     assert shortlist_search(SOME, SEARCHES["beam"], model, torch.float32, CPU) is not None
     assert shortlist_search(SOME, SEARCHES["beam"], model, torch.float32, on_a_gpu) is None
@@ -176,9 +176,9 @@ def test_a_list_is_sorted_however_likely_its_pieces_are() -> None:
 
 def test_it_can_be_turned_off() -> None:
     parts_of = (MODEL, toy_tokenizer(), SEARCHES["beam"], DIRECTIONS, 250, 500, torch.float32, CPU)
-    assert Translator(*parts_of, shortlist=True, learnt_shortlist=SOME).searcher.among is not None
-    assert Translator(*parts_of, shortlist=False, learnt_shortlist=SOME).searcher.among is None
-    assert Translator(*parts_of, shortlist=True).searcher.among is None
+    assert Translator(*parts_of, shortlist=True, learnt_shortlist=SOME).searcher.shortlist_search is not None
+    assert Translator(*parts_of, shortlist=False, learnt_shortlist=SOME).searcher.shortlist_search is None
+    assert Translator(*parts_of, shortlist=True).searcher.shortlist_search is None
 
 
 @pytest.mark.usefixtures("all_formats")

@@ -172,7 +172,7 @@ def test_memory_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(searcher, "release_memory", lambda: times.append(None))
     translator = echo_translator(search=Greedy(1.0, 3, 0.0, 0))
     for expected in (0, 1, 1, 2):
-        translator.searcher._normalise(searcher.TIDY // 2 + 1)
+        translator.searcher._release_memory(searcher.TOKENS_BETWEEN_RELEASES // 2 + 1)
         assert len(times) == expected
     list(translator.translate(["the dog"], "en", "de"))
     assert len(times) == 2 and 0 < translator.searcher.searched < 20

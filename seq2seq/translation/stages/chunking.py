@@ -21,7 +21,7 @@ from seq2seq.translation.translation import Candidate, Status, Token, Translatio
 
 SEAM = 32  # characters around a cut that show whether the text at the cut was copied
 LONGEST_TAG = 500  # characters of a tag or placeholder that no cut divides
-PORTION = 1 << 19  # characters that are under way together; a chunk of more goes in several portions
+MAX_CHUNK = 1 << 19  # characters of a chunk, at most
 
 
 class Chunk(NamedTuple):
@@ -45,35 +45,37 @@ class TranslatedChunk(NamedTuple):
     translations: Sequence[Translation]
 
 
-def split_into_chunks(lines: Iterable[str | Line], language: str, longest: int, apart: bool = False) -> Iterator[Chunk]:
-    """Splits lines into chunks; a line of more than `longest` characters into segments of at most that size.
+def split_into_chunks(
+    lines: Iterable[str | Line], language: str, max_length: int, split_sentences: bool = False
+) -> Iterator[Chunk]:
+    """Splits lines into chunks; a line of more than `max_length` characters into segments of at most that size.
 
     A segment ends where one of the line's windows ends, so its sentences are those of the line. The prefix belongs to
-    the first segment; required phrases may occur in any. `apart`: sentences become segments too, because the model has
-    no piece for the marks that end them, and they could not be found later.
+    the first segment; required phrases may occur in any. `split_sentences`: sentences become segments too, because the
+    model has no piece for the marks that end them, and they could not be found later.
     """
-    here: list[Line] = []
+    segments: list[Line] = []
     ends: list[Line | None] = []
-    held, broken = 0, set[int]()
+    size, broken = 0, set[int]()
     for one in lines:
         line = one if isinstance(one, Line) else Line(one)
-        for stretch, last, sentence in _stretches(line, language, longest, apart):
-            if here and held + len(stretch.text) > PORTION:
-                yield Chunk(here, ends, False, frozenset(broken))
-                here, ends, held, broken = [], [], 0, set()
+        for segment, last, sentence in _segments(line, language, max_length, split_sentences):
+            if segments and size + len(segment.text) > MAX_CHUNK:
+                yield Chunk(segments, ends, False, frozenset(broken))
+                segments, ends, size, broken = [], [], 0, set()
             if not sentence:
-                broken.add(len(here))
-            here.append(stretch)
+                broken.add(len(segments))
+            segments.append(segment)
             ends.append(line if last else None)
-            held += len(stretch.text)
-    yield Chunk(here, ends, True, frozenset(broken))
+            size += len(segment.text)
+    yield Chunk(segments, ends, True, frozenset(broken))
 
 
-def _stretches(line: Line, language: str, longest: int, apart: bool) -> Iterator[tuple[Line, bool, bool]]:
+def _segments(line: Line, language: str, max_length: int, split_sentences: bool) -> Iterator[tuple[Line, bool, bool]]:
     """The segments of a line, whether the line ends with them, and whether a sentence does."""
-    if len(line.text) > longest:
-        cut = windows(line.text, language, longest)
-    elif apart and not line.required:
+    if len(line.text) > max_length:
+        cut = windows(line.text, language, max_length)
+    elif split_sentences and not line.required:
         cut = (Window(one, True) for one in sentences(line.text, language) or [""])
     else:
         yield line, True, True
@@ -108,103 +110,103 @@ def _between_tags(cut: Iterable[Window]) -> Iterator[Window]:
 def join_chunks(finished: Iterable[TranslatedChunk], source: str, target: str) -> Iterator[list[Translation]]:
     """The translations of each chunk's lines, from those of its segments."""
     chunk: list[Translation] = []
-    begun: list[tuple[str, Translation]] = []
+    pending: list[tuple[str, Translation]] = []
     broken = False
-    for portion, texts, translations in finished:
-        for number, (line, text, translation) in enumerate(zip(portion.lines, texts, translations, strict=True)):
-            begun.append((text, translation))
-            broken = broken or number in portion.broken
+    for translated, texts, translations in finished:
+        for number, (line, text, translation) in enumerate(zip(translated.lines, texts, translations, strict=True)):
+            pending.append((text, translation))
+            broken = broken or number in translated.broken
             if line is not None:
-                chunk.append(translation if len(begun) == 1 else _whole(line, begun, broken, source, target))
-                begun, broken = [], False
-        if portion.whole:
+                chunk.append(translation if len(pending) == 1 else _join_line(line, pending, broken, source, target))
+                pending, broken = [], False
+        if translated.whole:
             yield chunk
             chunk = []
 
 
-def _whole(
-    line: Line, stretches: Sequence[tuple[str, Translation]], broken: bool, source: str, target: str
+def _join_line(
+    line: Line, segments: Sequence[tuple[str, Translation]], broken: bool, source: str, target: str
 ) -> Translation:
     """A giant line's translation from those of its segments: the best of each, joined."""
-    said = {note for _, one in stretches for note in one.notes} - {Status.BLANK, Status.EMPTY}
-    spoken = [number for number, (_, one) in enumerate(stretches) if one.best]
-    if not spoken:
+    statuses = {note for _, one in segments for note in one.notes} - {Status.BLANK, Status.EMPTY}
+    nonempty = [number for number, (_, one) in enumerate(segments) if one.best]
+    if not nonempty:
         return Translation("", 0.0, Status.BLANK, (), (Status.BLANK,))
-    best = [stretches[number][1].best[0] for number in spoken]
+    best = [segments[number][1].best[0] for number in nonempty]
     begins: list[int] = []
     if best[0].alignment is not None:
-        every = beginnings([text for text, _ in stretches], source)
-        begins = [every[number] for number in spoken]
-    seams = {place for place in range(len(spoken) - 1) if _copied_across(stretches, *spoken[place : place + 2])}
-    result = together(best, begins, target, seams)
-    said |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not result.text.strip() else set())
-    said |= {Status.UNMET} if not line.met_by(result.text, target) else set()
-    notes, seconds = most_serious(said), sum(one.seconds for _, one in stretches)
+        every = beginnings([text for text, _ in segments], source)
+        begins = [every[number] for number in nonempty]
+    seams = {place for place in range(len(nonempty) - 1) if _copied_across(segments, *nonempty[place : place + 2])}
+    result = join_candidates(best, begins, target, seams)
+    statuses |= ({Status.SPLIT} if broken else set()) | ({Status.EMPTY} if not result.text.strip() else set())
+    statuses |= {Status.UNMET} if not line.met_by(result.text, target) else set()
+    notes, seconds = most_serious(statuses), sum(one.seconds for _, one in segments)
     return Translation(result.text, result.score, notes[0] if notes else Status.OK, (result,), notes, seconds)
 
 
-def _copied_across(stretches: Sequence[tuple[str, Translation]], before: int, behind: int) -> bool:
+def _copied_across(segments: Sequence[tuple[str, Translation]], before: int, after: int) -> bool:
     """Whether copied text continues across a cut, so that no space belongs there."""
-    (end, one), (beginning, other) = stretches[before], stretches[behind]
-    copied = Status.UNKNOWN in one.notes and Status.UNKNOWN in other.notes and behind == before + 1
+    (end, one), (beginning, other) = segments[before], segments[after]
+    copied = Status.UNKNOWN in one.notes and Status.UNKNOWN in other.notes and after == before + 1
     return copied and one.text.endswith(end[-SEAM:]) and other.text.startswith(beginning[:SEAM])
 
 
-def joined(
-    answers: Sequence[SegmentResult],
+def join_segments(
+    results: Sequence[SegmentResult],
     text: str,
     begins: Sequence[int],
     broken: bool,
     source: str,
-    order: DecodeOptions,
+    options: DecodeOptions,
     tokenizer: Tokenizer,
 ) -> Translation:
-    """A line's translation: of one part all that was found, of several the best ones one after the other.
+    """A line's translation: of one segment all candidates, of several the best ones joined.
 
-    text: the line, in the language `source`. begins: the number of each part's first source word, where alignments are
-    asked for. broken: whether a cut went through a sentence.
+    text: the line, in the language `source`. begins: the number of each segment's first source word, if alignments are
+    requested. broken: whether a sentence was split.
     """
-    if not answers:
+    if not results:
         return Translation("", 0.0, Status.BLANK, (), (Status.BLANK,))
-    if len(answers) == 1:
-        best = candidates(answers[0], order, tokenizer)
+    if len(results) == 1:
+        best = candidates(results[0], options, tokenizer)
     else:
-        firsts = [SegmentResult(answer.hypotheses[:1], answer.details[:1]) for answer in answers]
-        parts = [one for first in firsts for one in candidates(first, order, tokenizer)]
-        best = (together(parts, begins, order.target),)
-    said = line_statuses(answers, text, best[0].text, (source, order.target), broken)
-    seconds = sum(answer.seconds for answer in answers)
-    return Translation(*best[0][:2], said[0] if said else Status.OK, best, said, seconds)
+        best_ones = [SegmentResult(result.hypotheses[:1], result.details[:1]) for result in results]
+        parts = [one for first in best_ones for one in candidates(first, options, tokenizer)]
+        best = (join_candidates(parts, begins, options.target),)
+    statuses = line_statuses(results, text, best[0].text, (source, options.target), broken)
+    seconds = sum(result.seconds for result in results)
+    return Translation(*best[0][:2], statuses[0] if statuses else Status.OK, best, statuses, seconds)
 
 
-def candidates(answer: SegmentResult, order: DecodeOptions, tokenizer: Tokenizer) -> tuple[Candidate, ...]:
-    """What was found for a part as text, with all that is asked for."""
-    texts = tokenizer.decode([one.tokens for one in answer.hypotheses], order.target)
-    if not answer.details:
+def candidates(result: SegmentResult, options: DecodeOptions, tokenizer: Tokenizer) -> tuple[Candidate, ...]:
+    """The hypotheses of a segment as text, with the requested details."""
+    texts = tokenizer.decode([one.tokens for one in result.hypotheses], options.target)
+    if not result.details:
         return tuple(
             Candidate(clean(text), one.score, ranking=_ranking(one))
-            for text, one in zip(texts, answer.hypotheses, strict=True)
+            for text, one in zip(texts, result.hypotheses, strict=True)
         )
     return tuple(
         Candidate(
             clean(text),
             one.score,
-            _tokens(one, detail, tokenizer) if order.tokens else (),
+            _tokens(one, detail, tokenizer) if options.tokens else (),
             detail.alignment,
             _ranking(one),
         )
-        for text, one, detail in zip(texts, answer.hypotheses, answer.details, strict=True)
+        for text, one, detail in zip(texts, result.hypotheses, result.details, strict=True)
     )
 
 
-def gap(before: str, behind: str, language: str) -> str:
+def gap(before: str, after: str, language: str) -> str:
     """The text between two sentences: a space, also in Thai and similar languages, but not in Chinese or Japanese.
 
     There a space separates Latin letters, which were copied.
     """
     if usual := writing(language).gap:
         return usual
-    return " " if before[-1:].isascii() and behind[:1].isascii() and before and behind[:1].isalnum() else ""
+    return " " if before[-1:].isascii() and after[:1].isascii() and before and after[:1].isalnum() else ""
 
 
 def _ranking(one: Hypothesis) -> float | None:
@@ -221,13 +223,13 @@ def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[To
     return tuple(Token(piece, score) for piece, score in zip(pieces, detail.scores, strict=True))
 
 
-def together(
+def join_candidates(
     parts: Sequence[Candidate], begins: Sequence[int], language: str, seams: Collection[int] = ()
 ) -> Candidate:
     """Joins the translations of adjacent segments; `seams`: those without a space after them."""
     texts = [part.text for part in parts]
-    for number, (before, behind) in enumerate(pairwise(texts)):
-        texts[number] += "" if number in seams else gap(before, behind, language)
+    for number, (before, after) in enumerate(pairwise(texts)):
+        texts[number] += "" if number in seams else gap(before, after, language)
     text = "".join(texts)
     tokens = tuple(token for part in parts for token in part.tokens)
     score = sum(part.score for part in parts)

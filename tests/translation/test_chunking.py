@@ -132,7 +132,7 @@ def test_a_chunk_without_lines_stays_one() -> None:
 
 def test_sentences_are_stretches_where_the_model_cannot_read_what_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     line = "The dog sees. One house. Two"
-    [portion] = split_into_chunks([line, "one", ""], "en", 100, apart=True)
+    [portion] = split_into_chunks([line, "one", ""], "en", 100, split_sentences=True)
     assert [one.text for one in portion.segments] == ["The dog sees. ", "One house. ", "Two", "one", ""]
     assert [one and one.text for one in portion.lines] == [None, None, line, "one", ""] and not portion.broken
     assert [one.text for one in next(split_into_chunks([Line(line, required=("dog",))], "en", 100, True)).segments] == [

@@ -229,7 +229,7 @@ def test_the_command_refuses_what_it_cannot_learn_from(
     node = yaml.safe_load((run / "config.yaml").read_text())
     node["tokenizer"]["vocabulary"] = 285
     (run / "config.yaml").write_text(yaml.safe_dump(node))
-    assert command(run, text) == 1 and "another tokenizer" in capsys.readouterr().err
+    assert command(run, text) == 1 and "the tokenizer of its text is not the model's" in capsys.readouterr().err
     assert command(run / "model", text) == 1 and "config.yaml" in capsys.readouterr().err
     path = run / "model" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "kind": "classifier", "sha256": {}}), "utf-8")
@@ -244,7 +244,7 @@ def test_other_text_than_that_of_the_training_is_refused(
     changed = Difference("data.train", "train had 300 pairs, has 299")
     monkeypatch.setattr("seq2seq.cli.shortlist.text_differences", lambda corpus, folder: ({}, [changed]))
     assert command(run, text) == 1
-    assert "its text is not the one that it was trained on: train had 300 pairs, has 299" in capsys.readouterr().err
+    assert "expected the text that it was trained on, but train had 300 pairs, has 299" in capsys.readouterr().err
     assert not (run / "model" / FILE).exists()
 
 

@@ -23,7 +23,7 @@ ADVICE = {  # by the number of the system's error
     errno.ENOTDIR: "name a folder that can be made",
     errno.EIO: "that disk fails: copy the folder to another",
 }
-NUMBER = re.compile(r"\(os error (\d+)\)")  # the format of system errors in safetensors' messages
+NUMBER = re.compile(r"(?:os error |code: )(\d+)")  # the formats of system errors in safetensors' messages
 
 
 RESUME = "the same command then resumes from the last checkpoint"

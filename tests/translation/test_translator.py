@@ -53,8 +53,6 @@ HOSTILE = st.text(st.characters(), max_size=12) | st.sampled_from(
 def test_every_line_has_its_own_translation_in_its_place(lines: list[str]) -> None:
     # several sentences are translated one by one, and joined by spaces
     assume(all(len(sentences(source_text(line), "en")) < 2 for line in lines))
-        all(len(sentences(source_text(line), "en")) < 2 for line in lines)
-    )  # several are translated apart, and joined by spaces
     model = Echo()
     found = list(echo_translator(model).translate(lines, "en", "de"))
     assert [one.text for one in found] == [echoed(line) for line in lines]

@@ -73,6 +73,7 @@ class TrainJob:
         text = corpus_with_valid(self.corpus)
         check_run_places(text, self.run, self.cache, self.tokenizer, self.init_from)
         settings: Settings = build(self.trainer, where="trainer")
+        self.warm_start()  # wrong settings are refused before the text is prepared
         keep_tokenizer(self.run, self.tokenizer, self.configuration)
         return text, settings
 

@@ -46,11 +46,33 @@ def build(node: Mapping[str, object], extra: Mapping[str, object] | None = None,
     values = {key: _built(value, _join(where, key)) for key, value in node.items() if key not in (TARGET, PARTIAL)}
     arguments = _checked(target, {**values, **(extra or {})}, where, complete=not partial)
     if partial:
-        return functools.partial(target, **arguments)
+        return Partial(target, **arguments).named(where)
     try:
         return target(**arguments)
     except ConfigError as error:
         raise (ConfigError(f"{where}: {error}") if where and not str(error).startswith(where) else error) from error
+
+
+class Partial(functools.partial[typing.Any]):
+    """The result of a node with `_partial_: true`; raises ConfigError if its arguments are incomplete when called."""
+
+    where = ""
+
+    def named(self, where: str) -> "Partial":
+        """With the node's key path, for messages."""
+        self.where = where
+        return self
+
+    def __call__(self, *values: typing.Any, **named: typing.Any) -> typing.Any:
+        try:
+            return super().__call__(*values, **named)
+        except TypeError:
+            try:
+                inspect.signature(self.func).bind(*self.args, *values, **{**self.keywords, **named})
+            except TypeError as error:
+                name = getattr(self.func, "__name__", self.func)
+                raise ConfigError(f"{self.where}: {name}: {error}: check the arguments in its YAML file") from error
+            raise
 
 
 def build_all(nodes: Mapping[str, object], where: str) -> dict[str, typing.Any]:

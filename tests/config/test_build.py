@@ -122,3 +122,9 @@ def test_call_checks_keys_and_leaves_nodes_unbuilt() -> None:
     assert call(command, {"model": CELL, "seed": 1}) == (CELL, 1)
     with pytest.raises(ConfigError, match=r"seed: expected int, got 'one'"):
         call(command, {"model": CELL, "seed": "one"})
+
+
+def test_a_part_that_lacks_arguments_is_named() -> None:
+    cell = build({"_target_": "seq2seq.network.cell.lstm.LSTM", "_partial_": True}, where="encoder.cell")
+    with pytest.raises(ConfigError, match=r"encoder\.cell: LSTM: missing a required argument: .*check the arguments"):
+        cell(8, 8)

@@ -286,5 +286,7 @@ def test_an_existing_tokenizer_is_taken_as_it_is_or_refused_with_advice(
     assert main(["prepare", *given, "corpus.directions=[en-fr]", f"tokenizer.folder={folder}"]) == 1
     said = capfd.readouterr().err
     assert "unknown language 'fr', the tokenizer knows de, en: train a new one" in said
-    assert main(["train", *named, f"run={tmp_path}/run", "init_optimizer=true", "trainer.updates=1"]) == 1
+    wrong = [*named, f"run={tmp_path}/run", "init_optimizer=true", "trainer.updates=1", f"cache={tmp_path}/new"]
+    assert main(["train", *wrong]) == 1
     assert "init_optimizer: needs init_from=FOLDER" in capfd.readouterr().err
+    assert not (tmp_path / "new").exists(), "refused before anything is prepared"

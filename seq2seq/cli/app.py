@@ -178,11 +178,11 @@ def _job(command: str, config: Any, arguments: Sequence[str]) -> int:
         node["run"] = str(Path(str(node["run"])) / _folder_name(settings.overrides.task, _swept(arguments)))
     function = _function(command)
     given = {str(key): value for key, value in node.items()} | {"configuration": node}
-    wanted = inspect.signature(function).parameters  # the other keys are parts that these refer to
-    for key in given.keys() - wanted.keys():
-        if renamed(key) in wanted:  # from a user's own YAML, or +key=value
-            raise ConfigError(unknown_key(key, wanted))
-    outcome = call(function, {key: value for key, value in given.items() if key in wanted})
+    parameters = inspect.signature(function).parameters  # the other keys are parts that these refer to
+    for key in given.keys() - parameters.keys():
+        if renamed(key) in parameters:  # from a user's own YAML, or +key=value
+            raise ConfigError(unknown_key(key, parameters))
+    outcome = call(function, {key: value for key, value in given.items() if key in parameters})
     return (outcome.train() if isinstance(function, type) else outcome) or 0
 
 

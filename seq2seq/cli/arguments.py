@@ -140,10 +140,10 @@ def text(value: str, known: Collection[str] = ()) -> str:
     return f"'{quoted}{chr(92) * trailing}'"
 
 
-def _reference(found: re.Match[str]) -> str:
+def _reference(match: re.Match[str]) -> str:
     """A reference is unchanged, any other `${` escaped; OmegaConf halves the backslashes before both."""
-    escape = "" if found[2] else "\\"
-    return f"{found[1] * 2}{escape}${{{found[2] or ''}"
+    escape = "" if match[2] else "\\"
+    return f"{match[1] * 2}{escape}${{{match[2] or ''}"
 
 
 def listed(value: str, one: Callable[[str], str]) -> str:
@@ -159,14 +159,14 @@ def mapped(value: str, one: Callable[[str], str]) -> str:
 
 def choices(value: str, lists: bool) -> Iterator[str]:
     """The values of a sweep, `a,b`, of `[a,b],[c]` where a value may be a list."""
-    held = ""
+    pending = ""
     for item in split(value):
-        held = f"{held},{item}" if held else item
-        if not (lists and held.startswith("[")) or held.endswith("]"):
-            yield held
-            held = ""
-    if held:
-        yield held
+        pending = f"{pending},{item}" if pending else item
+        if not (lists and pending.startswith("[")) or pending.endswith("]"):
+            yield pending
+            pending = ""
+    if pending:
+        yield pending
 
 
 def split(value: str) -> Iterator[str]:

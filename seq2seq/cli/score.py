@@ -47,9 +47,9 @@ def run(
         _refuse({"language": language, "top_k": top_k or None}, places[0], "a translator")
         tune_reading()
         translator = load(places, number_format=precision, weights=weights)
-        asked = direction(source, target, translator.directions)
+        languages = direction(source, target, translator.directions)
         scorer = PairScorer(translator, max_length)
-        result = score_pairs(scorer, *asked, input, translations, output, output_format, alignments).to_json()
+        result = score_pairs(scorer, *languages, input, translations, output, output_format, alignments).to_json()
     else:
         given = {"source": source, "target": target, "translations": translations, "alignments": alignments}
         _refuse({**given, "weights": weights}, places[0], "no translator")

@@ -119,9 +119,9 @@ def _export(
         folder: Path, weights: Mapping[str, Tensor], scores: Mapping[str, float], spent: Mapping[str, float | int]
     ) -> None:
         network.load_state_dict(weights)
-        told = {**facts, "letterless": letterless, "usage": usage, "training": {**spent, "signatures": signatures}}
+        content = {**facts, "letterless": letterless, "usage": usage, "training": {**spent, "signatures": signatures}}
         usual = with_attention(lengths, network, prepared.train, prepared.tokenizer)
-        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, told, languages, usual)
+        save(folder, network, node, prepared.tokenizer, directions, {"valid": dict(scores)}, content, languages, usual)
 
     return export
 

@@ -67,11 +67,11 @@ class LabelledJob(TrainJob):
             "report": say,
             "fingerprints": checked_text(LabelledCorpus(text, form.text_first), self.run, settings),
         }
-        prepared, made = call(prepare_labelled, arguments, "prepare")
-        network = self.new_network(made.facts, prepared.counts)
-        reader: functools.partial[Loader] = build(self.loader, {"tokenizer": made}, "loader")
-        facts = model_facts(self.corpus, text, prepared, made.text, self.license)
-        return Parts(settings, prepared, made, reader, network, precision(settings.precision), facts)
+        prepared, tokenizer = call(prepare_labelled, arguments, "prepare")
+        network = self.new_network(tokenizer.facts, prepared.counts)
+        reader: functools.partial[Loader] = build(self.loader, {"tokenizer": tokenizer}, "loader")
+        facts = model_facts(self.corpus, text, prepared, tokenizer.text, self.license)
+        return Parts(settings, prepared, tokenizer, reader, network, precision(settings.precision), facts)
 
     def fit_parts(self, parts: Parts[Any], validate: Callable[[], Mapping[str, float]]) -> int:
         """Trains them; the exit code."""

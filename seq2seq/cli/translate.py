@@ -68,11 +68,11 @@ def run(
     configuration: Node,
 ) -> int:
     """Writes one translation a line; a summary goes to standard error. The exit code is 3 where something was lost."""
-    heard = fusion_model(fusion)
+    language_model = fusion_model(fusion)
     check_places(
         {
             "input": stream_or_file(input, INPUT),
-            "model": read_models(model, heard),
+            "model": read_models(model, language_model),
             "glossary": files(glossary),
             "dictionary": files(dictionary),
         },
@@ -87,8 +87,8 @@ def run(
     extras = Extras(input_format, alignments, _options(details, glossary, dictionary))
     key = None
     if resume and input is not None and input.is_file():
-        asked = {name: value for name, value in configuration.items() if name not in ("cores", "resume")}
-        key = depends_on([*folders(model), *files(heard)], files(input, glossary, dictionary), asked)
+        settings = {name: value for name, value in configuration.items() if name not in ("cores", "resume")}
+        key = depends_on([*folders(model), *files(language_model)], files(input, glossary, dictionary), settings)
     alone = input is None and sys.stdin.isatty()  # lines typed at a terminal are translated one by one
     with chosen.in_processes(1 if alone else processes):
         tally = translate_file(chosen, *asked_direction, input, output, output_format, status, key, errors, extras)

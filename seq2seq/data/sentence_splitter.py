@@ -63,18 +63,18 @@ def _pieces(text: str, language: str) -> Iterator[list[str]]:
         yield pending
 
 
-def _whole(stretches: Iterator[list[str]]) -> Iterator[str]:
+def _whole(parts: Iterator[list[str]]) -> Iterator[str]:
     """Sentences; text without letters joins the one before it, the number of a list item the one after it."""
-    held, spoken = list[str](), False
-    for stretch in stretches:
-        one = "".join(stretch)
+    pending, spoken = list[str](), False
+    for part in parts:
+        one = "".join(part)
         if spoken and any(map(str.isalnum, one)):
-            yield "".join(held)
-            held, spoken = [], False
-        held.append(one)
+            yield "".join(pending)
+            pending, spoken = [], False
+        pending.append(one)
         spoken = spoken or any(map(str.isalpha, one))
-    if held:
-        yield "".join(held)
+    if pending:
+        yield "".join(pending)
 
 
 def _sentences(text: str, language: str) -> list[str]:

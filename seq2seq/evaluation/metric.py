@@ -73,21 +73,21 @@ def bleu_words(lines: Sequence[str], target: str) -> list[list[str]]:
 
 def bleu_tokenizer(target: str) -> str:
     """sacreBLEU's tokenizer for a target language; characters where the one it needs is not installed."""
-    wanted = writing(target).bleu
+    tokenizer = writing(target).bleu
     try:
-        BLEU(tokenize=wanted)
+        BLEU(tokenize=tokenizer)
     except RuntimeError:  # the extra that holds MeCab is missing
         return FALLBACK
-    return wanted
+    return tokenizer
 
 
 def missing_tokenizers(targets: Sequence[str]) -> list[str]:
     """A message for each target language whose words BLEU cannot find here, so that it compares characters."""
     return [
         f"BLEU of {target}: MeCab is not installed, so it compares characters, not words (tok:{FALLBACK} in the "
-        f"signature): pip install 'sacrebleu[{EXTRAS[wanted]}]'"
+        f"signature): pip install 'sacrebleu[{EXTRAS[tokenizer]}]'"
         for target in dict.fromkeys(targets)
-        if (wanted := writing(target).bleu) != bleu_tokenizer(target)
+        if (tokenizer := writing(target).bleu) != bleu_tokenizer(target)
     ]
 
 

@@ -25,8 +25,8 @@ class ChrF:
 
     def __call__(self, hypotheses: Sequence[str], reference: str, language: str) -> list[float]:
         """The scores against one reference; `language` does not matter."""
-        wanted = _counts(reference)
-        return [_chrf(_counts(hypothesis), wanted) for hypothesis in hypotheses]
+        expected = _counts(reference)
+        return [_chrf(_counts(hypothesis), expected) for hypothesis in hypotheses]
 
     def pairwise(self, texts: Sequence[str], language: str) -> Float[Tensor, "texts texts"]:
         """Row i, column j: chrF2 of text i against text j."""
@@ -71,11 +71,11 @@ def _counts(line: str) -> Counts:
     return [Counter([text[at : at + size] for at in range(len(text) - size + 1)]) for size in range(1, ORDER + 1)]
 
 
-def _chrf(found: Counts, wanted: Counts) -> float:
+def _chrf(hypothesis: Counts, reference: Counts) -> float:
     """The F-score of mean precision and mean recall, over the orders that both have."""
     precision = recall = 0.0
     orders = 0
-    for ours, theirs in zip(found, wanted, strict=True):
+    for ours, theirs in zip(hypothesis, reference, strict=True):
         if not ours or not theirs:
             continue
         matches = sum(min(count, theirs[gram]) for gram, count in ours.items() if gram in theirs)

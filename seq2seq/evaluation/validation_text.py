@@ -69,8 +69,8 @@ def _rows(store: Store, direction: Direction) -> Integers:
     return np.flatnonzero((sources == source) & (targets == target))
 
 
-def _spread(count: int, wanted: int) -> Integers:
-    """`wanted` numbers below `count`, in order: one drawn from each of equal intervals."""
-    edges = np.arange(wanted + 1) * count // max(1, wanted)
-    draws = uniform(np.arange(wanted), seed=0, epoch=0, stream=0)
+def _spread(count: int, size: int) -> Integers:
+    """`size` numbers below `count`, in order: one drawn from each of equal intervals."""
+    edges = np.arange(size + 1) * count // max(1, size)
+    draws = uniform(np.arange(size), seed=0, epoch=0, stream=0)
     return (edges[:-1] + draws * np.diff(edges)).astype(np.int64)

@@ -77,18 +77,18 @@ class LineReader:
 
     def _blocks(self) -> Iterator[list[bytes]]:
         """The whole lines of each block of bytes, without their ends; a last line needs no end."""
-        begun: list[bytes] = []
+        unfinished: list[bytes] = []
         mark = BYTE_ORDER_MARK
         while block := self._read():
             *ended, rest = block.split(b"\n")
             if ended:
                 if mark:
-                    self._check(b"".join([*begun, block]))
-                ended[0] = b"".join([*begun, ended[0]]).removeprefix(mark)
-                begun, mark = [], b""
+                    self._check(b"".join([*unfinished, block]))
+                ended[0] = b"".join([*unfinished, ended[0]]).removeprefix(mark)
+                unfinished, mark = [], b""
                 yield ended
-            begun.append(rest)
-        last = b"".join(begun)
+            unfinished.append(rest)
+        last = b"".join(unfinished)
         if mark:
             self._check(last)
         if last := last.removeprefix(mark):
@@ -218,16 +218,16 @@ def _open_zstandard(path: Path) -> AbstractContextManager[Any]:
 def growing(lines: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
     """Chunks of lines, each GROWTH times the one before, up to the largest; `length` is a line's in characters."""
     chunk: list[Item] = []
-    size, held = FIRST_CHUNK, 0
+    size, characters = FIRST_CHUNK, 0
     for line in lines:
-        if chunk and held + length(line) > LARGEST_TEXT:
+        if chunk and characters + length(line) > LARGEST_TEXT:
             yield chunk
-            chunk, held = [], 0
+            chunk, characters = [], 0
         chunk.append(line)
-        held += length(line)
+        characters += length(line)
         if len(chunk) == size:
             yield chunk
-            chunk, held, size = [], 0, min(GROWTH * size, LARGEST_CHUNK)
+            chunk, characters, size = [], 0, min(GROWTH * size, LARGEST_CHUNK)
     if chunk:
         yield chunk
 

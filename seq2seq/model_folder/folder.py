@@ -234,8 +234,8 @@ def _check_files(place: Path, sums: Mapping[str, str]) -> None:
                 raise ModelError(f"{path}: is no file; remove it")
             if path.suffix in (".json", ".model") and path.is_file() and path.stat().st_size > LARGEST:
                 raise ModelError(f"{path}: is larger than {LARGEST:,} bytes; copy the folder again")
-        for name, wanted in sums.items():
-            if name != CONFIG and (Path(name).name != name or _sum(place / name) != wanted):
+        for name, checksum in sums.items():
+            if name != CONFIG and (Path(name).name != name or _sum(place / name) != checksum):
                 raise ModelError(f"{place / name}: is not as it was written; copy the folder again")
     except OSError as error:
         raise ModelError(f"{error.filename}: cannot be read: {error.strerror}; copy the folder again") from error
@@ -248,9 +248,9 @@ def _check_node(opened: StoredModel) -> None:
         leaves = list(_leaves(opened.node))
     except RecursionError as error:
         raise ModelError(f"{path}: model: is nested too deeply; copy the folder again") from error
-    most = max((value for _, value in leaves if isinstance(value, int)), default=0)
-    if most > sum(tensor.numel() for tensor in opened.weights.values()):
-        raise ModelError(f"{path}: model: the size {most} exceeds all weights in {WEIGHTS} together")
+    largest = max((value for _, value in leaves if isinstance(value, int)), default=0)
+    if largest > sum(tensor.numel() for tensor in opened.weights.values()):
+        raise ModelError(f"{path}: model: the size {largest} exceeds all weights in {WEIGHTS} together")
     for key, value in leaves:
         if key == TARGET and not (isinstance(value, str) and current_name(value).startswith(PARTS)):
             raise ModelError(
@@ -260,12 +260,12 @@ def _check_node(opened: StoredModel) -> None:
 
 def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     """Gives the model its weights without copying: every process that reads the file shares its pages."""
-    wanted = dict(_tensors(model))
-    if missing := sorted(wanted.keys() - weights.keys()):
+    tensors = dict(_tensors(model))
+    if missing := sorted(tensors.keys() - weights.keys()):
         raise ModelError(f"{path}: lacks {len(missing)} of the model's tensors, among them {missing[0]}; copy it again")
-    if unknown := sorted(weights.keys() - wanted.keys()):
+    if unknown := sorted(weights.keys() - tensors.keys()):
         raise ModelError(f"{path}: holds {len(unknown)} tensors that the model lacks, among them {unknown[0]}")
-    for name, tensor in wanted.items():
+    for name, tensor in tensors.items():
         result = weights[name]
         if (result.shape, result.dtype) != (tensor.shape, tensor.dtype):
             raise ModelError(

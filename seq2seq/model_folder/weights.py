@@ -72,8 +72,8 @@ def read_weights(path: Path, precision: str) -> dict[str, Tensor]:
         if name.endswith(SCALES) and name.removesuffix(SCALES) in stored:
             continue
         if _is_matrix(tensor) != (tensor.dtype == NARROW[precision]):
-            wanted = precision if _is_matrix(tensor) else "fp32"
-            raise ModelError(f"{path}: {name}: expected {wanted}, got {tensor.dtype}; copy the folder again")
+            expected = precision if _is_matrix(tensor) else "fp32"
+            raise ModelError(f"{path}: {name}: expected {expected}, got {tensor.dtype}; copy the folder again")
         scales = stored.get(name + SCALES)
         if tensor.dtype == torch.int8:
             read[name] = dequantise(tensor, _checked_scales(name, tensor, scales, path))

@@ -97,16 +97,16 @@ class _Reader:
             add_hook(attention, partial(self._hear, number))
 
     def __call__(self, batch: Batch, weights: bool) -> tuple[Tensor, list[Tensor]]:
-        heard: list[list[Tensor]] | None = [[] for _ in self.attentions] if weights else None
-        self._heard.weights = heard
+        collected: list[list[Tensor]] | None = [[] for _ in self.attentions] if weights else None
+        self._heard.weights = collected
         features = self.model(batch)
         self._heard.weights = None
-        return features, [torch.cat(parts, 1).float() for parts in heard or []]
+        return features, [torch.cat(parts, 1).float() for parts in collected or []]
 
     def _hear(self, number: int, weights: Tensor) -> None:
-        heard = getattr(self._heard, "weights", None)
-        if heard is not None:
-            heard[number].append(weights)
+        collected = getattr(self._heard, "weights", None)
+        if collected is not None:
+            collected[number].append(weights)
 
 
 def _scores(network: Model | LanguageModel, features: Tensor, batch: Batch) -> Tensor:

@@ -54,11 +54,11 @@ class Last(Bridge):
                 f"{len(last)}: set encoder.layers={len(cells)} or use bridge=projected"
             )
         for layer, (end, cell) in enumerate(zip(last, cells, strict=True), 1):
-            result, wanted = _sizes(end), _sizes(cell.initial_state((1,)))
-            if result != wanted:
+            result, expected = _sizes(end), _sizes(cell.initial_state((1,)))
+            if result != expected:
                 raise ConfigError(
                     f"bridge last: the state of encoder layer {layer}, of sizes {result}, does not fit the decoder's, "
-                    f"{wanted}: use the same cell on both sides or bridge=projected"
+                    f"{expected}: use the same cell on both sides or bridge=projected"
                 )
 
     def forward(self, memory: Memory) -> State:

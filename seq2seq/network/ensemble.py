@@ -29,8 +29,8 @@ class Ensemble:
         self.shares = [weight / sum(weights) for weight in weights]
 
     def start(self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "batch source"]) -> tuple[State, State]:
-        begun = [model.start(source, mask) for model in self.models]
-        return tuple(memory for memory, _ in begun), tuple(state for _, state in begun)
+        started = [model.start(source, mask) for model in self.models]
+        return tuple(memory for memory, _ in started), tuple(state for _, state in started)
 
     def step(
         self, tokens: Int[Tensor, "batch beam"], state: State, memory: State

@@ -61,12 +61,12 @@ class Constrained:
     def __call__(self, start: Start, step: Step, request: Request) -> list[list[Hypothesis]]:
         """At most `best` hypotheses a sentence, best first; sentences that are done leave the batch."""
         limits = self.rules.limits(request._replace(required=()))
-        wanted = _wanted(request)
+        phrases = _wanted(request)
 
         def grow(
             going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, rows: Int[Tensor, " batch"]
         ) -> Expansion:
-            return _grow(going, likely, limits, wanted.pick(rows), self.contest.beam_size)
+            return _grow(going, likely, limits, phrases.pick(rows), self.contest.beam_size)
 
         return search(start, step, request, limits, self.contest, grow)
 
@@ -133,12 +133,12 @@ class PhraseConstraints:
 
 
 def _grow(
-    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, wanted: PhraseConstraints, width: int
+    going: Beams, likely: Float[Tensor, "batch beam vocabulary"], limits: Limits, phrases: PhraseConstraints, width: int
 ) -> Expansion:
     """One token more; see Constrained."""
     history = going.tokens[..., 1:]
-    missing, begun = wanted.missing(history), wanted.begun(history)
-    helpful = _helpful(wanted, missing, begun)
+    missing, begun = phrases.missing(history), phrases.begun(history)
+    helpful = _helpful(phrases, missing, begun)
     limits.apply(likely, going.tokens.shape[2], lambda: history, helpful)
     ending = likely[..., EOS].clone()
     likely[..., EOS] = IMPOSSIBLE
@@ -150,8 +150,8 @@ def _grow(
     values = torch.cat([values, likely.gather(-1, helpful).masked_fill(again | earlier, IMPOSSIBLE)], -1)
     tokens = torch.cat([tokens, helpful], -1)
     totals = going.scores.unsqueeze(-1) + values
-    needs = wanted.needs(tokens, missing, begun)
-    share = (width // ((wanted.times * wanted.lengths).sum(1) + 1)).clamp(min=1)
+    needs = phrases.needs(tokens, missing, begun)
+    share = (width // ((phrases.times * phrases.lengths).sum(1) + 1)).clamp(min=1)
     places, needed = allocate(totals.flatten(1), needs.flatten(1), share, width)
     scores, parents = totals.flatten(1).gather(1, places), places // values.shape[-1]
     longer = lengthened(going, parents, tokens.flatten(1).gather(1, places), scores)
@@ -164,14 +164,14 @@ def _grow(
 
 
 def _helpful(
-    wanted: PhraseConstraints,
+    constraints: PhraseConstraints,
     missing: Int[Tensor, "batch beam phrases"],
     begun: Bool[Tensor, "batch beam phrases longest"],
 ) -> Int[Tensor, "batch beam phrases"]:
     """The token that brings each missing phrase on, EOS for the others."""
     numbers = torch.arange(begun.shape[-1], device=begun.device)
     far = torch.where(begun, numbers, 0).amax(-1, keepdim=True)
-    following = wanted.phrases.unsqueeze(1).expand(-1, far.shape[1], -1, -1).gather(-1, far).squeeze(-1)
+    following = constraints.phrases.unsqueeze(1).expand(-1, far.shape[1], -1, -1).gather(-1, far).squeeze(-1)
     return following.masked_fill(missing == 0, EOS)
 
 

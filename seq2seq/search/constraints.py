@@ -54,14 +54,14 @@ class Constraints:
         if any(request.prefixes):
             prefixes = _filled(request.prefixes).to(device)
             longest = longest.maximum((prefixes != NOWHERE).sum(1) + 1)
-        asked = [count for count in (self.no_repeat_ngram, request.no_repeat_ngram) if count]
+        blocked = [count for count in (self.no_repeat_ngram, request.no_repeat_ngram) if count]
         return Limits(
             request.forbidden,
             longest,
             (size * self.min_length_ratio).long() if self.min_length_ratio else None,
             prefixes,
             banned(request.banned, device) if any(request.banned) else None,
-            min(asked, default=0),
+            min(blocked, default=0),
             _complete(request) if any(request.complete) else None,
         )
 

@@ -36,8 +36,8 @@ class Truncation:
 
     def __init__(self, temperature: float, top_k: int | None, top_p: float, typical_p: float) -> None:
         self.temperature = temperature
-        wanted = _Cut(False, top_k, math.inf), _Cut(False, None, top_p), _Cut(True, None, typical_p)
-        self.cuts = [cut for cut in wanted if cut.most is not None or cut.mass < 1]
+        cuts = _Cut(False, top_k, math.inf), _Cut(False, None, top_p), _Cut(True, None, typical_p)
+        self.cuts = [cut for cut in cuts if cut.most is not None or cut.mass < 1]
 
     def drawn(
         self, scores: Float[Tensor, "batch vocabulary"], numbers: Float64[Tensor, " batch"]
@@ -182,15 +182,15 @@ class Sampling:
         for begin in range(0, len(keys), share):
             rows = torch.arange(begin, min(begin + share, len(keys)), device=keys.device)
             several = rows.repeat_interleave(self.num_samples)
-            begun = select(memory, several), select(state, several)
-            asked = request._replace(
+            started = select(memory, several), select(state, several)
+            repeated = request._replace(
                 source=request.source[several], mask=request.mask[several], first=request.first[several]
             )
             numbers = torch.arange(self.num_samples, device=keys.device).repeat(len(rows))
             drawn = self._drawn_rows(
-                lambda source, mask, begun=begun: begun,
+                lambda source, mask, started=started: started,
                 step,
-                asked,
+                repeated,
                 limits.pick(several),
                 _apart(keys[several], numbers),
             )

@@ -105,9 +105,9 @@ def _splits(role: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> lis
     return result
 
 
-def _refuse(found: list[Difference], allowed: Collection[str], folder: Path) -> None:
+def _refuse(differences: list[Difference], allowed: Collection[str], folder: Path) -> None:
     """Raises TrainingError with what differs and is not allowed."""
-    refused = [one for one in found if DATA not in allowed and one.key not in allowed]
+    refused = [one for one in differences if DATA not in allowed and one.key not in allowed]
     if refused:
         lines = "\n".join(f"  {one.key}: {one.how}" for one in refused)
         advice = "\n".join(f"- {one}" for one in _advice(list(dict.fromkeys(one.key for one in refused)), folder))

@@ -83,30 +83,30 @@ class Loop:
         self._validate_when_due()  # a signal may have come before that
         self._stop(self.group.all_reduce_max([float(self.interrupts.received or 0)])[0])
         while (reason := ending(self.settings, state, self._count())) is None:
-            begun = time.monotonic()
+            started = time.monotonic()
             group = next(groups)
             rate = self.peak * self.schedule.share(state.update + 1, self._progress(), state.schedule)
             sums = self.updater(group.batches, state.update + 1, rate)
             state.epoch, state.batch, state.update = group.epoch, group.batch, state.update + 1
             state.tokens += sums.tokens
             now = time.monotonic()
-            told, state.seconds, due = self.group.all_reduce_max(
+            signal_number, state.seconds, due = self.group.all_reduce_max(
                 [float(self.interrupts.received or 0), now - self._begun, float(self.checkpoint_manager.due)]
             )
-            state.interval.add(sums, now - begun, group.seconds)
+            state.interval.add(sums, now - started, group.seconds)
             self._report_problems(sums, group.batches)
             if state.update % self.settings.report_every == 0:
                 self._report(rate)
             self._validate_when_due()
             if due:
                 self.checkpoint_manager.save(state, self.logger)
-            self._stop(told)
+            self._stop(signal_number)
         return reason
 
-    def _stop(self, told: float) -> None:
+    def _stop(self, signal_number: float) -> None:
         """Ends here if any process received a signal of this number; 0 is none."""
-        if told:
-            self.interrupts.received = int(told)
+        if signal_number:
+            self.interrupts.received = int(signal_number)
             raise Interrupted
 
     def _groups(self, epoch: int, batch: int) -> Iterator[UpdateBatches]:
@@ -116,12 +116,12 @@ class Loop:
             if count == 0:
                 raise TrainingError(f"epoch {epoch} has no batches: the training data is empty")
             stream = iter(self.batches.batches(epoch, batch))
-            begun = time.monotonic()
+            started = time.monotonic()
             while group := list(islice(stream, self.settings.accumulation)):
                 batch += len(group)
                 place = (epoch, batch) if batch < count else (epoch + 1, 0)
-                yield UpdateBatches(group, *place, time.monotonic() - begun)
-                begun = time.monotonic()
+                yield UpdateBatches(group, *place, time.monotonic() - started)
+                started = time.monotonic()
             epoch, batch = epoch + 1, 0
 
     def _report_problems(self, sums: UpdateSums, batches: list[Batch]) -> None:
@@ -201,13 +201,13 @@ class Loop:
 
     def _main_only(self, action: Callable[[], Result]) -> Result | None:
         """A task of the main process; None for the others. Raises Interrupted in all if a signal ends it."""
-        result, told = None, 0
+        result, signal_number = None, 0
         if self.group.rank == 0:
             try:
                 result = action()
             except Interrupted:
-                told = self.interrupts.received or 0
-        self._stop(float(self.group.broadcast(told)))
+                signal_number = self.interrupts.received or 0
+        self._stop(float(self.group.broadcast(signal_number)))
         return result
 
     def _report(self, learning_rate: float) -> None:

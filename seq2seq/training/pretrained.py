@@ -96,8 +96,8 @@ class PretrainedWeights:
         for axis in dict.fromkeys(self.axes.values()):
             if axis in self.rows:
                 axes.setdefault(str(self.rows[axis]), []).append(axis)
-        told = [*(f"{' and '.join(names)}: {account}" for account, names in axes.items()), *differing]
-        return [f"init_from: {self.folder}: {line}" for line in told]
+        messages = [*(f"{' and '.join(names)}: {account}" for account, names in axes.items()), *differing]
+        return [f"init_from: {self.folder}: {line}" for line in messages]
 
     def moments(self, network: nn.Module) -> Moments:
         """What the optimiser of the run in `folder` remembered last of each parameter, its rows in their new places.
@@ -177,16 +177,16 @@ def piece_rows(old: Tokenizer, new: Tokenizer, side: Side) -> EmbeddingRemap:
     A new piece is put together from the fewest old pieces that spell it, else from its bytes; a new language's tag from
     all old tags.
     """
-    known, wanted = _spelt(old, side), _spelt(new, side)
-    kept = {number: known[one] for one, number in wanted.items() if one in known}
+    old_pieces, new_pieces = _spelt(old, side), _spelt(new, side)
+    kept = {number: old_pieces[one] for one, number in new_pieces.items() if one in old_pieces}
     tags = [old.tag_id(language) for language in old.languages]
-    pieces = {text: number for (text, kind), number in known.items() if kind == "piece"}
-    bytes_of = {text: number for (text, kind), number in known.items() if kind == "byte"}
+    pieces = {text: number for (text, kind), number in old_pieces.items() if kind == "piece"}
+    bytes_of = {text: number for (text, kind), number in old_pieces.items() if kind == "byte"}
     composed = {new.tag_id(language): tags for language in new.languages if language not in old.languages}
-    for (text, kind), number in wanted.items():
+    for (text, kind), number in new_pieces.items():
         if kind == "piece" and number not in kept and (spelling := _composed(text, pieces, bytes_of)):
             composed[number] = spelling
-    return EmbeddingRemap(kept, composed, len(wanted), len(known))
+    return EmbeddingRemap(kept, composed, len(new_pieces), len(old_pieces))
 
 
 def name_rows(old: Sequence[str], new: Sequence[str]) -> EmbeddingRemap:

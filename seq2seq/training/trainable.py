@@ -98,15 +98,15 @@ def matching_names(patterns: Sequence[str], names: Collection[str], where: str) 
     """
     result: set[str] = set()
     for pattern in patterns:
-        meant = {one for one in names if one == pattern or one.startswith(f"{pattern}.") or fnmatchcase(one, pattern)}
-        if not meant:
+        matches = {one for one in names if one == pattern or one.startswith(f"{pattern}.") or fnmatchcase(one, pattern)}
+        if not matches:
             beginnings = sorted({one.partition(".")[0] for one in names})
             near = get_close_matches(pattern, [*beginnings, *names], n=1)
             raise ConfigError(
                 f"{where}: no parameter is called {pattern!r}{f', did you mean {near[0]}?' if near else ';'} there are "
                 f"{', '.join(beginnings)}, and their parts, such as {max(names, key=len)}"
             )
-        result |= meant
+        result |= matches
     return [one for one in names if one in result]
 
 
@@ -123,5 +123,5 @@ def names_of(model: nn.Module) -> dict[str, list[str]]:
 def first_names(model: nn.Module, patterns: Sequence[str], where: str) -> list[str]:
     """The first names of all parameters that the patterns mean by any of theirs. Raises ConfigError."""
     called = names_of(model)
-    meant = set(matching_names(patterns, [name for names in called.values() for name in names], where))
-    return [first for first, names in called.items() if meant.intersection(names)]
+    matches = set(matching_names(patterns, [name for names in called.values() for name in names], where))
+    return [first for first, names in called.items() if matches.intersection(names)]

@@ -56,9 +56,9 @@ def translate_file(
         for translations in translator.translate_chunks(chunks, source, target, extras.all_options):
             translated = _translated(translations, output_format, done.lines)
             reported = status_records(done.lines, given.popleft(), translations)  # generated as it is read
-            asked = [(status, reported), (extras.alignments, _aligned(translations))]
+            side_files = [(status, reported), (extras.alignments, _aligned(translations))]
             tally.add(translations)
-            texts = [translated, *(text for path, text in asked if path is not None)]
+            texts = [translated, *(text for path, text in side_files if path is not None)]
             done = sink.write(texts, Done(tally.lines, [], *tally.names()))
             advance(len(translations))
     seconds = time.monotonic() - began

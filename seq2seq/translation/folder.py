@@ -89,7 +89,7 @@ def load(folder: Path) -> TranslatorFolder:
         if language not in tokenizer.languages:
             raise ModelError(f"{where}: the tokenizer does not know the language {language!r}")
     pairs = [(source, target) for source, target in directions]
-    told = opened.content["scores"], opened.content["toolkit"]
+    facts = opened.content["scores"], opened.content["toolkit"]
     languages = LanguageIdentifier.load(opened.place, tokenizer.sizes[1])
     lengths = from_json(opened.content, pairs, str(opened.place / CONFIG))
     shortlist = Shortlist.load(opened.place, tokenizer)
@@ -99,7 +99,7 @@ def load(folder: Path) -> TranslatorFolder:
     usage = usage_from_json(opened.content.get("usage"), str(opened.place / CONFIG))
     seen = None if letterless is None else [(source, target) for source, target in letterless]
     return TranslatorFolder(
-        assemble(opened, Model), tokenizer, pairs, opened.node, *told, languages, lengths, seen, shortlist, usage
+        assemble(opened, Model), tokenizer, pairs, opened.node, *facts, languages, lengths, seen, shortlist, usage
     )
 
 

@@ -69,30 +69,30 @@ def parsed(raw: str, where: str) -> Line:
     )
 
 
-def _phrases(found: dict[str, object], key: str, where: str) -> tuple[str, ...]:
-    phrases = found.get(key, [])
+def _phrases(content: dict[str, object], key: str, where: str) -> tuple[str, ...]:
+    phrases = content.get(key, [])
     if not isinstance(phrases, list) or not all(isinstance(one, str) and one.strip() for one in phrases):
         raise DataError(f"{where}: {key}: expected a list of phrases, got {phrases!r}")
     return tuple(phrases)
 
 
-def _begins(found: str, prefix: str, language: str) -> bool:
+def _begins(text: str, prefix: str, language: str) -> bool:
     """Whether a translation has this prefix; after a space a new word begins."""
     start = _plain(prefix)
     if prefix[-1:].isspace() and start and not unspaced(language):
-        return f"{found} ".startswith(f"{start} ")
-    return found.startswith(start)
+        return f"{text} ".startswith(f"{start} ")
+    return text.startswith(start)
 
 
-def _has(found: str, phrase: str, language: str) -> bool:
+def _has(text: str, phrase: str, language: str) -> bool:
     """Whether a phrase occurs as whole words: no adjacent letter continues its first or last word."""
     letter = _is_latin if unspaced(language) else _is_letter
-    place = found.find(phrase)
+    place = text.find(phrase)
     while place >= 0:
-        before, after = found[place - 1 : place], found[place + len(phrase) :][:1]
+        before, after = text[place - 1 : place], text[place + len(phrase) :][:1]
         if not (letter(before) and letter(phrase[:1])) and not (letter(after) and letter(phrase[-1:])):
             return True
-        place = found.find(phrase, place + 1)
+        place = text.find(phrase, place + 1)
     return False
 
 

@@ -161,11 +161,11 @@ class PairTotals(NamedTuple):
         """One line: how probable the translations are, and how many of them were scored."""
         scored = self.pairs - self.blank - self.too_long
         left = [f"{count:,} {name}" for count, name in ((self.blank, "blank"), (self.too_long, "too long")) if count]
-        said = f"{scored:,} of {self.pairs:,} pairs scored" + (f" ({', '.join(left)})" if left else "")
+        text = f"{scored:,} of {self.pairs:,} pairs scored" + (f" ({', '.join(left)})" if left else "")
         if not self.tokens:
-            return said
+            return text
         return (
-            f"{said}: log-probability {-self.nats:,.1f} nats, {self.nats / self.tokens:.4f} nats per token, "
+            f"{text}: log-probability {-self.nats:,.1f} nats, {self.nats / self.tokens:.4f} nats per token, "
             f"perplexity {self.perplexity:.3f} over {self.tokens:,} tokens (each line's EOS included)"
         )
 

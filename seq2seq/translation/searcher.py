@@ -174,10 +174,10 @@ class Searcher:
             result = [self._reranked(self.search, hypotheses, options.target) for hypotheses in result]
         return result
 
-    def _repaired(self, segments: Segments, options: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
+    def _repaired(self, segments: Segments, options: DecodeOptions, hypotheses: list[list[Hypothesis]]) -> set[int]:
         """Searches again where needed; returns the numbers of the segments with better hypotheses."""
         assert self.repair is not None
-        needed = [row for row, segment in enumerate(segments) if self.repair.needed(segment.ids, found[row][0])]
+        needed = [row for row, segment in enumerate(segments) if self.repair.needed(segment.ids, hypotheses[row][0])]
         if not needed:
             return set()
         again = self._found(
@@ -186,21 +186,23 @@ class Searcher:
         better = {
             row: new
             for row, new in zip(needed, again, strict=True)
-            if self.repair.better(segments[row].ids, found[row][0], new[0])
+            if self.repair.better(segments[row].ids, hypotheses[row][0], new[0])
         }
         for row, new in better.items():
-            found[row] = new
+            hypotheses[row] = new
         return set(better)
 
-    def _unattended(self, segments: Segments, options: DecodeOptions, found: list[list[Hypothesis]]) -> set[int]:
+    def _unattended(self, segments: Segments, options: DecodeOptions, hypotheses: list[list[Hypothesis]]) -> set[int]:
         """The numbers of the segments with a rather short translation that leaves much of them without attention."""
         lengths = options.lengths
         rows = [
-            row for row, segment in enumerate(segments) if lengths.doubtful(len(segment.ids), len(found[row][0].tokens))
+            row
+            for row, segment in enumerate(segments)
+            if lengths.doubtful(len(segment.ids), len(hypotheses[row][0].tokens))
         ]
         if not rows or lengths.attended is None or not self.aligns():
             return set()
-        pairs = [TokenPair(segments[row].ids, found[row][0].tokens, found[row][0].finished) for row in rows]
+        pairs = [TokenPair(segments[row].ids, hypotheses[row][0].tokens, hypotheses[row][0].finished) for row in rows]
         with autocast(self.dtype, self.device):
             shares = attention_shares(self.forcing, pairs, self.tokenizer.tag_id(options.target), self.device)
         return {row for row, share in zip(rows, shares, strict=True) if share < lengths.attended}

@@ -115,9 +115,9 @@ class Augmentation:
         target = self._segments("target", [(pairs[one].target, targets[one]) for one in kept], rows, epoch)
         return zip(places[kept].tolist(), source, target, strict=True)
 
-    def _partners(self, rows: Integers, most: int, counts: list[int], seed: int, epoch: int) -> Integers:
+    def _partners(self, rows: Integers, largest: int, counts: list[int], seed: int, epoch: int) -> Integers:
         """Rows that each row is joined with, so that there are `counts` of them; -1 beyond that."""
-        result = np.full((len(rows), most - 1), -1, dtype=np.int64)
+        result = np.full((len(rows), largest - 1), -1, dtype=np.int64)
         for number, column in enumerate(result.T):
             some = np.array(counts, dtype=np.int64) > number + 1
             column[some] = partners(self.store, rows[some], uniform(rows[some], seed, epoch, PARTNERS + number))

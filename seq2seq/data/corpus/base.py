@@ -148,11 +148,11 @@ def _parse_direction(direction: str, languages: Sequence[str]) -> tuple[str, str
     if len(splits) > 1:
         splits = _likely(splits, languages)
     if len(splits) != 1:
-        meant = (
+        readings = (
             " or ".join(f"{source} to {target}" for source, target in splits) or "no pair of languages that is known"
         )
         raise ConfigError(
-            f"corpus.directions: {direction!r} may mean {meant}; list the codes in corpus.languages, or write "
+            f"corpus.directions: {direction!r} may mean {readings}; list the codes in corpus.languages, or write "
             "them with _ instead of -, also in the names of files"
         )
     for code in splits[0]:

@@ -36,8 +36,10 @@ class Parquet(FileCorpus):
             number, broken = 0, Broken()
             try:
                 with pq.ParquetFile(path) as file:
-                    wanted = [name for name in file.schema_arrow.names if name in (*self.languages, "translation")]
-                    for batch in file.iter_batches(batch_size=4096, columns=wanted):
+                    columns_read = [
+                        name for name in file.schema_arrow.names if name in (*self.languages, "translation")
+                    ]
+                    for batch in file.iter_batches(batch_size=4096, columns=columns_read):
                         for row in batch.to_pylist():
                             number += 1
                             try:

@@ -23,8 +23,8 @@ class LabelledCorpus(Corpus):
 
     def __init__(self, corpus: Corpus, text_first: bool, check: Callable[[str, str], None] | None = None) -> None:
         if len(corpus.directions) != 1 or len(set(corpus.directions[0])) != 2:
-            wanted = "text-label" if text_first else "label-text"
-            raise ConfigError(f"corpus.directions: expected one direction like [{wanted}], got {_listed(corpus)}")
+            example = "text-label" if text_first else "label-text"
+            raise ConfigError(f"corpus.directions: expected one direction like [{example}], got {_listed(corpus)}")
         self.corpus, self.check = corpus, check
         self.train, self.valid, self.test = corpus.train, corpus.valid, corpus.test
         self.directions = corpus.directions
@@ -77,11 +77,11 @@ def prepare_labelled(
     if isinstance(tokenizer, TokenizerSettings) and not tokenizer.joint:
         raise ConfigError("tokenizer.joint: labelled text has only one side to tokenise, so leave it true")
     plain = LabelledCorpus(corpus, form.text_first)
-    made = form.gathered(
+    labelled = form.gathered(
         lambda: prepare_tokenizer(plain, tokenizer, cache, report, fingerprints), plain.label, plain.labels()
     )
-    checked = LabelledCorpus(corpus, form.text_first, made.check)
-    return prepare(checked, cleaning, made, cache, max_length, report, fingerprints), made
+    checked = LabelledCorpus(corpus, form.text_first, labelled.check)
+    return prepare(checked, cleaning, labelled, cache, max_length, report, fingerprints), labelled
 
 
 def _listed(corpus: Corpus) -> str:

@@ -110,8 +110,8 @@ class _Examination:
         self.memory = TextMemory(remembered)
         self.findings: list[Finding] = []
 
-    def note(self, level: Level, where: str, what: str, found: str) -> None:
-        self.findings.append(Finding(level, where, what, found))
+    def note(self, level: Level, where: str, what: str, finding: str) -> None:
+        self.findings.append(Finding(level, where, what, finding))
 
     def codes(self) -> None:
         """Whether the languages' codes are known."""
@@ -181,53 +181,52 @@ class _Examination:
         except ConfigError:
             return train_tokenizer(self.corpus, settings)
 
-    def _language(self, where: str, found: LanguageSurvey, train: Counter[str] | None) -> None:
-        if found.blank:
-            level: Level = "problem" if found.blank == found.lines else "warning"
-            self.note(level, where, "blank lines", _share(found.blank, found.lines))
-        odd = ", ".join(f"{count:,} {name}" for name, count in found.invisible.items())
+    def _language(self, where: str, survey: LanguageSurvey, train: Counter[str] | None) -> None:
+        if survey.blank:
+            level: Level = "problem" if survey.blank == survey.lines else "warning"
+            self.note(level, where, "blank lines", _share(survey.blank, survey.lines))
+        odd = ", ".join(f"{count:,} {name}" for name, count in survey.invisible.items())
         self.note("warning" if odd else "fine", where, "odd separators", odd or "none")
-        unusual = list(found.oddities.described(found.lines))
+        unusual = list(survey.oddities.described(survey.lines))
         mixed_forms = any(few for _, few in unusual)
         listed = "; ".join(text for text, _ in unusual) or "none"
         advice = f"; {CANONICAL}" if mixed_forms else ""
         self.note("warning" if mixed_forms else "fine", where, "odd characters", listed + advice)
-        median, far = found.length(0.5), found.length(0.999)
-        outliers = sum(count for length, count in found.lengths.items() if length > FAR_LENGTH * max(median, 1))
-        spread = f"median {median}, 99.9 % up to {far}, longest {len(found.longest):,}; {outliers:,} outliers"
+        median, far = survey.length(0.5), survey.length(0.999)
+        outliers = sum(count for length, count in survey.lengths.items() if length > FAR_LENGTH * max(median, 1))
+        spread = f"median {median}, 99.9 % up to {far}, longest {len(survey.longest):,}; {outliers:,} outliers"
         self.note("warning" if outliers else "fine", where, "characters a line", spread)
-        mixed = scripts(found.characters)
+        mixed = scripts(survey.characters)
         other = train is not None and [name for name, _ in mixed[:1]] != [name for name, _ in scripts(train)[:1]]
         mix = ", ".join(f"{name.lower()} {share:.1%}" for name, share in mixed[:4]) or "no letters"
         self.note("warning" if other else "fine", where, "scripts", mix)
         if train is not None:
-            share = found.unknown(train)
+            share = survey.unknown(train)
             self.note("warning" if share > FEW else "fine", where, "characters that train lacks", f"{share:.3%}")
 
-    def _ratios(self, split: str, found: SplitSurvey) -> None:
+    def _ratios(self, split: str, survey: SplitSurvey) -> None:
         directions = {frozenset(direction) for direction in self.corpus.directions}
-        for languages in found.ratios:
+        for languages in survey.ratios:
             if frozenset(languages) in directions:
-                median, outliers = found.ratio_outliers(languages, FAR_RATIO)
-                level: Level = "warning" if outliers > found.records // 100 else "fine"
-                told = (
-                    f"median {median:.2f} in bytes; {_share(outliers, found.records)} more than {FAR_RATIO:g} times off"
-                )
-                self.note(level, f"{split} {'/'.join(languages)}", "length ratio", told)
+                median, outliers = survey.ratio_outliers(languages, FAR_RATIO)
+                level: Level = "warning" if outliers > survey.records // 100 else "fine"
+                share = _share(outliers, survey.records)
+                finding = f"median {median:.2f} in bytes; {share} more than {FAR_RATIO:g} times off"
+                self.note(level, f"{split} {'/'.join(languages)}", "length ratio", finding)
 
-    def _leaks(self, split: str, found: SplitSurvey) -> None:
-        share = found.leaked / found.records
-        level: Level = "problem" if share > self.leakage else "warning" if found.leaked else "fine"
-        self.note(level, split, "records that stand in train", _share(found.leaked, found.records))
+    def _leaks(self, split: str, survey: SplitSurvey) -> None:
+        share = survey.leaked / survey.records
+        level: Level = "problem" if share > self.leakage else "warning" if survey.leaked else "fine"
+        self.note(level, split, "records that stand in train", _share(survey.leaked, survey.records))
         lines = ", ".join(
-            f"{language} {_share(count, found.records)}" for language, count in found.leaked_lines.items()
+            f"{language} {_share(count, survey.records)}" for language, count in survey.leaked_lines.items()
         )
         self.note("fine", split, "lines that stand in train", lines or "none")
 
-    def _short(self, split: str, found: SplitSurvey) -> None:
+    def _short(self, split: str, survey: SplitSurvey) -> None:
         """Whether BLEU, which compares runs of four words, can rank translations of the first lines."""
         for language in dict.fromkeys(target for source, target in self.corpus.directions if source != target):
-            lines = found.languages[language].first if language in found.languages else []
+            lines = survey.languages[language].first if language in survey.languages else []
             short = self.short_lines(lines, language)
             few = 2 * short > len(lines)
             advice = "; BLEU sees nothing there, trainer.metric=auto takes chrF" if few else ""
@@ -239,12 +238,17 @@ class _Examination:
             )
 
     def _long(self, longest: int, plan: estimate.TrainingPlan) -> None:
-        told = f"{longest:,} pieces; pairs above {plan.max_length:,} are dropped"
-        self.note("warning" if longest > plan.max_length else "fine", "train", "longest line", told)
+        finding = f"{longest:,} pieces; pairs above {plan.max_length:,} are dropped"
+        self.note("warning" if longest > plan.max_length else "fine", "train", "longest line", finding)
         if min(longest, plan.max_length) + 1 > plan.max_tokens:
-            told = f"{plan.max_tokens:,} tokens do not hold a line of {min(longest, plan.max_length):,} pieces and EOS"
+            finding = (
+                f"{plan.max_tokens:,} tokens do not hold a line of {min(longest, plan.max_length):,} pieces and EOS"
+            )
             self.note(
-                "problem", "train", "batch", f"{told}; set a larger loader.max_tokens or a smaller prepare.max_length"
+                "problem",
+                "train",
+                "batch",
+                f"{finding}; set a larger loader.max_tokens or a smaller prepare.max_length",
             )
 
     def _estimates(
@@ -256,7 +260,7 @@ class _Examination:
         both = sum(tokens[one] + tokens[other] for one, other in self.corpus.directions)
         text = sum(size[one] + size[other] for one, other in self.corpus.directions)
         targets = sum(tokens[target] for _, target in self.corpus.directions) + pairs
-        preparing, training = estimate.seconds(pairs, targets, plan)
+        preparation, training = estimate.seconds(pairs, targets, plan)
         worst = estimate.batch_memory(plan, longest)
         weights = _size(estimate.weights_memory(plan))
         whole = f"{_size(worst)} for a batch of lines of {longest} pieces, {weights} for weights and optimiser"
@@ -266,7 +270,7 @@ class _Examination:
             "fine", "estimate", "disk", f"{_size(estimate.disk(pairs, text, both, plan.vocabulary))} in the cache"
         )
         epochs = f"{plan.epochs:g} epochs {_time(training)} at {plan.tokens_per_second:,.0f} target tokens a second"
-        self.note("fine", "estimate", "time", f"preparing {_time(preparing)}, {epochs}")
+        self.note("fine", "estimate", "time", f"preparing {_time(preparation)}, {epochs}")
 
 
 def _tokens_of(tokenizer: TokenizerSettings | PretrainedTokenizer) -> int:

@@ -169,11 +169,11 @@ def survey(records: Iterable[Record], memory: TextMemory, remembered: int, train
 
 def quantile(histogram: Counter[int], share: float) -> int:
     """The smallest value that `share` of the counted things do not exceed."""
-    wanted = share * sum(histogram.values())
+    rank = share * sum(histogram.values())
     passed = 0
     for value in sorted(histogram):
         passed += histogram[value]
-        if passed >= wanted:
+        if passed >= rank:
             return value
     return 0
 

@@ -102,8 +102,8 @@ class Loader:
 
         Close the iterator (or let it go) to stop the thread; what fails in the thread is raised here.
         """
-        made = self._make(epoch, start)
-        return prefetch(made, self.prefetch) if self.prefetch else made
+        batches = self._make(epoch, start)
+        return prefetch(batches, self.prefetch) if self.prefetch else batches
 
     def batch_count(self, epoch: int) -> int:
         """The number of batches of the epoch, from the lengths alone."""
@@ -142,14 +142,14 @@ class Loader:
         return -(-len(self.store) // self.sort_window)
 
     def _survey(self, epoch: int) -> "EpochStats":
-        count, most, worst = 0, (0, 0), unchanged(self.store, np.empty(0, dtype=np.int64))
+        count, largest, worst = 0, (0, 0), unchanged(self.store, np.empty(0, dtype=np.int64))
         for window in range(self._windows):
             plans = self._plans(epoch, window)
             count += len(plans)
             for plan in plans:
                 source, target = int(plan.source.max()) + 2, int(plan.target.max()) + 2
-                if (size := (len(plan.rows) * (source + target), source * target)) > most:
-                    most, worst = size, plan
+                if (size := (len(plan.rows) * (source + target), source * target)) > largest:
+                    largest, worst = size, plan
         return EpochStats(count, worst)
 
     def _make(self, epoch: int, start: int) -> Iterator[Batch]:

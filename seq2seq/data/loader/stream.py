@@ -63,8 +63,8 @@ class Stream:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on; no epoch differs from another."""
-        made = (self._batch(number) for number in range(start, self.batch_count(epoch)))
-        return prefetch(made, self.prefetch) if self.prefetch else made
+        batches = (self._batch(number) for number in range(start, self.batch_count(epoch)))
+        return prefetch(batches, self.prefetch) if self.prefetch else batches
 
     def batch_count(self, epoch: int) -> int:
         """How many batches the text makes: its chunks times their parts."""

@@ -278,9 +278,9 @@ def _ranks(merged: Sequence[str], pieces: dict[str, int]) -> dict[tuple[Symbol, 
     }
 
 
-def _flat(found: Sequence[Symbol]) -> list[int]:
+def _flat(segmentation: Sequence[Symbol]) -> list[int]:
     ids: list[int] = []
-    for one in found:
+    for one in segmentation:
         if isinstance(one, int):
             ids.append(one)
         else:

@@ -217,9 +217,9 @@ def _train(lines: list[str], languages: Sequence[str], settings: TokenizerSettin
 
 def _unsuitable(message: str, vocabulary: int) -> str:
     """What to do about sentencepiece's complaint."""
-    if most := re.search(r"value <= (\d+)", message):
+    if limit := re.search(r"value <= (\d+)", message):
         return (
-            f"tokenizer.vocab_size: {vocabulary} is more than this text can fill; set tokenizer.vocab_size={most[1]} "
+            f"tokenizer.vocab_size: {vocabulary} is more than this text can fill; set tokenizer.vocab_size={limit[1]} "
             "or less (more text, or a larger tokenizer.sample_megabytes, allows more)"
         )
     if least := re.search(r"required_chars\D*\d+ vs (\d+)", message):

@@ -31,6 +31,6 @@ class Concat(MemoryAttention):
         projected: Float[Tensor, "batch source projected"],
         mask: Bool[Tensor, "batch source"],
     ) -> Float[Tensor, "batch target source"]:
-        asked = nn.functional.linear(query, self.weight[:, : self.query_size])
-        hidden = tanh(asked.unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
+        projected_query = nn.functional.linear(query, self.weight[:, : self.query_size])
+        hidden = tanh(projected_query.unsqueeze(2) + projected.unsqueeze(1))  # batch target source hidden
         return masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))

@@ -54,7 +54,7 @@ class Coverage(MemoryAttention):
         weights = self._weights(self.query(query), projected, mask, past)
         return weights.to(values.dtype) @ values, weights, past + weights
 
-    def _weights(self, asked: Tensor, projected: Tensor, mask: Tensor, past: Tensor) -> Tensor:
+    def _weights(self, projected_query: Tensor, projected: Tensor, mask: Tensor, past: Tensor) -> Tensor:
         """One position, of a sentence or of its hypotheses: `[batch, beam, source]`."""
-        hidden = tanh(asked.unsqueeze(2) + projected.unsqueeze(1) + self.coverage(past.unsqueeze(-1)))
+        hidden = tanh(projected_query.unsqueeze(2) + projected.unsqueeze(1) + self.coverage(past.unsqueeze(-1)))
         return masked_softmax(self.score(hidden).squeeze(-1), mask.unsqueeze(1))

@@ -45,8 +45,8 @@ class Parallel(Decoder):
     ) -> None:
         super().__init__()
         if layers < (2 if attend == "shared" else 1):
-            wanted = "at least 2 where decoder.attend=shared" if attend == "shared" else "a positive int"
-            raise ConfigError(f"decoder.layers: expected {wanted}, got {layers}")
+            expected = "at least 2 where decoder.attend=shared" if attend == "shared" else "a positive int"
+            raise ConfigError(f"decoder.layers: expected {expected}, got {layers}")
         if feed_forward < 0:
             raise ConfigError(
                 f"decoder.feed_forward: expected 0 (no block) or how many times as wide, got {feed_forward}"

@@ -25,9 +25,9 @@ def optimise_for_inference(model: Model, products: Format) -> None:
     device = torch.device("cpu")
     with autocast(precision("auto" if products == "int8" else products, device), device):
         if products == "int8":
-            made = pack(model, Int8)
+            packed = pack(model, Int8)
             calibrate(model)
-            for product in made:
+            for product in packed:
                 product.freeze_scale()
         elif products == "bf16":
             pack(model, BFloat16)

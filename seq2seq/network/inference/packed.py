@@ -183,14 +183,14 @@ def pack(network: nn.Module, product: Callable[[Tensor], Made]) -> list[Made]:
 
     The network can no longer be trained or saved. Tables that are also an output layer stay what they are as tables.
     """
-    made: list[Made] = []
+    packed: list[Made] = []
     for module in network.modules():
         for name, weight in list(module.named_parameters(recurse=False)):
             if weight.ndim == 2 and not isinstance(module, Embedding):
-                made.append(product(weight))
+                packed.append(product(weight))
                 delattr(module, name)
-                setattr(module, name, Packed.of(weight, made[-1]))
-    return made
+                setattr(module, name, Packed.of(weight, packed[-1]))
+    return packed
 
 
 def laid_out(

@@ -34,11 +34,11 @@ class ProjectionCache:
 
     def __call__(self, tokens: Int[Tensor, "batch beam"], words: Callable[[Tensor], State]) -> State:
         """The results of `words` for the tokens; it is called with unknown rows only."""
-        asked = tokens.flatten()
-        known = self.known.index_select(0, asked)
+        ids = tokens.flatten()
+        known = self.known.index_select(0, ids)
         if not known.all():
-            self._fill(asked[~known], words)  # computing a repeated word twice costs less than finding repetitions
-        return map_state(lambda rows: rows.index_select(0, asked).view(*tokens.shape, -1), self.rows)
+            self._fill(ids[~known], words)  # computing a repeated word twice costs less than finding repetitions
+        return map_state(lambda rows: rows.index_select(0, ids).view(*tokens.shape, -1), self.rows)
 
     def __deepcopy__(self, memo: object) -> "ProjectionCache":
         return self

@@ -48,8 +48,8 @@ def save(
     about: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the folder whole; `node` builds `model` once the tokenizer's facts are added; `about`: for the card."""
-    told = {"languages": tokenizer.languages, "scores": dict(scores), "model": {**node, **tokenizer.facts}}
-    content = {**(about or {}), **told}
+    facts = {"languages": tokenizer.languages, "scores": dict(scores), "model": {**node, **tokenizer.facts}}
+    content = {**(about or {}), **facts}
     write(folder, kind, model, content, tokenizer.save)
 
 

@@ -67,9 +67,9 @@ class LineGenerator:
     def _generate_chunk(self, lines: Sequence[str], before: int) -> list[Generated]:
         """`before`: how many lines came before these."""
         result = [Generated("", 0.0, self._status(line), ()) for line in lines]
-        asked = [number for number, one in enumerate(result) if one.status is GenerationStatus.OK]
-        for start in range(0, len(asked), self.batch_size):
-            numbers = asked[start : start + self.batch_size]
+        valid = [number for number, one in enumerate(result) if one.status is GenerationStatus.OK]
+        for start in range(0, len(valid), self.batch_size):
+            numbers = valid[start : start + self.batch_size]
             texts = [lines[number] for number in numbers]
             lists = self._search(texts, [before + number for number in numbers])
             for number, hypotheses in zip(numbers, lists, strict=True):

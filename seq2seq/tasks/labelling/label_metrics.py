@@ -40,14 +40,14 @@ class LabelCounts:
         self._wanted: Counter[str] = Counter()
         self._lines = self._whole = 0
 
-    def add(self, predicted: Sequence[str], wanted: Sequence[str]) -> None:
+    def add(self, predicted: Sequence[str], expected: Sequence[str]) -> None:
         """The labels of one line."""
-        assert len(predicted) == len(wanted)
+        assert len(predicted) == len(expected)
         self._predicted.update(predicted)
-        self._wanted.update(wanted)
-        self._right.update(one for one, other in zip(predicted, wanted, strict=True) if one == other)
+        self._wanted.update(expected)
+        self._right.update(one for one, other in zip(predicted, expected, strict=True) if one == other)
         self._lines += 1
-        self._whole += list(predicted) == list(wanted)
+        self._whole += list(predicted) == list(expected)
 
     def agreement(self) -> Agreement:
         """Of everything so far; zeros where there was nothing."""
@@ -97,14 +97,14 @@ class Reference:
         self.number += 1
         if line is None:
             raise DataError(f"{self.path}: ends before line {self.number:,} of the input; give the labels of its lines")
-        wanted = self.labeller.tokenizer.named(line)
-        predicted = labelling.labels or ("",) * len(wanted)
-        if len(wanted) != len(predicted):
+        expected = self.labeller.tokenizer.named(line)
+        predicted = labelling.labels or ("",) * len(expected)
+        if len(expected) != len(predicted):
             raise DataError(
-                f"{self.path}:{self.number}: expected {len(predicted)} labels as in the input, got {len(wanted)}"
+                f"{self.path}:{self.number}: expected {len(predicted)} labels as in the input, got {len(expected)}"
             )
-        if wanted:
-            self.counts.add(predicted, wanted)
+        if expected:
+            self.counts.add(predicted, expected)
 
 
 class HeldOut:
@@ -128,12 +128,12 @@ class HeldOut:
         nats = 0.0
         for batch in self.batches():
             result = probabilities(self.model, batch, self.dtype, self.device).cpu()
-            asked = batch.target_mask[:, 1:]
-            gold = batch.target[:, 1:][asked]
+            labelled = batch.target_mask[:, 1:]
+            gold = batch.target[:, 1:][labelled]
             nats -= float(result.gather(1, gold.unsqueeze(1)).log().sum())
-            each = asked.sum(1).tolist()
-            for predicted, wanted in zip(torch.split(result.argmax(1), each), torch.split(gold, each), strict=True):
-                counts.add(self._named(predicted), self._named(wanted))
+            each = labelled.sum(1).tolist()
+            for predicted, expected in zip(torch.split(result.argmax(1), each), torch.split(gold, each), strict=True):
+                counts.add(self._named(predicted), self._named(expected))
         one = counts.agreement()
         scores = {"loss": nats / max(1, one.labels), "accuracy": one.accuracy, "macro_f1": one.macro_f1}
         return {**scores, "lines": one.lines} if isinstance(self.model, Tagger) else scores

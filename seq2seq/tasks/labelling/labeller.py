@@ -70,9 +70,9 @@ class Labeller:
 
     def _label_chunk(self, lines: Sequence[str]) -> list[Labelling]:
         encoded = self.tokenizer.encode(lines, self.tokenizer.languages[0], "source")
-        asked = [number for number, line in enumerate(lines) if encoded[number] and (self.tags or line.strip())]
+        valid = [number for number, line in enumerate(lines) if encoded[number] and (self.tags or line.strip())]
         result = [Labelling((), (), LabelStatus.BLANK)] * len(lines)
-        order = sorted(asked, key=lambda number: len(encoded[number]))
+        order = sorted(valid, key=lambda number: len(encoded[number]))
         lengths = np.array([len(encoded[number]) + 1 for number in order], dtype=np.int64)
         edges = fill(lengths, lengths, self.batch_tokens)
         for start, end in pairwise(edges):

@@ -185,7 +185,7 @@ class Predicted(NamedTuple):
 
 def known_language(language: str, known: Sequence[str]) -> str:
     """The language by the name it was trained under. Raises ConfigError with what is allowed, where it was not."""
-    meant = matching(language, known)
-    if len(meant) != 1:
-        raise ConfigError(f"language={language}: this model knows {', '.join(meant or known)}; choose one of these")
-    return meant[0]
+    matches = matching(language, known)
+    if len(matches) != 1:
+        raise ConfigError(f"language={language}: this model knows {', '.join(matches or known)}; choose one of these")
+    return matches[0]

@@ -162,10 +162,10 @@ class TorchProcessGroup:
         """Who is missing, and why, as far as the store knows."""
         try:
             missing = [number for number in range(self.world_size) if self._came_to(number) < self._exchanges]
-            told = [self._described(number) for number in missing]
+            descriptions = [self._described(number) for number in missing]
         except RuntimeError:
-            told = []
-        who = "; ".join(told) or "one of the processes ended"
+            descriptions = []
+        who = "; ".join(descriptions) or "one of the processes ended"
         return f"{who}: this process (rank {self.rank}) ends too; the same command resumes from the last checkpoint"
 
     def _came_to(self, rank: int) -> int:

@@ -142,9 +142,9 @@ class MinimumRisk:
 
     def costs(self, drawn: "SampledRows", batch: Batch) -> list[float]:
         """Of each candidate, 0 (the reference) to 1."""
-        tags, wanted = batch.target[:, 0].tolist(), _references(batch)
+        tags, references = batch.target[:, 0].tolist(), _references(batch)
         result: list[float] = []
-        for number, (tag, reference) in enumerate(zip(tags, wanted, strict=True)):
+        for number, (tag, reference) in enumerate(zip(tags, references, strict=True)):
             language = self.languages[tag]
             own = [line for line, owner in zip(drawn.lines, drawn.owners, strict=True) if owner == number]
             [expected, *texts] = self.tokenizer.decode([reference, *own], language)

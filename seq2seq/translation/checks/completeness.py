@@ -134,7 +134,9 @@ def _shared(several: Sequence[Lengths]) -> Lengths:
 def _lengths(source: Integers, target: Integers, texts: Sequence[str], language: str) -> Lengths:
     """Those of pairs, of which there is at least one."""
     counts = np.array([len(sentences(text, language)) for text in texts])
-    usual = next(most for most in range(max(1, counts.max()), 0, -1) if most == 1 or (counts >= most).mean() >= USUAL)
+    usual = next(
+        number for number in range(max(1, counts.max()), 0, -1) if number == 1 or (counts >= number).mean() >= USUAL
+    )
     longest = int(np.quantile(source, LONGEST, method="inverted_cdf"))
     ratio = float(target.sum() / max(1, source.sum()))
     shortest = float(np.quantile(deviations(source, target, ratio), SHORTEST, method="inverted_cdf"))

@@ -25,9 +25,9 @@ class Repair:
         self.min_repeats = min_repeats
         self.no_repeat_ngram = no_repeat_ngram
 
-    def needed(self, source: Sequence[int], found: Hypothesis) -> bool:
+    def needed(self, source: Sequence[int], hypothesis: Hypothesis) -> bool:
         """Whether a translation is to be searched again; `source` and the translation are ids."""
-        return not found.finished or self.loops(source, found.tokens)
+        return not hypothesis.finished or self.loops(source, hypothesis.tokens)
 
     def loops(self, source: Sequence[int], tokens: Sequence[int]) -> bool:
         """Whether a translation repeats itself as its source does not."""
@@ -45,9 +45,9 @@ class Repair:
 
 def most_repeats(tokens: Sequence[int]) -> int:
     """How often in a row the most repeated run of tokens comes: 3 in `a b c b c b c d`, 1 where none is repeated."""
-    most = 1
+    longest_run = 1
     for length in range(1, min(LONGEST_RUN, len(tokens) // 2) + 1):
         equal = map(int.__eq__, tokens[length:], tokens)
         streak = max(accumulate(equal, lambda streak, same: (streak + 1) * same, initial=0))
-        most = max(most, 1 + streak // length)
-    return most
+        longest_run = max(longest_run, 1 + streak // length)
+    return longest_run

@@ -39,9 +39,9 @@ def learn_usage(store: Store) -> Usage:
     capitals: dict[str, list[int]] = {}
     for source, target, one, other in zip(sources, targets, *languages, strict=True):
         result = {kind(number) for number in numbers(source)}
-        gone = lost(source, target) if result else set()
+        lost_kinds = lost(source, target) if result else set()
         for each in result:
-            carried.setdefault((one, other, each), [0, 0])[each not in gone] += 1
+            carried.setdefault((one, other, each), [0, 0])[each not in lost_kinds] += 1
         letter = next((letter for letter in source if letter.isalpha()), "")
         capitals.setdefault(one, [0, 0])[letter != letter.lower()] += 1
     return Usage(_most(carried, CARRIED), _most(capitals, CAPITALISED))

@@ -160,11 +160,13 @@ def _written(tokenizer: Tokenizer, side: Side) -> list[str]:
     return [piece.text for piece in tokenizer.listed(side)]
 
 
-def _candidates(found: Lexicon, threshold: float, most: int, common: Integers, vocabulary: int) -> Candidates:
+def _candidates(
+    lexicon: Lexicon, threshold: float, max_candidates: int, common: Integers, vocabulary: int
+) -> Candidates:
     """The likeliest target pieces of each source piece, the likeliest first."""
-    order = np.lexsort((-found.likely.numpy(), found.source.numpy()))
-    source, target, likely = (part.numpy()[order] for part in found)
+    order = np.lexsort((-lexicon.likely.numpy(), lexicon.source.numpy()))
+    source, target, likely = (part.numpy()[order] for part in lexicon)
     ranks = np.arange(len(source)) - np.searchsorted(source, source)
-    kept = (likely >= threshold) & (ranks < most)
+    kept = (likely >= threshold) & (ranks < max_candidates)
     starts = np.searchsorted(source[kept], np.arange(vocabulary + 1))
     return Candidates(starts, target[kept], likely[kept].astype(np.float64), common)

@@ -41,7 +41,9 @@ class Shortlist:
         self.languages = languages
         self.share = share
 
-    def lists(self, sources: Sequence[Sequence[int]], language: str, wanted: Sequence[Sequence[int]]) -> list[Integers]:
+    def lists(
+        self, sources: Sequence[Sequence[int]], language: str, required: Sequence[Sequence[int]]
+    ) -> list[Integers]:
         """The sorted pieces of the shortlist of these sources, without the common ones.
 
         `required` pieces are included if they are not common.
@@ -49,9 +51,9 @@ class Shortlist:
         known = self.languages[language]
         other = np.ones(1 + max(known.pieces.max(initial=0), known.common.max()))
         other[known.common] = 0
-        return [self._list(known, other, source, more) for source, more in zip(sources, wanted, strict=True)]
+        return [self._list(known, other, source, more) for source, more in zip(sources, required, strict=True)]
 
-    def _list(self, known: Candidates, other: Reals, source: Sequence[int], wanted: Sequence[int]) -> Integers:
+    def _list(self, known: Candidates, other: Reals, source: Sequence[int], required: Sequence[int]) -> Integers:
         """Those with the highest sums of p(target | source) over the source; `other`: 0 for the common pieces, else 1.
 
         All sums are made at once, those of pieces that are no candidates too: that is faster than finding out who is.
@@ -64,9 +66,9 @@ class Shortlist:
         count = max(FEWEST, int(self.share * len(source)))
         if len(result) > count:
             result = result[np.argpartition(-sums[result], count)[:count]]
-        if not len(wanted):
+        if not len(required):
             return np.sort(result)
-        return np.union1d(result, np.setdiff1d(np.asarray(wanted, np.int64), known.common))
+        return np.union1d(result, np.setdiff1d(np.asarray(required, np.int64), known.common))
 
     def to_bytes(self) -> bytes:
         """The content of `shortlist.safetensors`, 4 bytes a candidate."""
@@ -101,13 +103,13 @@ def leading(tokenizer: Tokenizer) -> int:
     return len(tokenizer.never_generated) + 1  # and EOS
 
 
-def _checked(found: Mapping[str, Any], tokenizer: Tokenizer) -> Candidates:
+def _checked(arrays: Mapping[str, Any], tokenizer: Tokenizer) -> Candidates:
     """The candidates, where they are some of this tokenizer's. Raises ValueError."""
     sources, targets = tokenizer.sizes
-    for name, array in found.items():
+    for name, array in arrays.items():
         if array.ndim != 1 or array.dtype.kind not in KINDS[name]:
             raise ValueError(f"{name}: holds {array.dtype} in {array.ndim} axes")
-    starts, pieces, likely, common = (found[name] for name in KINDS)
+    starts, pieces, likely, common = (arrays[name] for name in KINDS)
     if len(starts) != sources + 1 or starts[0] != 0 or starts[-1] != len(pieces) or (np.diff(starts) < 0).any():
         raise ValueError(f"starts: are no places of {sources} source pieces")
     if len(likely) != len(pieces) or not np.isfinite(likely).all():

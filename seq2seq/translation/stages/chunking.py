@@ -218,8 +218,8 @@ def clean(text: str) -> str:
     return text.replace("\n", " ").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _tokens(found: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[Token, ...]:
-    pieces = tokenizer.pieces([*found.tokens, EOS] if found.finished else found.tokens)
+def _tokens(hypothesis: Hypothesis, detail: Detail, tokenizer: Tokenizer) -> tuple[Token, ...]:
+    pieces = tokenizer.pieces([*hypothesis.tokens, EOS] if hypothesis.finished else hypothesis.tokens)
     return tuple(Token(piece, score) for piece, score in zip(pieces, detail.scores, strict=True))
 
 

@@ -143,13 +143,13 @@ def tags(line: str) -> list[Tag]:
     ]
 
 
-def without(found: Sequence[Tag], dropped: Set[int]) -> list[Tag]:
+def without(tags: Sequence[Tag], dropped: Set[int]) -> list[Tag]:
     """The tags but for some, numbered anew; what loses its partner is a single one."""
-    kept = [number for number in range(len(found)) if number not in dropped]
+    kept = [number for number in range(len(tags)) if number not in dropped]
     places = {number: place for place, number in enumerate(kept)}
-    partners = [found[number].partner for number in kept]
+    partners = [tags[number].partner for number in kept]
     return [
-        found[number]._replace(partner=None if partner is None else places.get(partner))
+        tags[number]._replace(partner=None if partner is None else places.get(partner))
         for number, partner in zip(kept, partners, strict=True)
     ]
 
@@ -199,16 +199,16 @@ def _name(match: re.Match[str]) -> str:
     return (match["name"] or match["name2"] or "").lower()
 
 
-def _partners(found: list[_Found]) -> dict[int, int]:
+def _partners(tags: list[_Found]) -> dict[int, int]:
     """Which tag closes which, both ways; pairs never cross: of `<a> <b> </a> </b>` only one has a partner."""
     partners: dict[int, int] = {}
     opened: list[int] = []
-    for number, one in enumerate(found):
+    for number, one in enumerate(tags):
         if one.kind == "open" and len(opened) < DEEPEST:
             opened.append(number)
         elif one.kind == "close":
             place = next(
-                (place for place in range(len(opened) - 1, -1, -1) if found[opened[place]].name == one.name), None
+                (place for place in range(len(opened) - 1, -1, -1) if tags[opened[place]].name == one.name), None
             )
             if place is not None:
                 partners |= {number: opened[place], opened[place]: number}

@@ -40,23 +40,23 @@ class Markup(NamedTuple):
         """Whether the model reads something else than the line."""
         return bool(self.tags or self.entities)
 
-    def restored(self, found: Candidate, language: str) -> Candidate:
+    def restored(self, candidate: Candidate, language: str) -> Candidate:
         """A translation of the text, with the line's tags and entities."""
         if not self.changed:
-            return found
+            return candidate
         if not self.text.strip():
-            return found._replace(text=self.line, alignment=own_links(self.line, self.language, language))
-        source, target = word_spans(self.text, self.language), word_spans(found.text, language)
-        links = [(one, other) for one, other in found.alignment or () if one < len(source) and other < len(target)]
-        order = placed(self.text, found.text, (source, target), links, self.tags, self.places)
-        text, origins, begins = _written(self, found.text, order, language)
-        if found.alignment is None:
-            return found._replace(text=text)
+            return candidate._replace(text=self.line, alignment=own_links(self.line, self.language, language))
+        source, target = word_spans(self.text, self.language), word_spans(candidate.text, language)
+        links = [(one, other) for one, other in candidate.alignment or () if one < len(source) and other < len(target)]
+        order = placed(self.text, candidate.text, (source, target), links, self.tags, self.places)
+        text, origins, begins = _written(self, candidate.text, order, language)
+        if candidate.alignment is None:
+            return candidate._replace(text=text)
         pairs = [(self.origins[source[one][0]], origins[target[other][0]]) for one, other in links]
         for number, begin in begins.items():
             tag = self.tags[number]
             pairs += [(place, begin + place - tag.begin) for place in range(tag.begin, tag.end)]
-        return found._replace(text=text, alignment=word_links(pairs, (self.line, text), (self.language, language)))
+        return candidate._replace(text=text, alignment=word_links(pairs, (self.line, text), (self.language, language)))
 
     def lost(self, text: str, replaced: Container[str]) -> bool:
         """Whether a translation has a tag or placeholder more or less often; `replaced`: those replaced on purpose."""

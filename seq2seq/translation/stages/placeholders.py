@@ -71,16 +71,16 @@ def mask(
     kept, ends = _cut(line, runs, unspaced(language))
     left = "".join(character for character, _ in kept)
     own_starts, all_starts = starts(left, language), starts(line, language)
-    held = []
+    placeholders = []
     for (begin, after), end in zip(runs, ends, strict=True):
         word, number = line[begin:after], bisect_right(all_starts, begin) - 1
-        held.append(
+        placeholders.append(
             Placeholder(dictionary.get(word, word), bisect_left(own_starts, end), number, _closing(line, after))
         )
     numbers = (bisect_right(all_starts, kept[start][1]) - 1 for start in own_starts)
-    looked_up = any(one.text != line[begin:after] for one, (begin, after) in zip(held, runs, strict=True))
+    looked_up = any(one.text != line[begin:after] for one, (begin, after) in zip(placeholders, runs, strict=True))
     return (
-        MaskedLine(left, tuple(held), tuple(numbers), looked_up=looked_up)
+        MaskedLine(left, tuple(placeholders), tuple(numbers), looked_up=looked_up)
         if own_starts or looked_up
         else unmasked(line)
     )
@@ -114,23 +114,23 @@ def _cut(line: str, runs: Sequence[tuple[int, int]], dense: bool) -> tuple[list[
 
 def renumbered(taken: MaskedLine, numbers: Sequence[int]) -> MaskedLine:
     """With the numbers of words in another text: `numbers` has one for each word of the text that it was taken from."""
-    held = tuple(one._replace(number=numbers[one.number]) for one in taken.placeholders)
+    placeholders = tuple(one._replace(number=numbers[one.number]) for one in taken.placeholders)
     own = taken.numbers if taken.placeholders else range(len(numbers))
-    return taken._replace(placeholders=held, numbers=tuple(numbers[number] for number in own))
+    return taken._replace(placeholders=placeholders, numbers=tuple(numbers[number] for number in own))
 
 
-def restore(found: Candidate, taken: MaskedLine, language: str) -> Candidate:
+def restore(candidate: Candidate, taken: MaskedLine, language: str) -> Candidate:
     """The translation with the masked words restored, also in its alignment."""
     if not taken.placeholders:
-        return _linked(found, taken.numbers)
+        return _linked(candidate, taken.numbers)
     targets: dict[int, list[int]] = {}
-    for source, target in found.alignment or ():
+    for source, target in candidate.alignment or ():
         targets.setdefault(source, []).append(target)
-    own, dense = word_spans(found.text, language), unspaced(language)
+    own, dense = word_spans(candidate.text, language), unspaced(language)
     inserted: dict[int, list[Placeholder]] = {}  # after this many words
-    places = [_place(held.before, len(taken.numbers), targets, len(own)) for held in taken.placeholders]
-    for place, held in zip(_in_order(places, taken.placeholders), taken.placeholders, strict=True):
-        inserted.setdefault(place, []).append(held)
+    places = [_place(placeholder.before, len(taken.numbers), targets, len(own)) for placeholder in taken.placeholders]
+    for place, placeholder in zip(_in_order(places, taken.placeholders), taken.placeholders, strict=True):
+        inserted.setdefault(place, []).append(placeholder)
     parts: list[str] = []  # words, each after the text between it and the one before
     links: list[tuple[int, int]] = []
     moved: list[int] = []
@@ -138,34 +138,36 @@ def restore(found: Candidate, taken: MaskedLine, language: str) -> Candidate:
     for place in range(len(own) + 1):
         if place:
             begin, after = own[place - 1]
-            word, gap = found.text[begin:after], found.text[end:begin] if parts else ""
+            word, gap = candidate.text[begin:after], candidate.text[end:begin] if parts else ""
             parts += [gap or (_gap(parts, word, dense) if inserted.get(place - 1) else ""), word]
             moved.append(count)
             count, end = count + 1, after
-        for held in inserted.get(place, []):
-            gap, tail = _gap(parts, held.text, dense), held.closing
+        for placeholder in inserted.get(place, []):
+            gap, tail = _gap(parts, placeholder.text, dense), placeholder.closing
             if parts and tail and parts[-1].endswith(tail) and parts[-1] != tail and not dense:
                 parts[-1] = parts[-1].removesuffix(tail)
             else:
                 tail = ""
-            links += [(held.number, count + word) for word in range(len(words(held.text, language)))]
-            parts += [gap, held.text + tail]
-            count += len(words(held.text + tail, language))
-    links += [(taken.numbers[source], moved[target]) for source, target in found.alignment or ()]
-    return found._replace(text="".join(parts), alignment=tuple(sorted(links)))
+            links += [(placeholder.number, count + word) for word in range(len(words(placeholder.text, language)))]
+            parts += [gap, placeholder.text + tail]
+            count += len(words(placeholder.text + tail, language))
+    links += [(taken.numbers[source], moved[target]) for source, target in candidate.alignment or ()]
+    return candidate._replace(text="".join(parts), alignment=tuple(sorted(links)))
 
 
-def _linked(found: Candidate, numbers: Sequence[int]) -> Candidate:
+def _linked(candidate: Candidate, numbers: Sequence[int]) -> Candidate:
     """With the numbers of source words in another text, if there are any."""
-    if not found.alignment or not numbers:
-        return found
-    return found._replace(alignment=tuple(sorted({(numbers[source], target) for source, target in found.alignment})))
+    if not candidate.alignment or not numbers:
+        return candidate
+    return candidate._replace(
+        alignment=tuple(sorted({(numbers[source], target) for source, target in candidate.alignment}))
+    )
 
 
-def _in_order(places: Sequence[int], held: Sequence[Placeholder]) -> list[int]:
+def _in_order(places: Sequence[int], placeholders: Sequence[Placeholder]) -> list[int]:
     """The places, those of placeholders that take the next value (`%s`) in their order."""
     ordered = list(places)
-    numbers = [number for number, one in enumerate(held) if takes_next(one.text)]
+    numbers = [number for number, one in enumerate(placeholders) if takes_next(one.text)]
     for number, place in zip(numbers, sorted(places[number] for number in numbers), strict=True):
         ordered[number] = place
     return ordered
@@ -198,8 +200,8 @@ def _strangers(
     """Where strange words and symbols begin and end."""
     for first, last in _units(line, unspaced(language)):
         unit = line[first:last]
-        wanted = not symbols_only or not any(map(str.isalnum, unit))
-        if wanted and strange(unit):
+        masks = not symbols_only or not any(map(str.isalnum, unit))
+        if masks and strange(unit):
             yield first, last
 
 

@@ -160,12 +160,12 @@ class Preprocessor:
 
     def _met(self, prepared: PreprocessedLine, text: str) -> bool:
         """Whether a translation is as asked for; in capitals, where it is."""
-        asked = prepared.given._replace(required=prepared.required)
+        constraints = prepared.given._replace(required=prepared.required)
         if prepared.capitals and self.casing:
-            shown = [self.casing.shown(phrase, True) for phrase in (asked.prefix, *asked.required)]
-            banned = tuple(self.casing.shown(phrase, True) for phrase in asked.banned)
-            asked = asked._replace(prefix=shown[0], required=tuple(shown[1:]), banned=banned)
-        return asked.met_by(text, self.target)
+            shown = [self.casing.shown(phrase, True) for phrase in (constraints.prefix, *constraints.required)]
+            banned = tuple(self.casing.shown(phrase, True) for phrase in constraints.banned)
+            constraints = constraints._replace(prefix=shown[0], required=tuple(shown[1:]), banned=banned)
+        return constraints.met_by(text, self.target)
 
     def _markup(self, line: str) -> Markup:
         """A line without its tags and entities, if these are copied."""

@@ -155,19 +155,19 @@ def _safe(text: str, place: int, last: int) -> int:
     return place
 
 
-def _pack(counts: Sequence[int], longest: int, most: int) -> list[tuple[int, int]]:
-    """Where parts of at most `most` neighbours and `longest` tokens begin and end; as few as can be, about as long."""
-    fewest = len(_ends(counts, longest, most))
-    size = bisect_left(range(longest), True, key=lambda size: len(_ends(counts, size, most)) <= fewest)
-    return list(pairwise([0, *_ends(counts, size, most)]))
+def _pack(counts: Sequence[int], longest: int, max_sentences: int) -> list[tuple[int, int]]:
+    """The bounds of as few parts as possible, of about equal length, within `longest` tokens and `max_sentences`."""
+    count = len(_ends(counts, longest, max_sentences))
+    size = bisect_left(range(longest), True, key=lambda size: len(_ends(counts, size, max_sentences)) <= count)
+    return list(pairwise([0, *_ends(counts, size, max_sentences)]))
 
 
-def _ends(counts: Sequence[int], size: int, most: int) -> list[int]:
-    """Where parts end that are filled one after the other up to `size` tokens, or `most` units."""
+def _ends(counts: Sequence[int], size: int, max_sentences: int) -> list[int]:
+    """Where parts end that are filled one after the other up to `size` tokens, or `max_sentences` units."""
     ends, begin, filled = [], 0, counts[0]
     for place, tokens in enumerate(counts[1:], 1):
         filled += tokens
-        if filled > size or place - begin == most:
+        if filled > size or place - begin == max_sentences:
             ends.append(place)
             begin, filled = place, tokens
     return [*ends, len(counts)]

@@ -34,13 +34,13 @@ def traced_unicode_fallback(text: TracedText, known: Set[str]) -> TracedText:
     """The same for a text that is traced."""
     if known >= set(text.text):
         return text
-    text = text.composed().sub(INVISIBLE, lambda found: found[0] if found[0] in known else "")
+    text = text.composed().sub(INVISIBLE, lambda match: match[0] if match[0] in known else "")
     if SPACE not in known:
-        text = text.sub(SPACES, lambda found: " ")
+        text = text.sub(SPACES, lambda match: " ")
     if "\u200d" not in known:
-        text = text.sub(JOINERS, lambda found: "")
-    text = text.sub(WORD, lambda found: _cased(found[0], known))
-    return text.sub(CHARACTER, lambda found: found[0] if found[0] in known else _other(found[0], known))
+        text = text.sub(JOINERS, lambda match: "")
+    text = text.sub(WORD, lambda match: _cased(match[0], known))
+    return text.sub(CHARACTER, lambda match: match[0] if match[0] in known else _other(match[0], known))
 
 
 def _cased(word: str, known: Set[str]) -> str:

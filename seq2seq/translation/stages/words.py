@@ -124,8 +124,10 @@ def spans(pieces: Sequence[str], words: Sequence[str], letters: Callable[[str], 
         return []
     result, last = [], len(words) - 1
     for end, count in zip(accumulate(counts), counts, strict=True):
-        held = owners[end - count : end] or owners[end : end + 1] or [last]  # beyond the end: letters that were added
-        result.append(Span(held[0], held[-1] + 1))
+        held_words = (
+            owners[end - count : end] or owners[end : end + 1] or [last]
+        )  # beyond the end: letters that were added
+        result.append(Span(held_words[0], held_words[-1] + 1))
     return result
 
 

@@ -207,7 +207,7 @@ def test_results_need_a_reference_and_other_commands_another_model(
     trained: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run("label", trained, "results=somewhere") == 1
-    assert "set references=" in capfd.readouterr().err
+    assert "needs references=" in capfd.readouterr().err
     assert run("generate", trained) == 1
     assert "got a classifier: use it with `seq2seq label`" in capfd.readouterr().err
     assert set(load_file(trained / "run/model/model.safetensors")) >= {"output_weight", "embedding.weight"}

@@ -50,9 +50,9 @@ def test_each_format_is_served_or_refused_and_auto_always_serves(own: tuple[Form
                 continue
             with pytest.raises(ConfigError, match=f"^precision: {name} is not available on .* {' and '.join(own)}: "):
                 device.products(name, CPU)
-        with pytest.raises(ConfigError, match="found 'int4', allowed are auto, fp32, bf16 and int8"):
+        with pytest.raises(ConfigError, match="expected auto, fp32, bf16 or int8, got 'int4'"):
             device.products("int4", CPU)
-        with pytest.raises(ConfigError, match="found 'int8', allowed are auto, fp32 and bf16"):
+        with pytest.raises(ConfigError, match="expected auto, fp32 or bf16, got 'int8'"):
             device.precision("int8", CPU)
 
 

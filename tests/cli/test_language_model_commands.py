@@ -166,7 +166,7 @@ def test_beginnings_are_continued_in_order(place: Path, running: Path) -> None:
         (["score", "model={running}", "input=nowhere"], 1, "nowhere: cannot be read"),
         (["score", "model={running}", "cores=0"], 1, "cores: expected a positive int"),
         (["score", "model={running}", "top_k=2"], 1, "choose output_format=json"),
-        (["translate", "model={running}"], 1, "found a language_model: use it with `seq2seq score`"),
+        (["translate", "model={running}"], 1, "got a language_model: use it with `seq2seq score`"),
     ],
 )
 def test_mistakes_are_named(
@@ -178,7 +178,7 @@ def test_mistakes_are_named(
 
 def test_what_cannot_be_read_as_asked_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(place, "refused", 5, "languages=[de,en]") == 1
-    assert "running text is of one language, found de, en" in capsys.readouterr().err
+    assert "expected running text in one language, got de, en" in capsys.readouterr().err
     assert train(place, "refused", 5, "languages=[en-de]") == 1
     assert "expected languages by themselves" in capsys.readouterr().err
     translator = ["corpus=files", f"corpus.path={place}/text", "corpus.directions=[en]", "trainer.updates=1"]

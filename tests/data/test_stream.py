@@ -94,7 +94,7 @@ def test_the_tail_of_an_epoch_is_the_same_from_anywhere(text: PreparedCorpus, pa
 
 def test_running_text_is_of_one_language(tmp_path: Path) -> None:
     both = prepared(tmp_path, languages=("de", "en"))
-    with pytest.raises(ConfigError, match=r"one language, found de, en.*reading=lines"):
+    with pytest.raises(ConfigError, match=r"one language, got de, en.*reading=lines"):
         chunks(both)
 
 

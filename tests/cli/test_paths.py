@@ -72,7 +72,7 @@ MODEL_FILES = ["config.json", "model.safetensors", "tokenizer.model", "README.md
 )
 def test_a_file_of_the_model(command: str, name: str, here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     said = refused(here, [command, *READ[command][1], f"output=model/{name}"], capfd)
-    assert "output:" in said and "model reads" in said
+    assert "output:" in said and "would overwrite the input model" in said
 
 
 CORPUS = ["corpus=files", "corpus.path=corpus", "corpus.directions=[en-de]"]
@@ -230,4 +230,4 @@ def test_a_place_that_cannot_be(line: str, key: str, here: Path, capfd: pytest.C
         (here / "corpus" / name).write_text("a\n")
     for folder, above in (("text", here), ("/proc/none", Path("/proc"))):
         said = refused(here, [*line.split(), f"{key}={folder}/x/place"], capfd)
-        assert f"error: {key}: {folder}/x/place" in said and f"can be made in {above}" in said
+        assert f"error: {key}: {folder}/x/place" in said and f"because {above} is not writable" in said

@@ -39,7 +39,7 @@ def read_config(place: Path) -> dict[str, Any]:
     if FORMATS.get(config["precision"]) != config["format"]:
         allowed = ", ".join(name for name, number in FORMATS.items() if number == config["format"])
         raise ModelError(
-            f"{path}: precision: expected {allowed} of format {config['format']}, got a {config['precision']}"
+            f"{path}: precision: expected {allowed} of format {config['format']}, got {config['precision']!r}"
         )
     _check_sum(path, config.setdefault(SUMS, {}), own)
     return config

@@ -93,7 +93,7 @@ DAMAGE = {
     "config a hole": (truncate("config.json", 1 << 40), "cannot be read as JSON"),
     "newer format": (key(format=99, toolkit="9.0"), "format 99 of toolkit '9.0'"),
     "odd format": (key(format=[]), r"format \[\]"),
-    "other precision": (key(precision="int4"), "precision: expected .*, got a int4"),
+    "other precision": (key(precision="int4"), "precision: expected .*, got 'int4'"),
     "odd checksums": (lambda f: (f / "config.json").write_text(json.dumps({**config(f), "sha256": 3})), "sha256"),
     "checksum elsewhere": (lambda f: checksums(f, {"../config.json": "0"}), "not as it was written"),
     "no model": (key(model=None), "model: expected a dict"),
@@ -113,7 +113,7 @@ DAMAGE = {
     "huge": (node(width=10**9), "exceeds all weights"),
     "huge product": (node(width=9000, embedding=9000), "larger ones, than there are weights"),
     "endless layers": (part("encoder", layers=9999), "more layers"),
-    "other size": (node(width=24, embedding=24), r"expected \(.*24.* found"),
+    "other size": (node(width=24, embedding=24), r"expected \(.*24.* got"),
     "other vocabulary": (node(source_vocabulary=17), "vocabulary sizes"),
 }
 
